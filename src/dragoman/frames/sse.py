@@ -1,0 +1,135 @@
+"""Server-sent events, as the WHATWG HTML standard has them (section "Server-sent events").
+
+Lines end with CR, LF or CRLF and with nothing else: models write U+2028 and U+0085 inside JSON, so
+`str.splitlines` would break frames. Work is linear in the bytes fed, whatever their split.
+"""
+
+import msgspec
+
+MAX_FRAME = 64 * 1024 * 1024
+"""Bytes that one frame may take; images come in frames of several megabytes."""
+
+
+class SSE(msgspec.Struct, frozen=True, gc=False):
+    """One event: its name (empty for the default) and its data lines joined with LF."""
+
+    event: str
+    data: bytes
+
+
+class FrameTooLargeError(ValueError):
+    """One frame is larger than `MAX_FRAME`."""
+
+
+class SSEDecoder:
+    """Bytes in, whole events out.
+
+    `pending` counts the bytes fed that belong to no whole frame yet: a proxy that has forwarded all
+    but these can still end the stream with a frame of its own.
+    """
+
+    __slots__ = ("_buffer", "_scanned", "_started")
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._scanned = 0
+        self._started = False
+
+    @property
+    def pending(self) -> int:
+        """Bytes at the end of what was fed that are not part of a whole frame."""
+        return len(self._buffer)
+
+    def feed(self, data: bytes) -> list[SSE]:
+        """The events that `data` completes. Comments and frames without data give none.
+
+        Raises `FrameTooLargeError` when a single frame grows beyond `MAX_FRAME`.
+        """
+        buffer = self._buffer
+        buffer += data
+        if not self._started:
+            if len(buffer) < 3 and b"\xef\xbb\xbf".startswith(bytes(buffer)):
+                return []
+            self._started = True
+            if buffer.startswith(b"\xef\xbb\xbf"):
+                del buffer[:3]
+        events: list[SSE] = []
+        start = 0
+        while (end := self._frame_end(start)) >= 0:
+            event = parse_frame(bytes(buffer[start:end]))
+            if event is not None:
+                events.append(event)
+            start = end
+            self._scanned = end
+        if start:
+            del buffer[:start]
+            self._scanned -= start
+        if len(buffer) > MAX_FRAME:
+            raise FrameTooLargeError(f"an event of the stream is larger than {MAX_FRAME} bytes")
+        return events
+
+    def close(self) -> list[SSE]:
+        """The event that was left without its blank line, as some servers leave the last one."""
+        rest = bytes(self._buffer)
+        self._buffer.clear()
+        self._scanned = 0
+        event = parse_frame(rest) if rest else None
+        return [] if event is None else [event]
+
+    def _frame_end(self, start: int) -> int:
+        """Where the frame that begins at `start` ends, blank line included; -1 if not yet known.
+
+        `_scanned` remembers how far the search has come, so that no byte is looked at twice.
+        """
+        buffer = self._buffer
+        position = max(start, self._scanned)
+        size = len(buffer)
+        while True:
+            line_feed = buffer.find(b"\n", position)
+            carriage = buffer.find(b"\r", position, size if line_feed < 0 else line_feed)
+            first = carriage if carriage >= 0 else line_feed
+            if first < 0:
+                self._scanned = size
+                return -1
+            after = first + 1
+            if carriage >= 0:
+                if after == size:
+                    # a CR at the very end: a LF of the same line end may still come
+                    self._scanned = first
+                    return -1
+                if buffer[after] == 0x0A:
+                    after += 1
+            if first == start or self._line_start(first) == first:
+                return after
+            position = after
+
+    def _line_start(self, end: int) -> int:
+        """Where the line that ends at `end` begins: `end` itself for a blank line."""
+        return end if end > 0 and self._buffer[end - 1] in b"\r\n" else -1
+
+
+def parse_frame(frame: bytes) -> SSE | None:
+    """One frame's event; None where it holds no `data` field (comments, lone `event` or `id`)."""
+    name = ""
+    data: list[bytes] = []
+    for line in frame.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n"):
+        if not line or line[0] == 0x3A:
+            continue
+        field, _, value = line.partition(b":")
+        if value[:1] == b" ":
+            value = value[1:]
+        if field == b"data":
+            data.append(value)
+        elif field == b"event":
+            name = value.decode("utf-8", "replace")
+    return SSE(name, b"\n".join(data)) if data else None
+
+
+def encode_data(data: bytes) -> bytes:
+    """An unnamed event with one line of data."""
+    return b"data: " + data + b"\n\n"
+
+
+def encode_event(name: str, data: bytes) -> bytes:
+    """A named event with one line of data."""
+    return b"event: " + name.encode() + b"\ndata: " + data + b"\n\n"

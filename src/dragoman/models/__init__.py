@@ -1,0 +1,1 @@
+"""What model families can do, as data: `profiles.toml`, read by `profile.py`."""

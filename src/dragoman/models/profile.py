@@ -1,0 +1,99 @@
+"""Model profiles: what one model family accepts, as data.
+
+`profiles.toml` beside this file holds the families, each with the patterns of its model names. A
+model that no pattern knows gets the defaults below, which send nothing that an unknown model may
+refuse.
+"""
+
+import fnmatch
+import functools
+import importlib.resources
+import tomllib
+from typing import Literal
+
+import msgspec
+
+
+class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What one model family can and cannot do.
+
+    `family` is also the unit within which signed reasoning is portable.
+    """
+
+    family: str
+    max_output_tokens: int | None = None
+    """The most output tokens that may be asked for; None where not known."""
+    sampling: Literal["full", "one", "unless_reasoning", "none"] = "full"
+    """Whether temperature, top_p and their like are accepted: all; one of temperature and top_p;
+    only with reasoning off; not at all."""
+    reasoning: Literal["none", "effort", "budget", "adaptive", "level"] = "none"
+    """How reasoning is asked for: not at all; an effort word; a token budget; Anthropic's adaptive
+    thinking with an effort; Google's thinking level."""
+    efforts: tuple[str, ...] = ()
+    """The effort or level words that are accepted, weakest first, in the neutral spelling."""
+    reasoning_default: bool = False
+    """Whether the model reasons when nothing is said about it."""
+    reasoning_off: bool = True
+    """Whether reasoning can be turned off."""
+    budget_min: int = 1024
+    """The smallest token budget for reasoning, where `reasoning` is `budget`."""
+    budget_max: int | None = None
+    forced_tools: bool = True
+    """Whether a tool call can be demanded."""
+    prefill: bool = False
+    """Whether a trailing assistant message is continued rather than refused."""
+    ends_with_model: bool = True
+    """Whether a history may end with the model's turn at all."""
+    system_in_place: bool = False
+    """Whether an instruction may stand in mid-conversation."""
+    json_schema: bool = True
+    """Whether answers can be held to a JSON Schema."""
+    tools_with_schema: bool = True
+    """Whether tools and a JSON Schema for the answer may be asked for together."""
+    call_ids: bool = True
+    """Whether tool calls and results carry ids on the wire."""
+    signed_calls: bool = False
+    """Whether a tool call in the current turn is refused without its signature."""
+    result_media: bool = True
+    """Whether a tool result may hold pictures and documents."""
+    instructions_role: Literal["system", "developer"] = "system"
+    max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    candidates: bool = True
+    """Whether several answers can be asked for in one call."""
+    stop_sequences: bool = True
+
+
+class Family(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One entry of `profiles.toml`: patterns of model names, and the profile they share.
+
+    `match` are shell-style patterns over the model name without provider prefix and in lower case;
+    the first family in the file that matches wins. `models` are names worth listing to a user with
+    no routes of their own. `source` says where the facts are from and when they were read.
+    """
+
+    match: tuple[str, ...]
+    profile: Profile
+    source: str
+    models: tuple[str, ...] = ()
+    owner: str = ""
+
+
+UNKNOWN = Profile(family="unknown")
+"""The profile of a model that no pattern knows."""
+
+
+@functools.cache
+def families() -> tuple[Family, ...]:
+    """Every family of `profiles.toml`, in the order of the file."""
+    text = importlib.resources.files("dragoman.models").joinpath("profiles.toml").read_text("utf-8")
+    return msgspec.convert(tomllib.loads(text)["family"], tuple[Family, ...])
+
+
+@functools.lru_cache(maxsize=1024)
+def profile_of(model: str) -> Profile:
+    """The profile of a model by its upstream name (`claude-sonnet-4-5`, `models/gemini-2.5-pro`)."""
+    name = model.lower().rsplit("/", 1)[-1]
+    for family in families():
+        if any(fnmatch.fnmatchcase(name, pattern) for pattern in family.match):
+            return family.profile
+    return UNKNOWN
