@@ -1,0 +1,85 @@
+"""The seam between the gateway and whatever carries its bytes: one request out, one answer back.
+
+The promise that every transport keeps: when a task that is inside `send`, `read` or `next` is
+cancelled, or a response is closed before its end, the upstream's connection is closed at once. The
+upstream stops generating, and stops charging, when the client leaves.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import msgspec
+
+
+class UpstreamRequest(msgspec.Struct, frozen=True):
+    """One HTTP request as it goes out.
+
+    `url` is absolute and already escaped: it is sent byte for byte. `headers` go out in this order;
+    the transport adds only what HTTP itself needs (`host`, `content-length`), and `user-agent` and
+    `accept-encoding: identity` where they are not given.
+    """
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+class UpstreamResponse(Protocol):
+    """An answer whose head has come and whose body is still on its way.
+
+    The body is read by one task, with `next` or with `read`. After `close`, both raise
+    `FailureError` (bad gateway).
+    """
+
+    @property
+    def status(self) -> int:
+        """The HTTP status, a redirect's included: redirects are not followed."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Names in lower case; the values of a repeated header are joined with `, `."""
+        ...
+
+    async def read(self, limit: int) -> bytes:
+        """The whole body, or all that `next` has not given yet.
+
+        Raises `FailureError` (bad gateway) for more than `limit` bytes, and for a body that breaks
+        off before its end.
+        """
+        ...
+
+    async def next(self) -> bytes:
+        """The next bytes as they arrive; `b""` at the proper end, and from then on.
+
+        Raises `FailureError` (bad gateway) when the connection breaks, or when it ends before the
+        announced length or the final chunk.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the connection; may be called again at any time.
+
+        A body that was read to its end leaves the connection to the next request. Any other is
+        closed at once.
+        """
+        ...
+
+
+class Transport(Protocol):
+    """A way to an upstream, with whatever pool of connections it keeps."""
+
+    async def send(self, request: UpstreamRequest, connect_timeout: float) -> UpstreamResponse:
+        """Send the request and return once the head of the answer is there.
+
+        `connect_timeout` is in seconds and covers the name lookup, the connection and TLS, nothing
+        after them. Raises `FailureError`: timeout when connecting takes longer; bad gateway when
+        there is no connection, when it is lost, or when what comes back is not HTTP. Messages name
+        host and port, never credentials, queries or headers.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close every connection, those of answers still being read included."""
+        ...
