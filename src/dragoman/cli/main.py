@@ -1,0 +1,43 @@
+"""The `dragoman` command. Each subcommand imports what it needs when it runs, so that `--help` is quick."""
+
+from pathlib import Path
+
+import click
+
+from dragoman import __version__
+
+CONFIG = click.option(
+    "--config",
+    "config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="DRAGOMAN_CONFIG",
+    help="Configuration file (TOML). Default: ./dragoman.toml where it exists, else none is needed.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="dragoman")
+def main() -> None:
+    """A self-hosted LLM gateway: any client dialect, any upstream, nothing lost in between."""
+
+
+@main.command()
+@CONFIG
+@click.option("--host", help="Address to listen on; overrides the file. Default: 127.0.0.1.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Port to listen on; overrides the file. Default: 4100."
+)
+def serve(config: Path | None, host: str | None, port: int | None) -> None:
+    """Run the gateway."""
+    from dragoman.cli.serve import run  # noqa: PLC0415 - slow imports wait until they are needed
+
+    run(config, host, port)
+
+
+@main.command()
+@CONFIG
+def check(config: Path | None) -> None:
+    """Check the configuration and show what each model name leads to. Sends nothing."""
+    from dragoman.cli.check import run  # noqa: PLC0415 - slow imports wait until they are needed
+
+    run(config)

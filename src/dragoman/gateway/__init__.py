@@ -1,0 +1,1 @@
+"""One exchange's life. Start reading at `exchange.py`."""

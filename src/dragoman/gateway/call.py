@@ -1,0 +1,42 @@
+"""The two ends of an exchange as the gateway sees them: what a client asked, and how to answer it."""
+
+from typing import Protocol
+
+import msgspec
+
+from dragoman.dialects.dialect import Dialect, Location
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One client request, read to its last byte.
+
+    `headers` are as HTTP servers give them: lower-case names, undecoded values. `key` is the
+    client's key in whatever style it came. `request_id` is ours and goes back with the answer.
+    """
+
+    dialect: Dialect
+    location: Location
+    body: bytes
+    headers: list[tuple[bytes, bytes]]
+    key: str | None
+    request_id: str
+
+
+class Client(Protocol):
+    """Where the answer goes. `respond` is the whole of it; else `start`, `write` and `finish`."""
+
+    async def respond(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        """Send a whole answer."""
+        ...
+
+    async def start(self, status: int, headers: list[tuple[str, str]]) -> None:
+        """Send the head of a streamed answer."""
+        ...
+
+    async def write(self, data: bytes) -> None:
+        """Send a piece of a streamed answer; waits while the client reads slowly."""
+        ...
+
+    async def finish(self) -> None:
+        """End a streamed answer."""
+        ...

@@ -1,0 +1,90 @@
+"""Several upstream answers read as one: streamed, the pieces in the order in which they come; whole,
+a choice for each.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
+
+from dragoman.conversation.failure import FailureError
+from dragoman.conversation.response import Response
+from dragoman.conversation.usage import Usage
+from dragoman.upstream.transport import UpstreamResponse
+
+
+class FanIn:
+    """Reads several answers at once, and a single one without any task of its own.
+
+    At most one piece of each branch waits here, so a slow client slows every upstream.
+    """
+
+    def __init__(self, upstreams: Sequence[UpstreamResponse]) -> None:
+        """Take the answers, their heads already here."""
+        self._upstreams = upstreams
+        self._left = len(upstreams)
+        self._readers: dict[asyncio.Task[bytes], int] = {}
+        self._ready: list[asyncio.Task[bytes]] = []
+
+    @property
+    def open(self) -> bool:
+        """Whether a branch has not ended yet."""
+        return self._left > 0
+
+    async def next(self) -> tuple[int, bytes] | None:
+        """A branch's number and its next bytes, empty bytes once when it ends; None when all have.
+
+        Raises what the upstream raised.
+        """
+        if not self._left:
+            return None
+        if len(self._upstreams) == 1:
+            data = await self._upstreams[0].next()
+            self._left -= not data
+            return 0, data
+        if not self._readers:
+            for branch in range(len(self._upstreams)):
+                self._read(branch)
+        if not self._ready:
+            done, _ = await asyncio.wait(self._readers, return_when=asyncio.FIRST_COMPLETED)
+            self._ready = sorted(done, key=self._readers.__getitem__)
+        task = self._ready.pop(0)
+        branch = self._readers.pop(task)
+        data = task.result()
+        if data:
+            self._read(branch)
+        self._left -= not data
+        return branch, data
+
+    async def close(self) -> None:
+        """Stop reading and let every upstream go."""
+        for task in self._readers:
+            task.cancel()
+        for upstream in self._upstreams:
+            upstream.close()
+        for task in tuple(self._readers):
+            try:
+                await task
+            except (asyncio.CancelledError, FailureError):
+                continue
+        self._readers.clear()
+
+    def _read(self, branch: int) -> None:
+        self._readers[asyncio.ensure_future(self._upstreams[branch].next())] = branch
+
+
+def joined(responses: Sequence[Response]) -> Response:
+    """Several answers to one request as one answer with a choice each; usage is the sum."""
+    first = responses[0]
+    if len(responses) == 1:
+        return first
+    usage: Usage | None = None
+    for response in responses:
+        if response.usage is not None:
+            usage = response.usage if usage is None else usage.plus(response.usage)
+    choices = [choice for response in responses for choice in response.choices]
+    return msgspec.structs.replace(
+        first,
+        choices=tuple(msgspec.structs.replace(choice, index=index) for index, choice in enumerate(choices)),
+        usage=usage,
+    )

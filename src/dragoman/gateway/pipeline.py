@@ -1,0 +1,235 @@
+"""What happens to the bytes of a stream between upstream and client, without any I/O.
+
+Two pipelines with one shape: bytes of the upstream in, bytes for the client out. The relay moves
+the bytes and keeps the time; a pipeline decides what they become.
+"""
+
+from typing import Protocol
+
+import msgspec
+
+from dragoman.conversation.events import (
+    MEANINGFUL,
+    Event,
+    Failed,
+    Started,
+    Stopped,
+    UsageReported,
+)
+from dragoman.conversation.failure import Failure
+from dragoman.conversation.response import StopReason
+from dragoman.conversation.usage import Usage
+from dragoman.dialects.dialect import Dialect, Emulation, Location, Reply, StreamDecoder
+from dragoman.gateway.emulation import Emulator
+
+
+class Reading:
+    """What the gateway itself takes from a stream: usage, why it stopped, whether it failed."""
+
+    def __init__(self) -> None:
+        self.usage: Usage | None = None
+        self.stops: list[StopReason] = []
+        self.model = ""
+        self.failure: Failure | None = None
+        self.meaningful = False
+        """Whether something of the answer itself has come: from then on the attempt is final."""
+
+    def note(self, event: Event) -> None:
+        """Take note of one event."""
+        match event:
+            case UsageReported(usage=usage):
+                self.usage = usage if self.usage is None else self.usage.updated(usage)
+            case Started(model=model):
+                self.model = model
+            case Failed(failure=failure):
+                self.failure = failure
+            case Stopped(stop=stop):
+                self.stops.append(stop.reason)
+                self.meaningful = True
+            case _:
+                if not self.meaningful:
+                    self.meaningful = isinstance(event, MEANINGFUL)
+
+
+class Pipeline(Protocol):
+    """Bytes in, bytes out. `feed` takes the branch of a fan-out beside the bytes, else 0."""
+
+    @property
+    def reading(self) -> Reading:
+        """What was learnt from the stream so far."""
+        ...
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more is wanted of the upstream."""
+        ...
+
+    def feed(self, data: bytes, branch: int = 0) -> bytes:
+        """What the client gets for more bytes of the upstream."""
+        ...
+
+    def close(self, branch: int = 0) -> bytes:
+        """What the client gets when a branch of the upstream has ended."""
+        ...
+
+    def fail(self, failure: Failure) -> bytes:
+        """What the client gets when the stream breaks after the client has seen some of it."""
+        ...
+
+
+class PassthroughPipeline:
+    """The bytes themselves, whole frames only; a decoder beside them reads what is accounted for.
+
+    Whole frames, so that a stream that breaks off can still be ended with an error that the client
+    understands.
+    """
+
+    def __init__(self, dialect: Dialect, origin: str, location: Location, *, hide_usage: bool) -> None:
+        self._dialect = dialect
+        self._decoder = dialect.stream_decoder(origin)
+        self._location = location
+        self._hide_usage = hide_usage
+        self._tail = b""
+        self._sent = False
+        self._told = False
+        self.reading = Reading()
+
+    @property
+    def finished(self) -> bool:
+        """Only a failure ends a passed-through stream early."""
+        return self.reading.failure is not None
+
+    def feed(self, data: bytes, branch: int = 0) -> bytes:
+        """The whole frames among the bytes so far, unless one of them makes no sense."""
+        del branch
+        reading = self.reading
+        for event in self._decoder.feed(data):
+            reading.note(event)
+        if reading.failure is not None and not reading.failure.body:
+            return b""  # bytes that are no frame of this dialect are not worth passing on
+        data = self._tail + data if self._tail else data
+        pending = self._decoder.pending
+        if pending:
+            self._tail = data[len(data) - pending :]
+            data = data[: len(data) - pending]
+        else:
+            self._tail = b""
+        return self._out(data)
+
+    def close(self, branch: int = 0) -> bytes:
+        """What was left without the blank line that ends a frame."""
+        del branch
+        for event in self._decoder.close():
+            self.reading.note(event)
+        tail, self._tail = self._tail, b""
+        return b"" if self.reading.failure is not None else self._out(tail)
+
+    def fail(self, failure: Failure) -> bytes:
+        """The dialect's own error, unless the upstream's own has gone through already."""
+        if self.reading.failure is None:
+            self.reading.failure = failure
+        if self._told:
+            return b""
+        return self._dialect.stream_failure(failure, self._location, self._sent)
+
+    def _out(self, frames: bytes) -> bytes:
+        if self._hide_usage and frames:
+            frames = self._dialect.hide_usage(frames)
+        self._sent = self._sent or bool(frames)
+        self._told = self.reading.failure is not None and bool(frames)
+        return frames
+
+
+class TranslationPipeline:
+    """Upstream bytes to events, through the emulations, to bytes of the client's dialect.
+
+    With several branches (one request fanned out), each branch's choices become a choice of the
+    one answer: its index is the branch. Usage is the sum.
+    """
+
+    def __init__(
+        self, client: Dialect, upstream: Dialect, reply: Reply, emulation: Emulation, branches: int = 1
+    ) -> None:
+        self._decoders: list[StreamDecoder] = [upstream.stream_decoder(reply.origin) for _ in range(branches)]
+        self._usages: list[Usage | None] = [None] * branches
+        self._emulator = (
+            Emulator(emulation, branches if branches > 1 else reply.request.candidates)
+            if emulation.needed
+            else None
+        )
+        self._encoder = client.stream_encoder(reply)
+        self._open = branches
+        self._started = False
+        self.reading = Reading()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the stream has failed, or all of it that is wanted has come."""
+        return self.reading.failure is not None or (self._emulator is not None and self._emulator.finished)
+
+    def feed(self, data: bytes, branch: int = 0) -> bytes:
+        """The client's frames for more bytes of one branch."""
+        return self._encoded(self._decoders[branch].feed(data), branch)
+
+    def close(self, branch: int = 0) -> bytes:
+        """The client's last frames of one branch, and of the stream when it was the last branch."""
+        out = b"" if self.finished else self._encoded(self._decoders[branch].close(), branch)
+        return out + self._ended()
+
+    def fail(self, failure: Failure) -> bytes:
+        """The client dialect's own error, in the stream."""
+        if self.reading.failure is None:
+            self.reading.failure = failure
+        return self._encoder.encode(Failed(failure)) + self._encoder.close()
+
+    def _ended(self) -> bytes:
+        self._open -= 1
+        if self.reading.failure is not None or (self._open > 0 and not self.finished):
+            return b""
+        self._open = 0
+        return self._encoder.close()
+
+    def _encoded(self, events: list[Event], branch: int) -> bytes:
+        reading = self.reading
+        out: list[bytes] = []
+        for event in events:
+            if len(self._decoders) > 1:
+                tagged = self._tagged(event, branch)
+                if tagged is None:
+                    continue
+            else:
+                tagged = event
+            if isinstance(tagged, Failed):
+                reading.note(tagged)
+                break  # the relay decides what becomes of it: nothing was sent, or `fail`
+            for wanted in (tagged,) if self._emulator is None else self._emulator.feed(tagged):
+                reading.note(wanted)
+                out.append(self._encoder.encode(wanted))
+        return b"".join(out)
+
+    def _tagged(self, event: Event, branch: int) -> Event | None:
+        """An event of one branch as an event of the whole answer."""
+        match event:
+            case Started():
+                if self._started:
+                    return None
+                self._started = True
+                return event
+            case UsageReported(usage=usage):
+                known = self._usages[branch]
+                self._usages[branch] = usage if known is None else known.updated(usage)
+                total = Usage()
+                for one in self._usages:
+                    total = total if one is None else total.plus(one)
+                return UsageReported(total)
+            case Failed():
+                return event
+            case _:
+                return with_choice(event, branch)
+
+
+def with_choice(event: Event, choice: int) -> Event:
+    """The same event in another choice; events of no choice as they are."""
+    if isinstance(event, Started | UsageReported | Failed):
+        return event
+    return msgspec.structs.replace(event, choice=choice)

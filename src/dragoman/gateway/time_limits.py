@@ -1,0 +1,56 @@
+"""How long an upstream may take: one timer for each exchange, moved on with every sign of life."""
+
+import asyncio
+from types import TracebackType
+from typing import Self
+
+from dragoman.config.settings import Timeouts
+from dragoman.conversation.failure import Failure, FailureError, FailureKind
+
+
+class TimeLimits:
+    """Bounds what happens inside `async with`: the whole, and each silence of the upstream.
+
+    Raises `FailureError` (timeout) that says which limit was reached. `alive` starts the count of
+    silence anew.
+    """
+
+    def __init__(self, timeouts: Timeouts) -> None:
+        """Take the limits, in seconds."""
+        self._timeouts = timeouts
+        self._loop = asyncio.get_running_loop()
+        self._end = self._loop.time() + timeouts.total
+        self._timeout = asyncio.timeout_at(self._next())
+
+    def alive(self) -> None:
+        """The upstream has said something."""
+        self._timeout.reschedule(self._next())
+
+    @property
+    def expired(self) -> bool:
+        """Whether a limit was reached: the cancellation that comes with it is ours."""
+        return self._timeout.expired()
+
+    async def __aenter__(self) -> Self:
+        await self._timeout.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self._timeout.__aexit__(kind, error, trace)
+        except TimeoutError:
+            raise FailureError(self.failure()) from None
+
+    def failure(self) -> Failure:
+        """What to tell the client when a limit was reached."""
+        return Failure(FailureKind.TIMEOUT, self._words())
+
+    def _next(self) -> float:
+        return min(self._end, self._loop.time() + self._timeouts.silence)
+
+    def _words(self) -> str:
+        if self._loop.time() >= self._end:
+            return f"The answer took longer than {self._timeouts.total:g} s (timeouts.total)."
+        return f"The upstream said nothing for {self._timeouts.silence:g} s (timeouts.silence)."

@@ -1,0 +1,100 @@
+"""Routes: what a model name means here.
+
+A name is looked up in this order: a route of the configuration, `provider/model`, and a bare model
+name that one provider's patterns know (`gpt-*`). The first that fits decides.
+"""
+
+import functools
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from dragoman.conversation.failure import Failure, FailureError, FailureKind
+from dragoman.dialects.dialect import ModelCard, Target
+from dragoman.models.profile import families, profile_of
+from dragoman.providers.provider import Provider
+
+
+class RouteTarget(msgspec.Struct, frozen=True):
+    """One place that a route may go to: a provider, and the target as wire formats see it."""
+
+    provider: Provider
+    target: Target
+
+
+class Route(msgspec.Struct, frozen=True):
+    """A public model name and the targets behind it, in the order in which they are tried."""
+
+    name: str
+    targets: tuple[RouteTarget, ...]
+
+
+class Router:
+    """Resolves model names. Built once from the configuration; holds no state of requests."""
+
+    def __init__(self, providers: Mapping[str, Provider], routes: Mapping[str, Sequence[str]]) -> None:
+        """Take the providers by name, and each route's targets as `provider/model`."""
+        self._providers = providers
+        self._routes = {
+            name: Route(name, tuple(self._target(*text.split("/", 1)) for text in targets))
+            for name, targets in routes.items()
+        }
+        self._resolve = functools.lru_cache(maxsize=1024)(self._look_up)
+
+    def resolve(self, model: str) -> Route:
+        """The route for a model name. Raises `FailureError` (model not found) if nothing fits."""
+        route = self._routes.get(model) or self._resolve(model)
+        if route is None:
+            raise FailureError(Failure(FailureKind.MODEL_NOT_FOUND, self._advice(model), param="model"))
+        return route
+
+    def cards(self) -> list[ModelCard]:
+        """The models worth listing: the routes, else the well-known models of the providers here."""
+        cards = [_card(name, route.targets[0]) for name, route in self._routes.items()]
+        for provider in self._providers.values():
+            names = provider.models or tuple(
+                model for family in families() for model in family.models if provider.serves(model)
+            )
+            if provider.models or not self._routes:
+                cards.extend(_card(name, self._target(provider.name, name)) for name in names)
+        return list({card.id: card for card in cards}.values())
+
+    def card(self, model: str) -> ModelCard:
+        """One model as the models endpoints show it. Raises `FailureError` (model not found)."""
+        return _card(model, self.resolve(model).targets[0])
+
+    def _look_up(self, model: str) -> Route | None:
+        name, slash, rest = model.partition("/")
+        if slash and rest and name in self._providers:
+            return Route(model, (self._target(name, rest),))
+        for provider in self._providers.values():
+            if provider.serves(model):
+                return Route(model, (self._target(provider.name, model),))
+        return None
+
+    def _target(self, provider_name: str, model: str) -> RouteTarget:
+        provider = self._providers[provider_name]
+        profile = profile_of(model)
+        return RouteTarget(
+            provider,
+            Target(
+                provider=provider_name,
+                model=model,
+                origin=f"{provider_name}/{profile.family}",
+                profile=profile,
+                host=provider.host,
+            ),
+        )
+
+    def _advice(self, model: str) -> str:
+        known = [*self._routes, *(f"{name}/<model>" for name in self._providers)]
+        return f"The model '{model}' is not known here. Known: {', '.join(known[:12])}."
+
+
+def _card(name: str, target: RouteTarget) -> ModelCard:
+    return ModelCard(
+        id=name,
+        created=0,
+        owner=target.provider.name,
+        max_output_tokens=target.target.profile.max_output_tokens,
+    )

@@ -1,0 +1,1 @@
+"""The public HTTP surface, as a raw ASGI application."""

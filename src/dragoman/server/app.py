@@ -1,0 +1,148 @@
+"""The ASGI application: finds the endpoint, reads the request, hands it to the gateway."""
+
+import base64
+import os
+from typing import assert_never
+
+import structlog
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from dragoman.access.credentials import presented_key
+from dragoman.conversation.failure import Failure, FailureError, FailureKind, invalid
+from dragoman.dialects.dialect import Dialect
+from dragoman.gateway.call import Call
+from dragoman.gateway.exchange import authenticate, exchange
+from dragoman.gateway.gateway import Gateway
+from dragoman.server.connection import Connection, Departure, read_body
+from dragoman.server.endpoint import METHODS, Endpoint, Generation, ModelEntry, ModelList, Nothing, endpoint
+
+LOOPBACK_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
+"""Pages of this machine: the only ones that may call a gateway that asks for no key."""
+
+_EXPOSED = [
+    "x-request-id",
+    "request-id",
+    "retry-after",
+    "x-dragoman-losses",
+    "x-dragoman-upstream-request-id",
+]
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger("dragoman.server")
+
+
+class App:
+    """Serves the API of every dialect. One instance serves one gateway."""
+
+    def __init__(self, gateway: Gateway, max_body_bytes: int) -> None:
+        self._gateway = gateway
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request (ASGI)."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
+        if scope["type"] != "http":
+            raise ValueError(f"this application serves HTTP, not {scope['type']}")
+        connection = Connection(send)
+        query: bytes = scope["query_string"]
+        headers: list[tuple[bytes, bytes]] = scope["headers"]
+        found = endpoint(scope["raw_path"].decode("ascii", "replace"), query, headers)
+        request_id = "req_" + base64.b32encode(os.urandom(15)).decode().lower()
+        try:
+            await self._serve(found, scope, receive, connection, request_id)
+        except FailureError as error:
+            await _refuse(found.dialect, error.failure, connection, request_id)
+        except Exception:
+            # The last resort: a bug of ours must not reach a client as a traceback.
+            _log.exception("internal error", request_id=request_id)
+            if not connection.started:
+                words = f"Internal error. Quote {request_id} when you report it."
+                await _refuse(found.dialect, Failure(FailureKind.SERVER, words), connection, request_id)
+            else:
+                raise
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        """Nothing to do at the start; at the end, close what the gateway has opened."""
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.shutdown":
+                await self._gateway.close()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+            await send({"type": "lifespan.startup.complete"})
+
+    async def _serve(
+        self, found: Endpoint, scope: Scope, receive: Receive, connection: Connection, request_id: str
+    ) -> None:
+        method: str = scope["method"]
+        headers: list[tuple[bytes, bytes]] = scope["headers"]
+        if isinstance(found, Nothing):
+            path: str = scope["path"]
+            raise FailureError(Failure(FailureKind.NOT_FOUND, f"Nothing is served at {method} {path}."))
+        allowed = METHODS[type(found)]
+        if method != allowed and not (method == "HEAD" and allowed == "GET"):
+            raise FailureError(
+                Failure(FailureKind.METHOD_NOT_ALLOWED, f"{method} is not served here; use {allowed}.")
+            )
+        key = presented_key(headers, scope["query_string"])[0]
+        match found:
+            case Generation(dialect=dialect, location=location):
+                _check_media_type(headers)
+                body = await read_body(receive, self._max_body_bytes)
+                call = Call(dialect, location, body, headers, key, request_id)
+                async with Departure(receive, connection):
+                    await exchange(self._gateway, call, connection)
+            case ModelList(dialect=dialect):
+                authenticate(self._gateway, key)
+                await _show(connection, dialect.render_models(self._gateway.router.cards()), request_id)
+            case ModelEntry(dialect=dialect, model=model):
+                authenticate(self._gateway, key)
+                await _show(connection, dialect.render_model(self._gateway.router.card(model)), request_id)
+            case _:
+                assert_never(found)
+
+
+def browser_ready(app: App, origins: tuple[str, ...], *, open_to_all: bool) -> ASGIApp:
+    """The application with CORS, preflight included, for pages of the given origins.
+
+    A gateway that asks for no key answers only pages of this machine, unless origins were named:
+    otherwise every page that its user visits could spend the user's tokens.
+    """
+    everyone = origins == ("*",)
+    if not origins:
+        return app
+    guarded = everyone and open_to_all
+    return CORSMiddleware(
+        app,
+        allow_origins=() if guarded else origins,
+        allow_origin_regex=LOOPBACK_ORIGIN if guarded else None,
+        allow_methods=("GET", "POST"),
+        allow_headers=("*",),
+        expose_headers=_EXPOSED,
+        max_age=86400,
+    )
+
+
+def _check_media_type(headers: list[tuple[bytes, bytes]]) -> None:
+    """Only JSON is taken. A page could send anything else here without asking first (CORS)."""
+    for name, value in headers:
+        if name == b"content-type":
+            media_type = value.partition(b";")[0].strip().lower()
+            if media_type == b"application/json" or media_type.endswith(b"+json"):
+                return
+            sent = media_type.decode("latin-1")
+            raise invalid(f"The body was sent as '{sent}'; send it with 'Content-Type: application/json'.")
+    raise invalid("The Content-Type is missing; send the body with 'Content-Type: application/json'.")
+
+
+async def _show(connection: Connection, body: bytes, request_id: str) -> None:
+    headers = [("content-type", "application/json"), ("x-request-id", request_id), ("request-id", request_id)]
+    await connection.respond(200, headers, body)
+
+
+async def _refuse(dialect: Dialect, failure: Failure, connection: Connection, request_id: str) -> None:
+    error = dialect.render_error(failure, request_id)
+    headers = list(error.headers)
+    await connection.respond(error.status, headers, error.body)

@@ -1,0 +1,108 @@
+"""One HTTP request of a client over ASGI: reading it, answering it, noticing that the client has left."""
+
+import asyncio
+from types import TracebackType
+
+from starlette.types import Receive, Send
+
+from dragoman.conversation.failure import Failure, FailureError, FailureKind
+
+_DISCARDED = 256 * 1024 * 1024
+"""Bytes of an oversize body that are read and thrown away, so that the client can read its error."""
+
+
+async def read_body(receive: Receive, limit: int) -> bytes:
+    """The whole request body.
+
+    Raises `FailureError`: too large for more than `limit` bytes, client closed for a client that
+    leaves before the end.
+    """
+    pieces: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise FailureError(
+                Failure(FailureKind.CLIENT_CLOSED, "The client left before its request was complete.")
+            )
+        piece: bytes = message.get("body", b"")
+        size += len(piece)
+        if size <= limit:
+            pieces.append(piece)
+        else:
+            pieces.clear()
+        if not message.get("more_body", False) or size > limit + _DISCARDED:
+            break
+    if size > limit:
+        raise FailureError(
+            Failure(
+                FailureKind.TOO_LARGE,
+                f"The request body is larger than {limit} bytes, the limit here (server.max_body_bytes).",
+            )
+        )
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+class Connection:
+    """A client that is being answered over ASGI."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.started = False
+        self.finished = False
+
+    async def respond(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        """Send a whole answer."""
+        self.started = True
+        raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
+        raw.append((b"content-length", str(len(body)).encode()))
+        await self._send({"type": "http.response.start", "status": status, "headers": raw})
+        self.finished = True
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def start(self, status: int, headers: list[tuple[str, str]]) -> None:
+        """Send the head of a streamed answer."""
+        self.started = True
+        raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
+        await self._send({"type": "http.response.start", "status": status, "headers": raw})
+
+    async def write(self, data: bytes) -> None:
+        """Send a piece of a streamed answer; waits while the client reads slowly."""
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+
+    async def finish(self) -> None:
+        """End a streamed answer."""
+        self.finished = True
+        await self._send({"type": "http.response.body", "body": b""})
+
+
+class Departure:
+    """Cancels what runs inside `async with` as soon as the client closes its connection."""
+
+    def __init__(self, receive: Receive, connection: Connection) -> None:
+        self._receive = receive
+        self._connection = connection
+        self._watch: asyncio.Task[None] | None = None
+        self._left = False
+
+    async def __aenter__(self) -> None:
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a connection is answered inside a task")
+        self._watch = asyncio.ensure_future(self._wait(task))
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if self._watch is not None:
+            self._watch.cancel()
+        task = asyncio.current_task()
+        return self._left and task is not None and task.uncancel() == 0 and kind is asyncio.CancelledError
+
+    async def _wait(self, task: "asyncio.Task[object]") -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            continue
+        # Servers report the end of an answered request as a disconnect too.
+        if not self._connection.finished:
+            self._left = True
+            task.cancel()

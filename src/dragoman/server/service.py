@@ -1,0 +1,75 @@
+"""The gateway as a running service: its parts put together, and the HTTP server around them."""
+
+import socket
+import time
+from collections.abc import Mapping
+
+import structlog
+import uvicorn
+from starlette.types import ASGIApp
+
+from dragoman.access.keys import KeyRing
+from dragoman.config.settings import Settings
+from dragoman.dialects.registry import DIALECTS
+from dragoman.gateway.gateway import Gateway
+from dragoman.gateway.record import Record
+from dragoman.providers.provider import Provider
+from dragoman.routing.router import Router
+from dragoman.server.app import App, browser_ready
+from dragoman.testing.provider import FakeProvider
+from dragoman.upstream.aiohttp_transport import AiohttpTransport
+from dragoman.upstream.embedded import EmbeddedTransport
+
+KEEP_ALIVE = 75
+"""Seconds that an idle client connection is kept; longer than the pools of the usual clients."""
+DRAIN = 30
+"""Seconds that running answers get to end when the service is told to stop."""
+
+
+def build(settings: Settings, providers: Mapping[str, Provider], keys: KeyRing) -> ASGIApp:
+    """The whole gateway as an ASGI application that closes what it opened when its lifespan ends."""
+    gateway = Gateway(
+        keys=keys,
+        router=Router(providers, {name: route.targets for name, route in settings.routes.items()}),
+        dialects=DIALECTS,
+        http=AiohttpTransport(),
+        embedded=EmbeddedTransport(FakeProvider()),
+        timeouts=settings.timeouts,
+        journal=_log_entry,
+        now=time.time,
+    )
+    app = App(gateway, settings.server.max_body_bytes)
+    return browser_ready(app, settings.server.cors_origins, open_to_all=settings.auth.open)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises `OSError` when the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=2048)
+
+
+def http_server(app: ASGIApp) -> uvicorn.Server:
+    """The HTTP server for an application: `run(sockets=[...])` serves until told to stop."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE,
+            timeout_graceful_shutdown=DRAIN,
+        )
+    )
+
+
+def _log_entry(record: Record) -> None:
+    log: structlog.stdlib.BoundLogger = structlog.get_logger("dragoman")
+    entry = record.entry()
+    if record.failure is not None and (record.failure.status or 500) >= 500:
+        log.warning("exchange failed", **entry)
+    else:
+        log.info("exchange", **entry)

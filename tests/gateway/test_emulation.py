@@ -1,0 +1,138 @@
+"""What the gateway does to an answer itself is exact, streamed in any pieces or whole."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dragoman.conversation.blocks import Text, Thinking, ToolCall
+from dragoman.conversation.events import (
+    ArgumentsDelta,
+    BlockEnded,
+    BlockStarted,
+    Event,
+    Started,
+    Stopped,
+    TextDelta,
+    ThinkingDelta,
+)
+from dragoman.conversation.fold import fold
+from dragoman.conversation.response import Choice, Response, Stop, StopReason
+from dragoman.dialects.dialect import Emulation
+from dragoman.gateway.emulation import Emulator, emulate
+
+
+def answer(*blocks: Text | ToolCall | Thinking, reason: StopReason = StopReason.END) -> Response:
+    return Response("id", "model", (Choice(0, blocks, Stop(reason)),))
+
+
+def texts(response: Response, choice: int = 0) -> str:
+    return "".join(block.text for block in response.choices[choice].blocks if isinstance(block, Text))
+
+
+def streamed(pieces: list[str], choice: int = 0) -> list[Event]:
+    return [
+        BlockStarted(0, Text(""), choice),
+        *(TextDelta(0, piece, choice) for piece in pieces),
+        BlockEnded(0, choice),
+        Stopped(Stop(StopReason.END), choice),
+    ]
+
+
+def test_text_is_cut_exactly_before_the_stop_sequence() -> None:
+    cut = emulate(answer(Text("one END two")), Emulation(stop=("END",)))
+    assert texts(cut) == "one "
+    assert cut.choices[0].stop == Stop(StopReason.STOP_SEQUENCE, sequence="END")
+
+
+def test_the_earliest_of_several_stop_sequences_cuts() -> None:
+    cut = emulate(answer(Text("a\nb###c")), Emulation(stop=("###", "\n")))
+    assert texts(cut) == "a"
+    assert cut.choices[0].stop.sequence == "\n"
+
+
+def test_reasoning_and_arguments_are_not_searched_for_stop_sequences() -> None:
+    whole = answer(Thinking("x STOP y"), ToolCall("1", "f", '{"a":"STOP"}'), reason=StopReason.TOOL_CALLS)
+    assert emulate(whole, Emulation(stop=("STOP",))) == whole
+
+
+@given(
+    st.lists(st.text(alphabet="abX", max_size=4), max_size=8),
+    st.lists(st.text(alphabet="abX", min_size=1, max_size=3), min_size=1, max_size=3),
+)
+def test_a_stop_sequence_is_found_across_any_pieces(pieces: list[str], sequences: list[str]) -> None:
+    emulator = Emulator(Emulation(stop=tuple(sequences)))
+    cut = fold(out for event in [Started("id", "m"), *streamed(pieces)] for out in emulator.feed(event))
+    text = "".join(pieces)
+    ends = [text.find(sequence) for sequence in sequences if sequence in text]
+    assert texts(cut) == (text[: min(ends)] if ends else text)
+    assert emulator.finished == bool(ends)
+
+
+def test_the_upstream_is_wanted_until_every_choice_is_cut() -> None:
+    emulator = Emulator(Emulation(stop=("X",)), choices=2)
+    for event in streamed(["aX"], 0)[:2]:
+        emulator.feed(event)
+    assert not emulator.finished
+    for event in streamed(["bX"], 1)[:2]:
+        emulator.feed(event)
+    assert emulator.finished
+
+
+def test_nothing_of_a_choice_comes_after_its_cut() -> None:
+    emulator = Emulator(Emulation(stop=("X",)))
+    out = [wanted for event in streamed(["aX", "more"]) for wanted in emulator.feed(event)]
+    assert out[-1] == Stopped(Stop(StopReason.STOP_SEQUENCE, sequence="X"))
+
+
+def test_the_answer_tools_call_becomes_the_text_of_the_answer() -> None:
+    whole = answer(ToolCall("1", "structured_output", '{"a":1}'), reason=StopReason.TOOL_CALLS)
+    done = emulate(whole, Emulation(answer_tool="structured_output"))
+    assert texts(done) == '{"a":1}'
+    assert done.choices[0].stop.reason is StopReason.END
+
+
+def test_a_call_of_the_clients_own_tool_stays_a_call_beside_the_answer_tool() -> None:
+    whole = answer(ToolCall("1", "search", "{}"), reason=StopReason.TOOL_CALLS)
+    assert emulate(whole, Emulation(answer_tool="structured_output")) == whole
+
+
+def test_tool_names_come_back_as_the_client_gave_them() -> None:
+    done = emulate(answer(ToolCall("1", "a_b", "{}")), Emulation(tool_names={"a_b": "a.b"}))
+    assert done.choices[0].blocks == (ToolCall("1", "a.b", "{}"),)
+
+
+def test_a_free_text_tool_gets_its_text_unwrapped() -> None:
+    emulator = Emulator(Emulation(custom_tools=frozenset({"patch"})))
+    events: list[Event] = [
+        BlockStarted(0, ToolCall("1", "patch", "")),
+        ArgumentsDelta(0, '{"input":"*** Beg'),
+        ArgumentsDelta(0, 'in\\nPatch"}'),
+        BlockEnded(0),
+        Stopped(Stop(StopReason.TOOL_CALLS)),
+    ]
+    done = fold(out for event in events for out in emulator.feed(event))
+    assert done.choices[0].blocks == (ToolCall("1", "patch", "*** Begin\nPatch", custom=True),)
+
+
+def test_a_free_text_tools_input_that_is_no_wrapper_is_kept_as_written() -> None:
+    done = emulate(answer(ToolCall("1", "patch", "plain")), Emulation(custom_tools=frozenset({"patch"})))
+    assert done.choices[0].blocks == (ToolCall("1", "patch", "plain", custom=True),)
+
+
+def test_only_the_first_call_goes_through_where_parallel_calls_are_unwanted() -> None:
+    whole = answer(ToolCall("1", "f", "{}"), ToolCall("2", "g", "{}"), Text("after"))
+    done = emulate(whole, Emulation(single_call=True))
+    assert done.choices[0].blocks == (ToolCall("1", "f", "{}"), Text("after"))
+
+
+def test_without_any_emulation_the_answer_is_left_alone() -> None:
+    whole = answer(Text("hello"))
+    assert emulate(whole, Emulation()) is whole
+
+
+def test_deltas_of_other_blocks_pass_while_text_is_held_back() -> None:
+    emulator = Emulator(Emulation(stop=("XY",)))
+    emulator.feed(BlockStarted(0, Thinking("")))
+    emulator.feed(BlockStarted(1, Text("")))
+    assert emulator.feed(TextDelta(1, "aX")) == [TextDelta(1, "a")]
+    assert emulator.feed(ThinkingDelta(0, "XY")) == [ThinkingDelta(0, "XY")]
+    assert emulator.feed(BlockEnded(1)) == [TextDelta(1, "X"), BlockEnded(1)]
