@@ -43,7 +43,9 @@ BLOCKS: st.SearchStrategy[Block] = st.one_of(
     st.builds(Unknown, st.just("anthropic"), st.just("server_tool_use"), st.just(b"{}"), st.just(True)),
 )
 STOPS = st.builds(Stop, st.sampled_from(StopReason), st.none() | WORDS)
-LOGPROBS = st.none() | st.lists(st.builds(TokenLogprob, WORDS, st.floats(-9, 0)), min_size=1, max_size=3).map(tuple)
+LOGPROBS = st.none() | st.lists(st.builds(TokenLogprob, WORDS, st.floats(-9, 0)), min_size=1, max_size=3).map(
+    tuple
+)
 
 
 @st.composite

@@ -53,7 +53,12 @@ def test_results_without_ids_belong_to_calls_by_name_and_then_by_order() -> None
 
 
 def test_an_id_used_again_in_a_later_turn_is_made_unique_with_its_result() -> None:
-    history = (assistant(call("call_0")), user(result("call_0")), assistant(call("call_0")), user(result("call_0")))
+    history = (
+        assistant(call("call_0")),
+        user(result("call_0")),
+        assistant(call("call_0")),
+        user(result("call_0")),
+    )
     named = named_calls(history)
     again, answer = named[2].blocks[0], named[3].blocks[0]
     assert isinstance(again, ToolCall)
