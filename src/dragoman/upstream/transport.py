@@ -10,6 +10,8 @@ from typing import Protocol
 
 import msgspec
 
+from dragoman.upstream import failures
+
 
 class UpstreamRequest(msgspec.Struct, frozen=True):
     """One HTTP request as it goes out.
@@ -61,8 +63,8 @@ class UpstreamResponse(Protocol):
     def close(self) -> None:
         """Let go of the connection; may be called again at any time.
 
-        A body that was read to its end leaves the connection to the next request. Any other is
-        closed at once.
+        A body that has come to its end leaves the connection to the next request. Any other is
+        closed at once, and a `next` or `read` that is waiting for it raises.
         """
         ...
 
@@ -83,3 +85,16 @@ class Transport(Protocol):
     async def close(self) -> None:
         """Close every connection, those of answers still being read included."""
         ...
+
+
+async def read_to_end(response: UpstreamResponse, limit: int, where: str) -> bytes:
+    """`UpstreamResponse.read` by way of `next`; `where` is `host:port` for the message."""
+    pieces: list[bytes] = []
+    size = 0
+    while piece := await response.next():
+        size += len(piece)
+        if size > limit:
+            response.close()
+            raise failures.too_large(where, limit)
+        pieces.append(piece)
+    return b"".join(pieces)

@@ -1,0 +1,46 @@
+"""A provider: a place and a credential, and the wire formats that are spoken there."""
+
+import fnmatch
+
+import msgspec
+
+from dragoman.dialects.dialect import Host
+
+
+class Provider(msgspec.Struct, frozen=True):
+    """One place that answers requests. Its `repr` shows neither the key nor the headers.
+
+    `dialects` names the wire formats spoken there, the preferred one first. `base_url` is where the
+    first one's paths begin, without a slash at the end; `base_urls` says it for those that begin
+    elsewhere. `api_key` is empty for places without keys. `model_patterns` are shell-style
+    patterns of the bare model names that belong here, `models` the names worth listing. `headers`
+    are sent along with every request. An `embedded` provider answers inside this process and has
+    no address.
+    """
+
+    name: str
+    dialects: tuple[str, ...]
+    base_url: str = ""
+    api_key: str = ""
+    host: Host = Host()
+    model_patterns: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    base_urls: dict[str, str] = {}
+    embedded: bool = False
+
+    def url_of(self, dialect: str) -> str:
+        """Where the paths of one of the provider's wire formats begin."""
+        return self.base_urls.get(dialect, self.base_url)
+
+    def serves(self, model: str) -> bool:
+        """Whether a model name without a provider in front belongs here."""
+        return model in self.models or any(
+            fnmatch.fnmatchcase(model, pattern) for pattern in self.model_patterns
+        )
+
+    def _shown(self) -> str:
+        place = "embedded" if self.embedded else self.base_url
+        return f"Provider({self.name!r}, {place!r}, dialects={self.dialects!r})"
+
+    __repr__ = _shown

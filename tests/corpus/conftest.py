@@ -1,0 +1,51 @@
+"""Recorded exchanges with real providers, where a collection of them is at hand.
+
+The collection is not part of the project. `DRAGOMAN_CORPUS` names its folder; without it, it is
+looked for in `../shared/corpus` beside the checkout, and the tests are skipped if it is not there.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FOLDER = Path(os.environ.get("DRAGOMAN_CORPUS") or Path(__file__).parents[3] / "shared" / "corpus")
+APIS = {
+    "chat.completions": "openai_chat",
+    "messages": "anthropic",
+    "generateContent": "gemini",
+    "streamGenerateContent": "gemini",
+}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give each test that asks for an `entry` every recording that its marker selects."""
+    if "entry" not in metafunc.fixturenames:
+        return
+    index_file = FOLDER / "index.json"
+    if not index_file.exists():
+        reason = f"no recorded exchanges in {FOLDER}; DRAGOMAN_CORPUS may name another folder"
+        metafunc.parametrize("entry", [pytest.param(None, marks=pytest.mark.skip(reason=reason))])
+        return
+    marker = metafunc.definition.get_closest_marker("recordings")
+    wanted: dict[str, object] = dict(marker.kwargs) if marker else {}
+    index: dict[str, dict[str, Any]] = json.loads(index_file.read_text())
+    names = [
+        name
+        for name, facts in index.items()
+        if facts["api"] in APIS
+        and all(
+            facts["status"] == 200 if key == "good" else facts[key] == value for key, value in wanted.items()
+        )
+    ]
+    metafunc.parametrize("entry", names)
+
+
+@pytest.fixture
+def recording(entry: str) -> dict[str, Any]:
+    """One recorded exchange, with `dialect` added."""
+    index: dict[str, dict[str, Any]] = json.loads((FOLDER / "index.json").read_text())
+    recorded: dict[str, Any] = json.loads((FOLDER / index[entry]["file"]).read_text())
+    return {**recorded, "dialect": APIS[recorded["api"]], "streamed": index[entry]["stream"]}
