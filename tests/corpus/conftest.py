@@ -40,7 +40,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             facts["status"] == 200 if key == "good" else facts[key] == value for key, value in wanted.items()
         )
     ]
-    metafunc.parametrize("entry", names)
+    labels = [APIS[index[name]["api"]] + "-" + name for name in names]
+    metafunc.parametrize("entry", names, ids=labels)
 
 
 @pytest.fixture
@@ -48,4 +49,8 @@ def recording(entry: str) -> dict[str, Any]:
     """One recorded exchange, with `dialect` added."""
     index: dict[str, dict[str, Any]] = json.loads((FOLDER / "index.json").read_text())
     recorded: dict[str, Any] = json.loads((FOLDER / index[entry]["file"]).read_text())
+    request = recorded.get("request")
+    if recorded["provider"] == "vertex" and recorded["api"] == "messages" and request is not None:
+        # Vertex has the model in the URL, and a version in the body instead of a header
+        recorded["request"] = {"model": index[entry].get("model") or "claude", **request}
     return {**recorded, "dialect": APIS[recorded["api"]], "streamed": index[entry]["stream"]}

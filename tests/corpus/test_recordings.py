@@ -50,17 +50,27 @@ def frames(recording: Json) -> bytes:
     events: list[Json] = recording["events"]
     match recording["dialect"]:
         case "openai_chat":
-            return b"".join(b"data: %s\n\n" % json.dumps(one).encode() for one in events) + b"data: [DONE]\n\n"
+            return (
+                b"".join(b"data: %s\n\n" % json.dumps(one).encode() for one in events) + b"data: [DONE]\n\n"
+            )
         case "anthropic":
             return b"".join(
-                b"event: %s\ndata: %s\n\n" % (one["type"].encode(), json.dumps(one).encode()) for one in events
+                b"event: %s\ndata: %s\n\n" % (one["type"].encode(), json.dumps(one).encode())
+                for one in events
             )
         case _:
             return b"".join(b"data: %s\r\n\r\n" % json.dumps(one).encode() for one in events)
 
 
 def pieces(recording: Json) -> list[Json]:
-    """The JSON payloads of a recorded stream."""
+    """The JSON payloads of a recorded stream; of the first answer, where several stand in a row."""
+    payloads = all_pieces(recording)
+    ends = [place for place, one in enumerate(payloads) if one.get("type") == "message_stop"]
+    return payloads[: ends[0] + 1] if ends else payloads
+
+
+def all_pieces(recording: Json) -> list[Json]:
+    """Every JSON payload of a recorded stream."""
     if recording.get("events"):
         return recording["events"]
     body: str = recording["response_body"]
@@ -78,7 +88,9 @@ def decoded(recording: Json) -> Response:
         return dialect.parse_response(recording["response_body"].encode(), ORIGIN)
     decoder = dialect.stream_decoder(ORIGIN)
     data = frames(recording)
-    events = [event for start in range(0, len(data), 1000) for event in decoder.feed(data[start : start + 1000])]
+    events = [
+        event for start in range(0, len(data), 1000) for event in decoder.feed(data[start : start + 1000])
+    ]
     return fold([*events, *decoder.close()])
 
 
@@ -125,7 +137,10 @@ def openai_message(recording: Json) -> dict[int, Json]:
                 calls.append({"index": 0, "function": message["function_call"]})
             for place, call in enumerate(calls):
                 key = call.get("index", place) if recording["streamed"] else place
-                function = call.get("function") or {"name": call["custom"]["name"], "arguments": call["custom"]["input"]}
+                function = call.get("function") or {
+                    "name": call["custom"]["name"],
+                    "arguments": call["custom"]["input"],
+                }
                 entry = own["calls"].setdefault(key, ["", ""])
                 entry[0] = entry[0] or function.get("name") or ""
                 arguments = function.get("arguments") or ""
@@ -237,7 +252,9 @@ def check_gemini(recording: Json, response: Response) -> None:
         blocked = blocked or bool((body.get("promptFeedback") or {}).get("blockReason"))
         usage.update({k: v for k, v in (body.get("usageMetadata") or {}).items() if v is not None})
         for position, candidate in enumerate(body.get("candidates") or []):
-            own = choices.setdefault(candidate.get("index", position), {"text": "", "calls": [], "reason": None})
+            own = choices.setdefault(
+                candidate.get("index", position), {"text": "", "calls": [], "reason": None}
+            )
             for part in (candidate.get("content") or {}).get("parts") or []:
                 if "text" in part and not part.get("thought"):
                     own["text"] += part["text"]

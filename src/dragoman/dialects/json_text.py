@@ -9,7 +9,7 @@ from dragoman.conversation.failure import Failure, FailureError, FailureKind, in
 
 T = TypeVar("T")
 
-_MODEL = re.compile(rb'"model"\s*:\s*')
+_MEMBER = re.compile(rb'[\s{,]*"(?:[^"\\]|\\.)*"\s*:\s*')
 _AT = re.compile(r"^(?P<problem>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
 
 
@@ -90,13 +90,32 @@ def raw(text: str | bytes) -> msgspec.Raw:
 def splice_model(body: bytes, fields: dict[str, msgspec.Raw], model: str) -> bytes:
     """The body with its top-level `model` replaced and every other byte as it was.
 
-    Falls back to re-encoding the top level, its members' bytes untouched, where the text `"model"`
-    stands in the body more than once.
+    `fields` are the members of the body's top level, as decoded from it. Where their places cannot be
+    told (a member given twice), the top level is encoded anew, its members' bytes untouched.
     """
-    if bytes(fields["model"]) == (wanted := msgspec.json.encode(model)):
-        return body
+    wanted = msgspec.json.encode(model)
     old = bytes(fields["model"])
-    found = list(_MODEL.finditer(body))
-    if len(found) == 1 and body.startswith(old, at := found[0].end()):
-        return body[:at] + wanted + body[at + len(old) :]
-    return msgspec.json.encode({**fields, "model": msgspec.Raw(wanted)})
+    if old == wanted:
+        return body
+    start = _place_of("model", body, fields)
+    if start is None:
+        return msgspec.json.encode({**fields, "model": msgspec.Raw(wanted)})
+    return b"".join((body[:start], wanted, body[start + len(old) :]))
+
+
+def _place_of(name: str, body: bytes, fields: dict[str, msgspec.Raw]) -> int | None:
+    """Where the value of a top-level member begins.
+
+    The values' bytes are known, so they are stepped over and never searched: the same name may stand
+    anywhere inside them.
+    """
+    position = 0
+    for key, value in fields.items():
+        member = _MEMBER.match(body, position)
+        if member is None:
+            return None
+        position = member.end()
+        if key == name:
+            return position if body.startswith(memoryview(value), position) else None
+        position += len(memoryview(value))
+    return None

@@ -57,7 +57,7 @@ def http_server(app: ASGIApp) -> uvicorn.Server:
             ws="none",
             lifespan="on",
             access_log=False,
-            log_level="warning",
+            log_config=None,
             server_header=False,
             proxy_headers=False,
             timeout_keep_alive=KEEP_ALIVE,
