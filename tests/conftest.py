@@ -1,0 +1,102 @@
+"""A live gateway in front of a live fake provider, both on real sockets, for every test that asks."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from dragoman.providers.building import build_providers
+
+from dragoman.access.keys import KeyRing
+from dragoman.config.file import load_settings
+from dragoman.server.service import build, http_server, listen
+from dragoman.testing.provider import FakeProvider
+from dragoman.testing.server import FakeServer, fake_server
+
+CLIENT_KEY = "sk-client-0123456789"
+UPSTREAM_KEY = "sk-upstream-9876543210"
+
+CONFIG = """
+[server]
+port = 0
+[auth]
+keys = ["{client_key}"]
+[log]
+level = "error"
+[providers.openai]
+base_url = "{url}/v1"
+api_key = "{upstream_key}"
+[providers.anthropic]
+base_url = "{url}"
+api_key = "{upstream_key}"
+[providers.gemini]
+base_url = "{url}"
+api_key = "{upstream_key}"
+[routes."gpt-4o"]
+targets = ["openai/gpt-4o"]
+[routes."sonnet"]
+targets = ["anthropic/claude-sonnet-4-5"]
+[routes."flash"]
+targets = ["gemini/gemini-2.5-flash"]
+"""
+
+ROUTES = {"openai_chat": "gpt-4o", "anthropic": "sonnet", "gemini": "flash"}
+"""The route to an upstream of each dialect."""
+
+
+class LiveGateway(NamedTuple):
+    """A running gateway: where it is, the key that it takes, and the key that it presents upstream."""
+
+    url: str
+    key: str
+    upstream_key: str
+    port: int
+
+
+@contextlib.contextmanager
+def serving(config: str, folder: Path) -> Generator[LiveGateway]:
+    """A gateway with this configuration, on a free port, in a thread of its own."""
+    path = folder / "dragoman.toml"
+    path.write_text(config)
+    settings = load_settings(path, {}, None, None)
+    keys = KeyRing.from_settings(settings, folder)
+    listener = listen(settings.server.host, settings.server.port)
+    server = http_server(build(settings, build_providers(settings, {}), keys))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="gateway")
+    thread.start()
+    port = listener.getsockname()[1]
+    try:
+        while not server.started and thread.is_alive():
+            time.sleep(0.005)
+        yield LiveGateway(f"http://127.0.0.1:{port}", CLIENT_KEY, UPSTREAM_KEY, port)
+    finally:
+        server.should_exit = True
+        server.force_exit = True
+        thread.join(10)
+        listener.close()
+
+
+@pytest.fixture(scope="session")
+def fake_upstream() -> Iterator[FakeServer]:
+    """One fake provider for the whole run, which knows only the gateway's own key."""
+    with fake_server(FakeProvider(keys=frozenset({UPSTREAM_KEY}))) as fake:
+        yield fake
+
+
+@pytest.fixture
+def fake(fake_upstream: FakeServer) -> Iterator[FakeServer]:
+    """The fake provider, with nothing laid out and nothing remembered of earlier tests."""
+    fake_upstream.script.clear()
+    yield fake_upstream
+    fake_upstream.script.clear()
+
+
+@pytest.fixture(scope="session")
+def gateway(fake_upstream: FakeServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveGateway]:
+    """A gateway with a route to each kind of upstream, all of them the fake provider."""
+    config = CONFIG.format(url=fake_upstream.url, client_key=CLIENT_KEY, upstream_key=UPSTREAM_KEY)
+    with serving(config, tmp_path_factory.mktemp("gateway")) as running:
+        yield running
