@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from dragoman.providers.building import build_providers
+from dragoman.providers.environment import build_providers
 
 from dragoman.access.keys import KeyRing
 from dragoman.config.file import load_settings
@@ -74,7 +74,6 @@ def serving(config: str, folder: Path) -> Generator[LiveGateway]:
         yield LiveGateway(f"http://127.0.0.1:{port}", CLIENT_KEY, UPSTREAM_KEY, port)
     finally:
         server.should_exit = True
-        server.force_exit = True
         thread.join(10)
         listener.close()
 

@@ -50,7 +50,11 @@ def recording(entry: str) -> dict[str, Any]:
     index: dict[str, dict[str, Any]] = json.loads((FOLDER / "index.json").read_text())
     recorded: dict[str, Any] = json.loads((FOLDER / index[entry]["file"]).read_text())
     request = recorded.get("request")
-    if recorded["provider"] == "vertex" and recorded["api"] == "messages" and request is not None:
-        # Vertex has the model in the URL, and a version in the body instead of a header
-        recorded["request"] = {"model": index[entry].get("model") or "claude", **request}
+    if (
+        recorded["provider"] in {"vertex", "azure"}
+        and request
+        and "generateContent" not in recorded["api"].lower()
+    ):
+        # these two have the model in the URL
+        recorded["request"] = {"model": "model", **{k: v for k, v in request.items() if v is not None}}
     return {**recorded, "dialect": APIS[recorded["api"]], "streamed": index[entry]["stream"]}

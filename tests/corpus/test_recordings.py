@@ -151,6 +151,10 @@ def openai_message(recording: Json) -> dict[int, Json]:
 
 @pytest.mark.recordings(good=True)
 def test_a_recorded_answer_keeps_its_text_calls_stop_reason_and_usage(recording: Json) -> None:
+    if is_broken(recording):
+        with pytest.raises(FailureError):
+            decoded(recording)
+        return
     response = decoded(recording)
     match recording["dialect"]:
         case "openai_chat":
@@ -159,6 +163,23 @@ def test_a_recorded_answer_keeps_its_text_calls_stop_reason_and_usage(recording:
             check_anthropic(recording, response)
         case _:
             check_gemini(recording, response)
+
+
+def is_broken(recording: Json) -> bool:
+    """Whether the answer was recorded incomplete, or made up to be wrong: Google's without a reason to stop."""
+    if recording["dialect"] != "gemini":
+        return False
+    try:
+        bodies = pieces(recording) if recording["streamed"] else [json.loads(recording["response_body"])]
+    except ValueError:
+        return True
+    if any("error" in body for body in bodies) or '\n  "error": {' in (recording.get("response_body") or ""):
+        return True
+    candidates = [one for body in bodies for one in body.get("candidates") or []]
+    if not candidates:
+        return not any((body.get("promptFeedback") or {}).get("blockReason") for body in bodies)
+    answered = any((one.get("content") or {}).get("parts") for one in candidates)
+    return not any(one.get("finishReason") for one in candidates) and (recording["streamed"] or not answered)
 
 
 def check_openai(recording: Json, response: Response) -> None:
@@ -175,6 +196,8 @@ def check_openai(recording: Json, response: Response) -> None:
             reason = StopReason.TOOL_CALLS
         if not calls and reason is StopReason.TOOL_CALLS:
             reason = StopReason.END
+        if choice["refusal"] and reason is StopReason.END:
+            reason = StopReason.REFUSAL
         assert reason is None or response.choices[place].stop.reason is reason
     usages = [
         body["usage"]
@@ -184,16 +207,14 @@ def check_openai(recording: Json, response: Response) -> None:
     if usages:
         usage = usages[-1]
         assert response.usage is not None
-        if "prompt_tokens" in usage:
-            assert response.usage.prompt == usage["prompt_tokens"]
-        if "completion_tokens" in usage:
-            assert response.usage.output is not None
-            assert response.usage.output >= usage["completion_tokens"]
-        if usage.get("total_tokens"):
-            assert response.usage.total in {
-                usage["total_tokens"],
-                usage.get("prompt_tokens", 0) + usage.get("completion_tokens", 0),
-            }
+        total = usage.get("total_tokens") or 0
+        prompt, completion = usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0)
+        reasoning = (usage.get("completion_tokens_details") or {}).get("reasoning_tokens") or 0
+        # some hosts leave reasoning or sound out of the sums that OpenAI counts them in
+        assert response.usage.prompt in {prompt, total - completion}
+        assert response.usage.output in {completion, completion + reasoning, total - prompt}
+        if reasoning <= completion:
+            assert response.usage.total in {total, prompt + completion}
         details = usage.get("prompt_tokens_details") or {}
         if details.get("cached_tokens"):
             assert response.usage.cache_read == details["cached_tokens"]
@@ -259,7 +280,7 @@ def check_gemini(recording: Json, response: Response) -> None:
                 if "text" in part and not part.get("thought"):
                     own["text"] += part["text"]
                 call = part.get("functionCall")
-                if call and call.get("name") and not call.get("willContinue"):
+                if call and call.get("name"):
                     own["calls"].append((call["name"], json.dumps(call.get("args") or {})))
             own["reason"] = candidate.get("finishReason") or own["reason"]
     if not choices:
@@ -270,7 +291,8 @@ def check_gemini(recording: Json, response: Response) -> None:
         found = calls_of(response, place)
         if choice["calls"]:
             assert [name for name, _ in found] == [name for name, _ in choice["calls"]]
-            assert all(same_json(a, b) for (_, a), (_, b) in zip(found, choice["calls"], strict=True))
+            if "partialArgs" not in json.dumps(bodies):
+                assert all(same_json(a, b) for (_, a), (_, b) in zip(found, choice["calls"], strict=True))
         reason = GEMINI_STOPS.get(choice["reason"])
         if found and reason is StopReason.END:
             reason = StopReason.TOOL_CALLS

@@ -10,7 +10,7 @@ import click
 from dragoman.config.file import load_settings
 from dragoman.config.settings import Settings
 from dragoman.config.source import ConfigError
-from dragoman.providers.building import build_providers
+from dragoman.providers.environment import build_providers
 from dragoman.providers.provider import Provider
 
 DEFAULT = Path("dragoman.toml")

@@ -1,0 +1,150 @@
+"""Tools of a request, and the say over their use, written."""
+
+import msgspec
+from msgspec import Raw
+
+from dragoman.conversation.failure import invalid
+from dragoman.conversation.loss import Loss, approximated, dropped, emulated
+from dragoman.conversation.request import (
+    CustomTool,
+    FunctionTool,
+    Request,
+    ServerTool,
+    ToolChoice,
+    ToolChoiceMode,
+)
+from dragoman.dialects.dialect import Target
+from dragoman.dialects.gemini.json_schema import Relaxed, has_no_parameters, render_json_schema
+from dragoman.dialects.gemini.openapi_schema import render_openapi_schema
+from dragoman.models.profile import Profile
+
+DIALECT = "gemini"
+
+_CUSTOM_SCHEMA = Raw(b'{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}')
+_OPENAPI_ONLY = frozenset({"gemini-2"})
+"""Model families before 2.5, which know Google's own Schema and no JSON Schema."""
+
+
+def takes_json_schema(profile: Profile) -> bool:
+    """Whether the model takes JSON Schema itself."""
+    return profile.family not in _OPENAPI_ONLY
+
+
+def render_tools(
+    request: Request, target: Target, names: dict[str, str]
+) -> tuple[list[dict[str, object]], list[Loss]]:
+    """The entries of `tools`: all functions in one, then each tool that Google runs.
+
+    Raises `FailureError` for another vendor's tool that Google has nothing like.
+    """
+    functions: list[dict[str, object]] = []
+    others: list[dict[str, object]] = []
+    losses: list[Loss] = []
+    for place, tool in enumerate(request.tools):
+        path = f"tools[{place}]"
+        match tool:
+            case FunctionTool():
+                functions.append(_function(tool, path, target.profile, names, losses))
+            case CustomTool():
+                functions.append(_custom(tool, path, target.profile, names, losses))
+            case ServerTool():
+                others.append(_server_tool(tool, path, losses))
+    entries: list[dict[str, object]] = [{"functionDeclarations": functions}] if functions else []
+    return entries + others, losses
+
+
+def _function(
+    tool: FunctionTool, path: str, profile: Profile, names: dict[str, str], losses: list[Loss]
+) -> dict[str, object]:
+    own = {field.field: Raw(field.json) for field in tool.opaque if field.dialect == DIALECT}
+    declaration: dict[str, object] = {"name": names.get(tool.name, tool.name)}
+    if tool.description:
+        declaration["description"] = tool.description
+    if "parameters" not in own and tool.parameters is not None:
+        _add_parameters(declaration, tool.parameters, path, profile, losses)
+    if tool.strict:
+        losses.append(dropped(f"$.{path}.strict", "tool_strict", "calls are not held to the schema"))
+    return {**declaration, **own}
+
+
+def _add_parameters(
+    declaration: dict[str, object], schema: bytes, path: str, profile: Profile, losses: list[Loss]
+) -> None:
+    where = f"{path}.parameters"
+    if takes_json_schema(profile):
+        relaxed = render_json_schema(schema, where)
+        if has_no_parameters(schema):
+            return
+        declaration["parametersJsonSchema"] = relaxed.schema
+    else:
+        relaxed = render_openapi_schema(schema, where, parameters=True)
+        if relaxed.schema is not None:
+            declaration["parameters"] = relaxed.schema
+    note_relaxed(relaxed, f"$.{path}", losses)
+
+
+def note_relaxed(relaxed: Relaxed, path: str, losses: list[Loss]) -> None:
+    """Record what of a schema could only be described: once for each schema."""
+    if relaxed.notes:
+        losses.append(approximated(path, "schema_relaxed", ", ".join(relaxed.notes)))
+
+
+def _custom(
+    tool: CustomTool, path: str, profile: Profile, names: dict[str, str], losses: list[Loss]
+) -> dict[str, object]:
+    """A tool that takes free text, as a function with one string."""
+    losses.append(emulated(f"$.{path}", "custom_tool", "a function with one string stands for the tool"))
+    description = tool.description or ""
+    if tool.format is not None:
+        losses.append(
+            approximated(f"$.{path}.format", "custom_tool_grammar", "the grammar is only described")
+        )
+        grammar = tool.format.decode("utf-8", "replace")
+        description = f"{description}\n\nThe input must follow this grammar: {grammar}".strip()
+    declaration: dict[str, object] = {"name": names.get(tool.name, tool.name)}
+    if description:
+        declaration["description"] = description
+    field = "parametersJsonSchema" if takes_json_schema(profile) else "parameters"
+    declaration[field] = _CUSTOM_SCHEMA
+    return declaration
+
+
+def _server_tool(tool: ServerTool, path: str, losses: list[Loss]) -> dict[str, object]:
+    if tool.dialect == DIALECT:
+        return {**msgspec.json.decode(tool.json, type=dict[str, Raw])}
+    if tool.kind.startswith("web_search"):
+        losses.append(
+            approximated(f"$.{path}", "web_search", "Google Search takes its place, without its settings")
+        )
+        return {"googleSearch": {}}
+    raise invalid(
+        f"'{path}': the tool {tool.kind} runs at another vendor and has no counterpart at this model's.",
+        param=path,
+        code="server_tool_not_portable",
+    )
+
+
+def render_tool_choice(
+    choice: ToolChoice, profile: Profile, names: dict[str, str]
+) -> tuple[dict[str, object], list[Loss]]:
+    """The members of `functionCallingConfig`."""
+    losses: list[Loss] = []
+    mode = choice.mode
+    forced = {ToolChoiceMode.REQUIRED, ToolChoiceMode.NAMED, ToolChoiceMode.REQUIRED_ALLOWED}
+    if mode in forced and not profile.forced_tools:
+        losses.append(
+            approximated("$.tool_choice", "forced_tool_downgraded", "a call cannot be demanded of this model")
+        )
+        mode = ToolChoiceMode.AUTO if mode is ToolChoiceMode.REQUIRED else ToolChoiceMode.ALLOWED
+    allowed = [names.get(name, name) for name in choice.names]
+    match mode:
+        case ToolChoiceMode.AUTO:
+            return {"mode": "AUTO"}, losses
+        case ToolChoiceMode.NONE:
+            return {"mode": "NONE"}, losses
+        case ToolChoiceMode.REQUIRED:
+            return {"mode": "ANY"}, losses
+        case ToolChoiceMode.NAMED | ToolChoiceMode.REQUIRED_ALLOWED:
+            return {"mode": "ANY", "allowedFunctionNames": allowed}, losses
+        case ToolChoiceMode.ALLOWED:
+            return {"mode": "VALIDATED", "allowedFunctionNames": allowed}, losses

@@ -1,0 +1,194 @@
+"""A streamed answer of this format, read: server-sent events or a JSON array, whichever comes."""
+
+import msgspec
+
+from dragoman.conversation.events import Event, Failed, Started, Stopped, UsageReported
+from dragoman.conversation.failure import Failure, FailureError, FailureKind
+from dragoman.conversation.usage import Usage
+from dragoman.dialects.gemini.errors import parse_error_tree
+from dragoman.dialects.gemini.parse_response import parse_created
+from dragoman.dialects.gemini.stops import EMPTY, blocked
+from dragoman.dialects.gemini.stream_candidate import TRUNCATED, StreamCandidate
+from dragoman.dialects.gemini.tree import ANY
+from dragoman.dialects.gemini.usage import merged, parse_usage, service_tier
+from dragoman.dialects.gemini.wire import GenerateContentResponse, PromptFeedback, UsageMetadata, given
+from dragoman.frames.json_array import JSONArrayDecoder
+from dragoman.frames.sse import SSEDecoder
+
+_CHUNK = msgspec.json.Decoder(GenerateContentResponse)
+_SPACE = b" \t\r\n\xef\xbb\xbf"
+
+
+class GeminiStreamDecoder:
+    """Bytes of a stream from an origin in, events out."""
+
+    __slots__ = (
+        "_answers",
+        "_done",
+        "_feedback",
+        "_frames",
+        "_head",
+        "_id",
+        "_origin",
+        "_started",
+        "_tokens",
+        "_usage",
+    )
+
+    def __init__(self, origin: str) -> None:
+        self._origin = origin
+        self._frames: SSEDecoder | JSONArrayDecoder | None = None
+        self._head = b""
+        self._done = False
+        self._started = False
+        self._id = ""
+        self._answers: dict[int, StreamCandidate] = {}
+        self._feedback: PromptFeedback | None = None
+        self._tokens: UsageMetadata | None = None
+        self._usage: Usage | None = None
+
+    @property
+    def pending(self) -> int:
+        """Bytes at the end of what was fed that belong to no whole frame yet."""
+        return len(self._head) if self._frames is None else self._frames.pending
+
+    def feed(self, data: bytes, /) -> list[Event]:
+        """The events that `data` completes."""
+        if self._done:
+            return []
+        frames = self._frames
+        if frames is None:
+            data = self._head + data
+            first = data.lstrip(_SPACE)[:1]
+            if not first:
+                self._head = data
+                return []
+            self._head = b""
+            frames = self._frames = JSONArrayDecoder() if first in b"[{" else SSEDecoder()
+        events: list[Event] = []
+        try:
+            if isinstance(frames, SSEDecoder):
+                payloads = [frame.data for frame in frames.feed(data)]
+            else:
+                payloads = frames.feed(data)
+        except ValueError as error:
+            self._fail(events, _unreadable(str(error)))
+            return events
+        for payload in payloads:
+            self._take(payload, events)
+        return events
+
+    def close(self) -> list[Event]:
+        """What was still open, or `Failed` where the stream ended before the answer did."""
+        if self._done:
+            return []
+        events: list[Event] = []
+        frames = self._frames
+        try:
+            if isinstance(frames, SSEDecoder):
+                rest = frames.remainder
+                for frame in frames.close():
+                    self._take(frame.data, events)
+                self._bare_error(rest, events)
+            elif frames is not None:
+                for payload in frames.feed(b""):
+                    self._take(payload, events)
+                if frames.remainder:
+                    self._fail(events, TRUNCATED)
+        except ValueError as error:
+            self._fail(events, _unreadable(str(error)))
+        if not self._done:
+            self._finish(events)
+        return events
+
+    def _bare_error(self, rest: bytes, events: list[Event]) -> None:
+        """An error may come as it is, without `data:` before it."""
+        if b'"error"' in rest and rest.lstrip(_SPACE)[:1] in (b"{", b"["):
+            try:
+                tree = ANY.decode(rest)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                return
+            self._fail(events, parse_error_tree(0, {}, tree, rest))
+
+    def _fail(self, events: list[Event], failure: Failure) -> None:
+        if not self._done:
+            self._done = True
+            events.append(Failed(failure))
+
+    def _take(self, payload: bytes, events: list[Event]) -> None:
+        """Read one chunk."""
+        if self._done or not payload or payload == b"[DONE]":
+            return
+        try:
+            chunk = _CHUNK.decode(payload)
+            if given(chunk.error):
+                self._fail(events, parse_error_tree(0, {}, ANY.decode(payload), payload))
+                return
+            if not self._started:
+                self._start(chunk, events)
+            for place, candidate in enumerate(chunk.candidates or ()):
+                index = place if candidate.index is None else candidate.index
+                answer = self._answers.get(index)
+                if answer is None:
+                    answer = self._answers[index] = StreamCandidate(self._id, index, self._origin)
+                answer.take(candidate, events)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            self._fail(events, _unreadable(str(error)))
+            return
+        except FailureError as error:
+            self._fail(events, error.failure)
+            return
+        if chunk.prompt_feedback is not None and chunk.prompt_feedback.block_reason:
+            self._feedback = chunk.prompt_feedback
+        if chunk.usage_metadata is not None and chunk.usage_metadata != self._tokens:
+            self._count(chunk.usage_metadata, events)
+
+    def _start(self, chunk: GenerateContentResponse, events: list[Event]) -> None:
+        if not (chunk.candidates or chunk.prompt_feedback or chunk.usage_metadata or chunk.response_id):
+            return
+        self._started = True
+        self._id = chunk.response_id or ""
+        events.append(
+            Started(
+                self._id,
+                chunk.model_version or "",
+                parse_created(chunk.create_time),
+                service_tier(chunk.usage_metadata),
+            )
+        )
+
+    def _count(self, tokens: UsageMetadata, events: list[Event]) -> None:
+        self._tokens = merged(self._tokens, tokens)
+        usage = parse_usage(self._tokens)
+        if usage is not None and usage != self._usage:
+            self._usage = usage
+            events.append(UsageReported(usage))
+
+    def _finish(self, events: list[Event]) -> None:
+        """Every candidate has said its last word, for the upstream has closed the stream.
+
+        Only now: some streams give a finish reason with every chunk, or go on after one when code
+        was run.
+        """
+        feedback = self._feedback
+        stop = (
+            blocked(feedback.block_reason, feedback.block_reason_message)
+            if feedback is not None and feedback.block_reason
+            else None
+        )
+        if not self._answers:
+            if stop is None:
+                self._fail(events, EMPTY)
+                return
+            events.append(Stopped(stop))
+        silent = self._usage is None or not self._usage.output
+        try:
+            for answer in self._answers.values():
+                answer.close(events, silent=silent, otherwise=stop)
+        except FailureError as error:
+            self._fail(events, error.failure)
+        self._done = True
+
+
+def _unreadable(problem: str) -> Failure:
+    return Failure(FailureKind.BAD_GATEWAY, f"The upstream's stream could not be read: {problem}")

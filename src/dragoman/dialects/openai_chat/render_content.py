@@ -1,0 +1,183 @@
+"""Blocks of a turn as content parts."""
+
+import base64
+import binascii
+from typing import assert_never
+
+import msgspec
+
+from dragoman.conversation.blocks import (
+    Audio,
+    Block,
+    CacheMark,
+    Document,
+    Image,
+    Inline,
+    Refusal,
+    Remote,
+    Source,
+    Stored,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+    Unknown,
+)
+from dragoman.conversation.failure import FailureError, invalid
+from dragoman.conversation.loss import Loss, dropped
+from dragoman.conversation.opaque import Opaque
+from dragoman.dialects.openai_chat.media import audio_format, data_url
+from dragoman.dialects.openai_chat.render_tools import cache_control
+from dragoman.dialects.openai_chat.wire import NAME
+
+Part = dict[str, object] | msgspec.Raw
+
+
+class ContentWriter:
+    """Writes blocks as parts, and remembers what was lost.
+
+    Cache marks go out only for clients of this dialect: they wrote them for a host that knows them.
+    """
+
+    def __init__(self, dialect: str) -> None:
+        self._own = dialect == NAME
+        self._messages = "contents" if dialect == "gemini" else "messages"
+        self._lost: dict[str, Loss] = {}
+
+    @property
+    def losses(self) -> tuple[Loss, ...]:
+        """What could not be said; each kind of thing once."""
+        return tuple(self._lost.values())
+
+    def lose(self, loss: Loss) -> None:
+        """Remember a loss, the first of its code."""
+        self._lost.setdefault(loss.code, loss)
+
+    def refuse(self, what: str, code: str) -> FailureError:
+        """The error for content that the format has no place for."""
+        return invalid(f"'{self._messages}': {what}", self._messages, code)
+
+    def parts(self, blocks: tuple[Block, ...]) -> list[Part]:
+        """The parts for the blocks. Raises `FailureError` for content that cannot be said."""
+        return [part for block in blocks for part in self._part(block)]
+
+    def _part(self, block: Block) -> list[Part]:
+        match block:
+            case Text(text=text, cache=cache, opaque=opaque):
+                return [{"type": "text", "text": text, **self.marks(cache, opaque)}]
+            case Refusal(text=text):
+                return [{"type": "text", "text": text}]
+            case Image():
+                return [self._image(block)]
+            case Audio():
+                return [self._audio(block)]
+            case Document():
+                return self._document(block)
+            case Unknown(server_side=True):
+                self.lose(
+                    dropped(
+                        f"$.{self._messages}", "server_tool_history", "work that another vendor's tools did"
+                    )
+                )
+                return []
+            case Unknown(dialect=dialect, kind=kind, json=json):
+                if dialect == NAME:
+                    return [msgspec.Raw(json)]
+                raise self.refuse(
+                    f"a block of the type '{kind}' is known only to {dialect}; this model cannot take it.",
+                    "content_not_portable",
+                )
+            case Thinking():
+                return []
+            case ToolCall() | ToolResult():
+                raise self.refuse("a tool call or result stands where none can be.", "invalid_value")
+            case _:
+                assert_never(block)
+
+    def marks(self, cache: CacheMark | None, opaque: tuple[Opaque, ...]) -> dict[str, object]:
+        """The members that only this dialect has, and the cache mark."""
+        marks: dict[str, object] = {one.field: msgspec.Raw(one.json) for one in opaque if one.dialect == NAME}
+        if cache is None or marks:
+            return marks
+        if self._own:
+            marks["cache_control"] = cache_control(cache.ttl)
+        else:
+            self.lose(dropped("$..cache_control", "cache_control", "OpenAI caches prompts by itself"))
+        return marks
+
+    def _image(self, image: Image) -> Part:
+        place: dict[str, object] = {"url": self._url(image.source, "an image")}
+        if image.detail is not None:
+            place["detail"] = image.detail
+        return {"type": "image_url", "image_url": place, **self.marks(image.cache, image.opaque)}
+
+    def _audio(self, audio: Audio) -> Part:
+        if not isinstance(audio.source, Inline):
+            raise self.refuse("sound has to be sent inline as base64 to this model.", "audio_not_portable")
+        sound = {"data": audio.source.data, "format": audio_format(audio.source.media_type)}
+        return {"type": "input_audio", "input_audio": sound, **self.marks(None, audio.opaque)}
+
+    def _document(self, document: Document) -> list[Part]:
+        source = document.source
+        marks = self.marks(document.cache, document.opaque)
+        if document.cited:
+            self.lose(dropped(f"$.{self._messages}", "document_citations", "citations into documents"))
+        if isinstance(source, Inline) and source.media_type.startswith("text/"):
+            text = "\n\n".join(filter(None, (document.title, document.context, self._decoded(source))))
+            return [{"type": "text", "text": text, **marks}]
+        parts: list[Part] = [{"type": "text", "text": document.context}] if document.context else []
+        file: dict[str, object]
+        match source:
+            case Inline():
+                file = {"filename": document.title or "document.pdf", "file_data": data_url(source)}
+            case Stored(dialect=dialect, file_id=file_id) if dialect == NAME:
+                file = {"file_id": file_id}
+            case Remote(url=url) if self._own:
+                file = {"filename": document.title or "document.pdf", "file_data": url}
+            case Remote():
+                raise self.refuse(
+                    "a document by URL cannot be sent to this model; send it inline as base64.",
+                    "document_url_not_portable",
+                )
+            case Stored():
+                raise self._not_portable(source, "a document")
+        return [*parts, {"type": "file", "file": file, **marks}]
+
+    def _decoded(self, source: Inline) -> str:
+        try:
+            return base64.b64decode(source.data).decode("utf-8", "replace")
+        except (binascii.Error, ValueError):
+            raise self.refuse("the data of a text document is not valid base64.", "invalid_value") from None
+
+    def _url(self, source: Source, what: str) -> str:
+        match source:
+            case Inline():
+                return data_url(source)
+            case Remote(url=url):
+                return url
+            case Stored():
+                raise self._not_portable(source, what)
+            case _:
+                assert_never(source)
+
+    def _not_portable(self, source: Stored, what: str) -> FailureError:
+        return self.refuse(
+            f"{what} is stored at {source.dialect} under the id '{source.file_id}', which means nothing "
+            "to this model's vendor; send it inline as base64.",
+            "file_id_not_portable",
+        )
+
+
+def content_of(parts: list[Part]) -> str | list[Part]:
+    """A message's content: a string where it is at most one plain text."""
+    return plain_text(parts) if len(parts) <= 1 and is_plain(parts) else parts
+
+
+def is_plain(parts: list[Part]) -> bool:
+    """Whether the parts are nothing but text, without marks."""
+    return all(isinstance(part, dict) and part.keys() == {"type", "text"} for part in parts)
+
+
+def plain_text(parts: list[Part], joint: str = "") -> str:
+    """The text of plain parts."""
+    return joint.join(str(part["text"]) for part in parts if isinstance(part, dict))

@@ -1,0 +1,121 @@
+"""The form of the answer: `response_format`, and words where the target cannot be held to it."""
+
+import re
+from typing import assert_never
+
+import msgspec
+
+from dragoman.conversation.loss import Loss, emulated
+from dragoman.conversation.request import OutputFormat, OutputMode, Request, ServerTool
+from dragoman.dialects.dialect import Target
+from dragoman.dialects.openai_chat.json_value import fields_of, items_of
+from dragoman.dialects.openai_chat.wire import NAME
+
+_ANY: msgspec.json.Decoder[object] = msgspec.json.Decoder(object)
+_FOREIGN = re.compile(r"[^a-zA-Z0-9_-]")
+
+_STRICT = frozenset(
+    {
+        "type",
+        "properties",
+        "required",
+        "additionalProperties",
+        "items",
+        "anyOf",
+        "$ref",
+        "$defs",
+        "definitions",
+        "enum",
+        "const",
+        "title",
+        "description",
+        "$schema",
+    }
+)
+"""The keywords of a schema that OpenAI's strict mode takes on every model."""
+
+
+def render_output(request: Request, target: Target, losses: list[Loss]) -> tuple[object, str | None]:
+    """`response_format` (None for none), and an instruction to be added to the others."""
+    output = request.output
+    if output is None:
+        return None, None
+    match output.mode:
+        case OutputMode.TEXT:
+            return {"type": "text"}, None
+        case OutputMode.JSON_OBJECT:
+            return {"type": "json_object"}, _mention_of_json(request, losses)
+        case OutputMode.JSON_SCHEMA:
+            return _schema(output, request, target, losses)
+        case _:
+            assert_never(output.mode)
+
+
+def _mention_of_json(request: Request, losses: list[Loss]) -> str | None:
+    """OpenAI refuses `json_object` unless the prompt says "json"; clients of other formats do not know.
+
+    Only the instructions are looked at: the turns change from request to request.
+    """
+    if request.dialect == NAME or any("json" in block.text.lower() for block in request.system):
+        return None
+    losses.append(emulated("$.output", "json_mention", "an instruction to answer in JSON"))
+    return "Answer with one JSON object only."
+
+
+def _schema(
+    output: OutputFormat, request: Request, target: Target, losses: list[Loss]
+) -> tuple[object, str | None]:
+    profile = target.profile
+    schema = output.schema or b"{}"
+    tools = any(not isinstance(tool, ServerTool) for tool in request.tools)
+    if not profile.json_schema or (tools and not profile.tools_with_schema):
+        losses.append(emulated("$.output", "json_schema", "the schema as an instruction"))
+        words = (
+            "Answer with one JSON object only, without any text around it, that matches this JSON Schema: "
+            + schema.decode("utf-8", "replace")
+        )
+        return None if profile.json_schema else {"type": "json_object"}, words
+    form: dict[str, object] = {"name": _FOREIGN.sub("_", output.name or "")[:64] or "response"}
+    if output.description is not None:
+        form["description"] = output.description
+    form["schema"] = msgspec.Raw(schema)
+    strict = output.strict
+    if strict is None and request.dialect != NAME:
+        strict = qualifies(schema)
+    if strict is not None:
+        form["strict"] = strict
+    return {"type": "json_schema", "json_schema": form}, None
+
+
+def qualifies(schema: bytes) -> bool:
+    """Whether OpenAI's strict mode takes the schema: every object closed, every property required,
+    and no other keywords than it knows. Other vendors hold answers to any schema, so theirs do not
+    say.
+    """
+    try:
+        decoded = _ANY.decode(schema)
+        return "object" in _types(decoded) and _strict(decoded)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+
+
+def _strict(schema: object) -> bool:
+    fields, types = fields_of(schema), _types(schema)
+    if not isinstance(schema, dict) or not fields.keys() <= _STRICT:
+        return False
+    properties = fields_of(fields.get("properties"))
+    if "object" in types or properties:
+        required = [name for name in items_of(fields.get("required")) if isinstance(name, str)]
+        if fields.get("additionalProperties") is not False or set(required) != properties.keys():
+            return False
+    below = [*properties.values(), *items_of(fields.get("anyOf"))]
+    below.extend(fields_of(fields.get("$defs")).values())
+    below.extend(fields_of(fields.get("definitions")).values())
+    if "items" in fields:
+        below.append(fields["items"])
+    return all(_strict(one) for one in below)
+
+
+def _types(schema: object) -> list[object]:
+    given = fields_of(schema).get("type")
+    return items_of(given) or [given]

@@ -1,0 +1,203 @@
+"""Whole requests for OpenAI and the hosts that are like it."""
+
+import hashlib
+
+import msgspec
+
+from dragoman.conversation.blocks import Text
+from dragoman.conversation.failure import invalid
+from dragoman.conversation.loss import Loss, approximated, dropped, emulated
+from dragoman.conversation.request import Request
+from dragoman.dialects.dialect import Emulation, Rendered, Target, WireRequest
+from dragoman.dialects.openai_chat.passthrough import PATH
+from dragoman.dialects.openai_chat.render_effort import render_effort
+from dragoman.dialects.openai_chat.render_message import render_messages
+from dragoman.dialects.openai_chat.render_output import render_output
+from dragoman.dialects.openai_chat.render_tools import (
+    ToolNames,
+    cache_control,
+    render_tool_choice,
+    render_tools,
+)
+from dragoman.dialects.openai_chat.wire import NAME, WEB_SEARCH
+
+MAX_STOPS = 4
+MAX_USER = 64
+
+_TIERS = {
+    "auto": "auto",
+    "default": "default",
+    "flex": "flex",
+    "scale": "scale",
+    "priority": "priority",
+    "fast": "fast",
+    "standard": "default",
+    "standard_only": "default",
+    "batch": "flex",
+}
+"""OpenAI's words for a service tier, and its words for those of others."""
+
+Body = dict[str, object]
+
+
+def render_request(request: Request, target: Target) -> Rendered:
+    """Write a request for a target. The same request gives the same bytes.
+
+    Raises `FailureError` for content and tools that the target cannot take.
+    """
+    losses: list[Loss] = []
+    names = ToolNames(request)
+    tools, search = render_tools(request, target, names, losses)
+    form, instruction = render_output(request, target, losses)
+    system = request.system if instruction is None else (*request.system, Text(instruction))
+    messages, lost = render_messages(request, target, system, names)
+    losses.extend(lost)
+    body: Body = {"model": target.model, "messages": messages}
+    _lengths(request, target, body, losses)
+    effort = _reasoning(request, target, body, losses)
+    _sampling(request, target, effort, body, losses)
+    if form is not None:
+        body["response_format"] = form
+    if tools:
+        body["tools"] = tools
+        if request.tool_choice is not None:
+            body["tool_choice"] = render_tool_choice(request.tool_choice, request, target, names, losses)
+        if request.parallel_tool_calls is False:
+            body["parallel_tool_calls"] = False
+    if search is not None:
+        body[WEB_SEARCH] = search
+    if request.cache is not None and request.dialect == NAME:
+        body["cache_control"] = cache_control(request.cache.ttl)
+    _identity(request, body, losses)
+    if request.stream:
+        body["stream"] = True
+        if target.host.stream_options:
+            body["stream_options"] = {"include_usage": True}
+    _extras(request, body, losses)
+    emulation = _emulation(request, target, names, body, losses)
+    for name in sorted(target.host.rejects & body.keys()):
+        del body[name]
+        losses.append(dropped(f"$.{name}", name, f"{target.provider} refuses this field"))
+    return Rendered(WireRequest(PATH, msgspec.json.encode(body)), tuple(losses), emulation)
+
+
+def _lengths(request: Request, target: Target, body: Body, losses: list[Loss]) -> None:
+    """How long the answer may be, and where it ends."""
+    limit = request.max_tokens
+    if limit is not None:
+        most = target.profile.max_output_tokens
+        if most is not None and limit > most:
+            losses.append(approximated("$.max_tokens", "max_tokens", f"{target.model} writes at most {most}"))
+            limit = most
+        body[target.host.max_tokens_field or target.profile.max_tokens_field] = limit
+    if request.stop and target.profile.stop_sequences and len(request.stop) <= MAX_STOPS:
+        body["stop"] = list(request.stop)
+
+
+def _reasoning(request: Request, target: Target, body: Body, losses: list[Loss]) -> str | None:
+    """The effort that is asked for, in OpenAI's word; the client's own switch for its host goes as it is."""
+    if request.verbosity is not None:
+        body["verbosity"] = request.verbosity
+    reasoning = request.reasoning
+    if reasoning is not None and target.profile.reasoning != "effort":
+        switch = {one.field: msgspec.Raw(one.json) for one in reasoning.opaque if one.dialect == NAME}
+        body.update(switch)
+        if switch and reasoning.effort in {None, "none"}:
+            return reasoning.effort
+    effort = render_effort(request, target, losses)
+    if effort is not None:
+        body["reasoning_effort"] = effort
+    return effort
+
+
+def _sampling(request: Request, target: Target, effort: str | None, body: Body, losses: list[Loss]) -> None:
+    sampling, profile = request.sampling, target.profile
+    reasons = profile.reasoning_default if effort is None else effort != "none"
+    refused = profile.sampling == "none" or (profile.sampling == "unless_reasoning" and reasons)
+    knobs: Body = {
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "presence_penalty": sampling.presence_penalty,
+        "frequency_penalty": sampling.frequency_penalty,
+        "logit_bias": sampling.logit_bias,
+    }
+    given = {name: value for name, value in knobs.items() if value is not None}
+    if refused:
+        losses.extend(dropped(f"$.{name}", name, f"{target.model} refuses it") for name in given)
+        given = {}
+        if request.top_logprobs is not None:
+            raise invalid(
+                f"'logprobs': {target.model} gives no log probabilities while it reasons.",
+                "logprobs",
+                "unsupported_parameter",
+            )
+    elif profile.sampling == "one" and "temperature" in given and "top_p" in given:
+        del given["top_p"]
+        losses.append(dropped("$.top_p", "top_p", f"{target.model} takes it only without temperature"))
+    body.update(given)
+    if sampling.seed is not None:
+        body["seed"] = sampling.seed
+    if sampling.top_k is not None:
+        if request.dialect == NAME:
+            body["top_k"] = sampling.top_k
+        else:
+            losses.append(dropped("$.top_k", "top_k", "OpenAI's format has no such field"))
+    if request.candidates > 1 and profile.candidates:
+        body["n"] = request.candidates
+    if request.top_logprobs is not None:
+        body["logprobs"] = True
+        if request.top_logprobs:
+            body["top_logprobs"] = request.top_logprobs
+
+
+def _identity(request: Request, body: Body, losses: list[Loss]) -> None:
+    """Who asks, and on what terms."""
+    named = any(one.dialect == NAME and one.field == "safety_identifier" for one in request.extras)
+    if request.user is not None and not named:
+        long = len(request.user) > MAX_USER
+        body["user"] = hashlib.sha256(request.user.encode()).hexdigest() if long else request.user
+    if request.service_tier is not None:
+        tier = _TIERS.get(request.service_tier)
+        if tier is None and request.dialect != NAME:
+            losses.append(dropped("$.service_tier", "service_tier", f"no tier '{request.service_tier}' here"))
+        else:
+            body["service_tier"] = tier or request.service_tier
+    if request.metadata is not None:
+        if request.dialect == NAME:
+            body["metadata"] = request.metadata
+        else:
+            losses.append(dropped("$.metadata", "metadata", "labels of another vendor"))
+
+
+def _extras(request: Request, body: Body, losses: list[Loss]) -> None:
+    for extra in request.extras:
+        if extra.dialect == NAME:
+            body.setdefault(extra.field, msgspec.Raw(extra.json))
+        else:
+            losses.append(dropped(f"$.{extra.field}", extra.field, f"only {extra.dialect} has this field"))
+
+
+def _emulation(
+    request: Request, target: Target, names: ToolNames, body: Body, losses: list[Loss]
+) -> Emulation:
+    """What the gateway has to do itself, and the fields that it therefore keeps back."""
+    rejects = target.host.rejects
+    stop: tuple[str, ...] = ()
+    if request.stop and ("stop" not in body or "stop" in rejects):
+        body.pop("stop", None)
+        stop = request.stop
+        losses.append(emulated("$.stop", "stop", "the gateway stops the answer itself"))
+    copies = 1
+    if request.candidates > 1 and ("n" not in body or "n" in rejects):
+        body.pop("n", None)
+        copies = request.candidates
+        losses.append(emulated("$.n", "n", "one request for each answer"))
+    single = "parallel_tool_calls" in body and "parallel_tool_calls" in rejects
+    if "logprobs" in rejects and body.pop("top_logprobs", None) is not None:
+        losses.append(
+            dropped("$.top_logprobs", "top_logprobs", f"{target.provider} gives no log probabilities")
+        )
+    if single:
+        del body["parallel_tool_calls"]
+        losses.append(emulated("$.parallel_tool_calls", "parallel_tool_calls", "only the first call is kept"))
+    return Emulation(stop=stop, fan_out=copies, single_call=single, tool_names=names.restored)

@@ -1,0 +1,199 @@
+"""Streams of an upstream: server-sent chunks to events."""
+
+import msgspec
+
+from dragoman.conversation.events import Event, Failed, UsageReported
+from dragoman.conversation.failure import Failure, FailureError, FailureKind
+from dragoman.dialects.openai_chat.answer import ANSWER, failure_of, started_of
+from dragoman.dialects.openai_chat.answer_wire import AnswerWire, ChoiceWire
+from dragoman.dialects.openai_chat.choice import OpenChoice
+from dragoman.dialects.openai_chat.citations import sources_of
+from dragoman.dialects.openai_chat.errors import embedded_failure, read_error
+from dragoman.dialects.openai_chat.parse_response import parse_events
+from dragoman.dialects.openai_chat.usage import usage_of
+from dragoman.frames.sse import MAX_FRAME, SSE, FrameTooLargeError, SSEDecoder
+
+
+class ChatStreamDecoder:
+    """Bytes of an upstream's stream in, events out; never raises.
+
+    A choice stops when the stream has moved on to something else, not at its finish reason: hosts
+    put usage, signatures and the finish reason itself into chunks after it. `[DONE]` ends the
+    stream; a stream that ends without it is whole if every choice had its finish reason. A body that is
+    one JSON object and no stream is taken as what it is: a whole answer, or an error.
+    """
+
+    __slots__ = (
+        "_answer",
+        "_began",
+        "_choices",
+        "_origin",
+        "_over",
+        "_sources",
+        "_sse",
+        "_started",
+        "_whole",
+    )
+
+    def __init__(self, origin: str) -> None:
+        self._origin = origin
+        self._sse = SSEDecoder()
+        self._whole: bytearray | None = None
+        self._began = False
+        self._started = False
+        self._over = False
+        self._answer = ""
+        self._choices: dict[int, OpenChoice] = {}
+        self._sources: AnswerWire | None = None
+
+    @property
+    def pending(self) -> int:
+        """Bytes at the end of what was fed that belong to no whole frame yet."""
+        return self._sse.pending if self._whole is None else len(self._whole)
+
+    def feed(self, data: bytes) -> list[Event]:
+        """The events that `data` completes."""
+        events: list[Event] = []
+        if not self._began and data:
+            self._began = True
+            if data[:1] == b"{":
+                self._whole = bytearray()
+        try:
+            if self._whole is not None:
+                self._gather(data)
+                return events
+            frames = self._sse.feed(data)
+        except FrameTooLargeError as error:
+            if not self._over:
+                self._fail(_unreadable(error), events)
+            return events
+        for frame in frames:
+            if self._over:
+                break
+            self._read(frame, events)
+        return events
+
+    def close(self) -> list[Event]:
+        """The upstream has closed the stream."""
+        events: list[Event] = []
+        if self._over:
+            return events
+        if self._whole is not None:
+            self._read_whole(bytes(self._whole), events)
+            return events
+        for frame in self._sse.close():
+            self._read(frame, events)
+        if self._over:
+            return events
+        unfinished = any(choice.finish is None and not choice.stopped for choice in self._choices.values())
+        if unfinished or not self._choices:
+            message = "ended before the answer was complete" if self._started else "ended without an answer"
+            self._fail(Failure(FailureKind.BAD_GATEWAY, f"The upstream's stream {message}."), events)
+        else:
+            self._finish(events)
+        return events
+
+    def _read(self, frame: SSE, events: list[Event]) -> None:
+        data = frame.data
+        if not data.strip():
+            return
+        if data[:6] == b"[DONE]":
+            self._done(events)
+            return
+        try:
+            answer = ANSWER.decode(data)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            told = read_error(data)
+            known = frame.event == "error" or told.code or told.type
+            self._fail(embedded_failure(data) if known else _unreadable(error), events)
+            return
+        if answer.error or frame.event == "error" or (answer.x_groq is not None and answer.x_groq.error):
+            error = answer.error or (answer.x_groq.error if answer.x_groq is not None else None)
+            self._fail(embedded_failure(data, None if answer.error else error), events)
+            return
+        choices = answer.choices
+        if choices:
+            if not self._started:
+                self._started = True
+                self._answer = answer.id or ""
+                events.append(started_of(answer))
+            for choice in choices:
+                self._read_choice(choice, data, events)
+                if self._over:
+                    return
+        elif choices is None and answer.usage is None and answer.id is None:
+            told = read_error(data)
+            if told.message and (told.code or told.type):
+                self._fail(embedded_failure(data), events)
+                return
+        elif self._started:
+            self._close_finished(events)
+        if answer.citations or answer.search_results:
+            self._sources = answer
+        if answer.usage is not None or answer.x_groq is not None:
+            usage = usage_of(answer)
+            if usage is not None and self._started:
+                events.append(UsageReported(usage))
+
+    def _read_choice(self, wire: ChoiceWire, data: bytes, events: list[Event]) -> None:
+        index = wire.index or 0
+        choice = self._choices.get(index)
+        if choice is None:
+            choice = self._choices[index] = OpenChoice(index, self._origin, self._answer)
+        elif choice.stopped:
+            return
+        delta = wire.delta or wire.message
+        if delta is not None:
+            choice.read(delta, events)
+        if wire.logprobs:
+            choice.read_logprobs(bytes(wire.logprobs), events)
+        if wire.finish_reason:
+            choice.finish = wire.finish_reason
+            choice.sequence = wire.stop_reason or wire.matched_stop or choice.sequence
+        if wire.finish_reason or wire.error:
+            failure = failure_of(wire, data)
+            if failure is not None:
+                self._fail(failure, events)
+
+    def _close_finished(self, events: list[Event]) -> None:
+        """Stop the choices that have a finish reason: the stream has moved on."""
+        sources = sources_of(self._sources) if self._sources is not None else ()
+        for choice in self._choices.values():
+            if choice.finish is not None and not choice.stopped:
+                choice.close(events, sources)
+
+    def _done(self, events: list[Event]) -> None:
+        """The upstream says that this is all: choices without a finish reason end here, too."""
+        if not self._choices:
+            self._fail(Failure(FailureKind.BAD_GATEWAY, "The upstream's stream held no answer."), events)
+            return
+        self._finish(events)
+
+    def _finish(self, events: list[Event]) -> None:
+        sources = sources_of(self._sources) if self._sources is not None else ()
+        for choice in self._choices.values():
+            if not choice.stopped:
+                choice.close(events, sources)
+        self._over = True
+
+    def _gather(self, data: bytes) -> None:
+        """Keep a body that is no stream until it is whole."""
+        if self._whole is not None and not self._over:
+            self._whole += data
+            if len(self._whole) > MAX_FRAME:
+                raise FrameTooLargeError(f"the answer is larger than {MAX_FRAME} bytes")
+
+    def _read_whole(self, body: bytes, events: list[Event]) -> None:
+        try:
+            events.extend(parse_events(body, self._origin))
+            self._over = True
+        except FailureError as error:
+            self._fail(error.failure, events)
+
+    def _fail(self, failure: Failure, events: list[Event]) -> None:
+        self._over = True
+        events.append(Failed(failure))
+
+
+def _unreadable(error: Exception) -> Failure:
+    return Failure(FailureKind.BAD_GATEWAY, f"The upstream's stream could not be read: {error}")

@@ -1,0 +1,132 @@
+"""The fake provider: one HTTP request in, the answer that a strict vendor would give out. No sockets.
+
+It speaks OpenAI Chat Completions, Anthropic Messages and Google generateContent, each under its own
+paths. Requests are first held against the vendor's rules (`rules/`), then answered: with what a test
+has laid out (`script.py`), else by the demo model (`actor.py`).
+"""
+
+import hashlib
+import itertools
+import time
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from dragoman.conversation.failure import Failure, FailureError
+from dragoman.conversation.response import Response
+from dragoman.dialects.dialect import Dialect, ModelCard, Reply
+from dragoman.dialects.registry import DIALECTS
+from dragoman.models.profile import families, profile_of
+from dragoman.testing.actor import act
+from dragoman.testing.delivery import failed_answer, streamed_answer, whole_answer
+from dragoman.testing.exchange import Answer, Incoming, json_answer, read_query
+from dragoman.testing.rules.refusal import Access, RefusedError
+from dragoman.testing.script import Received, Script, Scripted
+from dragoman.testing.vendors import VENDORS, Purpose, Route, Vendor, model_of, route_of
+
+DEMO_MODEL = "demo"
+"""The name that newcomers use; any other is served alike, with the rules of the model so named."""
+
+_ID_PREFIXES = {"openai_chat": "chatcmpl-", "anthropic": "msg_01", "gemini": ""}
+_OWNERS = {"openai_chat": "openai", "anthropic": "anthropic", "gemini": "google"}
+_MODELS_CREATED = 1_735_689_600
+
+
+class FakeProvider:
+    """A stand-in for the vendors.
+
+    `keys` are the API keys it knows; None lets everybody in. `models` are the only model names it
+    serves; None serves any. `pace` is in seconds between the frames of the demo model's streams.
+    `clock` gives the time in Unix seconds. `script` holds what tests lay out, and what came.
+    """
+
+    def __init__(
+        self,
+        *,
+        keys: frozenset[str] | None = None,
+        models: tuple[str, ...] | None = None,
+        pace: float = 0.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.script = Script()
+        self._access = Access(keys, None if models is None else frozenset(models))
+        self._models = models
+        self._pace = pace
+        self._clock = clock
+        self._numbers = itertools.count(1)
+
+    def answer(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """The answer to one request. `path` and `query` are as they stand in the URL, without the
+        question mark; header names are in any case.
+        """
+        lowered = {name.lower(): value for name, value in headers.items()}
+        return self.receive(Incoming(method, path, read_query(query), lowered, body))[1]
+
+    def receive(self, incoming: Incoming) -> tuple[Received, Answer]:
+        """Record a request and answer it; the record can then tell that its client has left."""
+        received = self.script.record(incoming)
+        try:
+            return received, self._answered(incoming)
+        except RefusedError as refusal:
+            return received, refusal.answer
+
+    def _answered(self, incoming: Incoming) -> Answer:
+        route = route_of(incoming)
+        vendor = VENDORS[route.dialect]
+        if route.purpose is Purpose.NONE:
+            raise vendor.no_such_route(incoming)
+        vendor.check_access(incoming, self._access)
+        if incoming.method != ("POST" if route.purpose is Purpose.ANSWER else "GET"):
+            raise vendor.wrong_method(incoming)
+        if route.purpose is Purpose.MODELS:
+            return self._listed(DIALECTS[route.dialect], vendor, route.location.model)
+        scripted = self.script.take(model_of(incoming, route))
+        if scripted is None or scripted.checked:
+            vendor.check_request(incoming, self._access)
+        if scripted is not None and isinstance(scripted.answer, Answer):
+            return scripted.answer
+        return self._spoken(incoming, route, scripted)
+
+    def _spoken(self, incoming: Incoming, route: Route, scripted: Scripted | None) -> Answer:
+        """What the model says, or a failure, in the dialect of the request."""
+        dialect = DIALECTS[route.dialect]
+        number = str(next(self._numbers)).encode()
+        identity = hashlib.sha256(number + b"\0" + incoming.body).hexdigest()[:24]
+        if scripted is not None and isinstance(scripted.answer, Failure):
+            return failed_answer(dialect, scripted.answer, identity, scripted.delay)
+        try:
+            request = dialect.parse_request(incoming.body, route.location)
+        except FailureError as error:
+            return failed_answer(dialect, error.failure, identity)
+        if scripted is not None and isinstance(scripted.answer, Response):
+            response, manner = scripted.answer, scripted
+        else:
+            response = act(request)
+            manner = Scripted(response, pace=self._pace)
+        now = int(self._clock())
+        response = msgspec.structs.replace(
+            response,
+            id=response.id or _ID_PREFIXES[dialect.name] + identity,
+            model=response.model or request.model,
+            created=response.created or now,
+        )
+        origin = f"fake/{profile_of(request.model).family}"
+        reply = Reply(request, route.location, now, identity, "fp_demo", origin)
+        write = streamed_answer if request.stream else whole_answer
+        return write(dialect, reply, response, manner)
+
+    def _listed(self, dialect: Dialect, vendor: Vendor, wanted: str | None) -> Answer:
+        names = self._models
+        if names is None:
+            owner = _OWNERS[dialect.name]
+            known = [name for family in families() if family.owner == owner for name in family.models]
+            names = (DEMO_MODEL, *known)
+        cards = [
+            ModelCard(name, _MODELS_CREATED, "demo", profile_of(name).max_output_tokens) for name in names
+        ]
+        if wanted is None:
+            return json_answer(200, dialect.render_models(cards))
+        found = next((card for card in cards if card.id == wanted), None)
+        if found is None:
+            raise vendor.no_such_model(wanted)
+        return json_answer(200, dialect.render_model(found))

@@ -1,0 +1,1 @@
+"""What vendors refuse, with their statuses and words: independent of how the dialects parse requests."""

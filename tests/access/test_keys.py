@@ -1,0 +1,138 @@
+"""Client keys."""
+
+import hashlib
+import multiprocessing
+import re
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from dragoman.access.keys import FILE, KeyRing, new_key
+from dragoman.config.secret import Secret
+from dragoman.config.settings import Auth, Settings
+from dragoman.config.source import ConfigError
+
+FRESH = Settings()
+
+
+def test_a_new_key_is_sk_and_43_url_safe_characters() -> None:
+    keys = {new_key() for _ in range(50)}
+    assert len(keys) == 50
+    assert all(re.fullmatch(r"sk-[A-Za-z0-9_-]{43}", key) for key in keys)
+
+
+def test_the_first_start_makes_a_key_that_opens_and_is_shown_once(tmp_path: Path) -> None:
+    first = KeyRing.from_settings(FRESH, tmp_path)
+    assert first.created is not None
+    assert first.verify(first.created) is not None
+    second = KeyRing.from_settings(FRESH, tmp_path)
+    assert second.created is None
+    assert second.verify(first.created) == first.verify(first.created)
+
+
+def test_only_the_hash_of_the_made_key_is_kept_and_only_for_its_owner(tmp_path: Path) -> None:
+    directory = tmp_path / "new" / "home"
+    created = KeyRing.from_settings(FRESH, directory).created
+    assert created is not None
+    assert [path.name for path in directory.iterdir()] == [FILE]
+    text = (directory / FILE).read_text("utf-8")
+    assert created not in text
+    assert created[3:] not in text
+    assert hashlib.sha256(created.encode()).hexdigest() in text
+    assert stat.S_IMODE((directory / FILE).stat().st_mode) == 0o600
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+
+
+def test_starters_that_race_agree_on_one_key(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        rings = list(pool.map(KeyRing.from_settings, [FRESH] * 32, [tmp_path / "home"] * 32))
+    created = [ring.created for ring in rings if ring.created is not None]
+    assert len(created) == 1
+    assert all(ring.verify(created[0]) for ring in rings)
+    assert [path.name for path in (tmp_path / "home").iterdir()] == [FILE]
+
+
+def _created_in(directory: str) -> str | None:
+    return KeyRing.from_settings(FRESH, Path(directory)).created
+
+
+def test_processes_that_race_agree_on_one_key(tmp_path: Path) -> None:
+    with multiprocessing.get_context("forkserver").Pool(4) as pool:
+        created = [key for key in pool.map(_created_in, [str(tmp_path)] * 12, chunksize=1) if key]
+    assert len(created) == 1
+    assert KeyRing.from_settings(FRESH, tmp_path).verify(created[0]) is not None
+
+
+def test_configured_keys_open_and_no_file_is_made(tmp_path: Path) -> None:
+    settings = Settings(auth=Auth(keys=(Secret("sk-one"), Secret("two"))))
+    ring = KeyRing.from_settings(settings, tmp_path / "home")
+    first, second = ring.verify("sk-one"), ring.verify("two")
+    assert first is not None
+    assert second is not None
+    assert first.id != second.id
+    assert (first.name, second.name) == ("key 1", "key 2")
+    assert ring.created is None
+    assert not (tmp_path / "home").exists()
+
+
+def test_configured_keys_replace_the_made_one(tmp_path: Path) -> None:
+    made = KeyRing.from_settings(FRESH, tmp_path).created
+    ring = KeyRing.from_settings(Settings(auth=Auth(keys=(Secret("sk-one"),))), tmp_path)
+    assert ring.verify(made) is None
+
+
+@pytest.mark.parametrize(
+    "presented",
+    [
+        None,
+        "",
+        "sk-on",
+        "sk-one ",
+        "SK-ONE",
+        "sk-onee",
+        "\udcff",
+        "ключ",
+        hashlib.sha256(b"sk-one").hexdigest(),
+    ],
+)
+def test_what_is_not_a_key_opens_nothing(presented: str | None) -> None:
+    assert KeyRing.of(["sk-one"]).verify(presented) is None
+
+
+def test_the_id_of_a_key_tells_nothing_of_it() -> None:
+    info = KeyRing.of(["sk-one"]).verify("sk-one")
+    assert info is not None
+    assert re.fullmatch("[0-9a-f]{12}", info.id)
+    assert "one" not in info.id
+
+
+def test_a_ring_holds_no_key_in_plain_text() -> None:
+    assert "sk-one" not in repr(vars(KeyRing.of(["sk-one"])))
+
+
+@pytest.mark.parametrize("presented", [None, "", "anything"])
+def test_an_open_gateway_lets_everybody_in(tmp_path: Path, presented: str | None) -> None:
+    ring = KeyRing.from_settings(Settings(auth=Auth(open=True)), tmp_path / "home")
+    assert ring.is_open
+    assert ring.created is None
+    assert ring.verify(presented) is not None
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"nonsense", b"[]", b'{"keys":[{"name":"x","sha256":"zz"}]}', b'{"keys":[{"name":"x"}]}']
+)
+def test_a_damaged_key_file_is_reported_and_left_alone(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / FILE).write_bytes(content)
+    with pytest.raises(ConfigError, match="the file is damaged; delete it") as caught:
+        KeyRing.from_settings(FRESH, tmp_path)
+    assert caught.value.file == str(tmp_path / FILE)
+    assert (tmp_path / FILE).read_bytes() == content
+
+
+def test_a_directory_that_cannot_be_used_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match=r"cannot be used: .*DRAGOMAN_HOME"):
+        KeyRing.from_settings(FRESH, tmp_path / "file")

@@ -1,0 +1,258 @@
+"""The providers that the gateway runs with."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from dragoman.config.file import load_settings
+from dragoman.config.source import ConfigError
+from dragoman.dialects.dialect import Host
+from dragoman.providers.environment import build_providers
+from dragoman.providers.provider import Provider
+from dragoman.providers.table import places
+
+
+@pytest.fixture
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def built(text: str, environ: Mapping[str, str] | None = None) -> dict[str, Provider]:
+    path = Path("dragoman.toml")
+    path.write_text(text, "utf-8")
+    return build_providers(load_settings(path, environ or {}), environ or {})
+
+
+def discovered(environ: Mapping[str, str]) -> dict[str, Provider]:
+    return build_providers(load_settings(None, environ), environ)
+
+
+def problem(text: str, environ: Mapping[str, str] | None = None) -> str:
+    with pytest.raises(ConfigError) as caught:
+        built(text, environ)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "name", "dialect", "model"),
+    [
+        ("OPENAI_API_KEY", "openai", "openai_chat", "gpt-4o"),
+        ("ANTHROPIC_API_KEY", "anthropic", "anthropic", "claude-sonnet-4-5"),
+        ("GEMINI_API_KEY", "gemini", "gemini", "gemini-2.5-flash"),
+        ("GOOGLE_API_KEY", "gemini", "gemini", "gemini-2.5-flash"),
+        ("GROQ_API_KEY", "groq", "openai_chat", None),
+    ],
+)
+def test_a_key_in_the_environment_is_a_provider(
+    variable: str, name: str, dialect: str, model: str | None
+) -> None:
+    providers = discovered({variable: "sk-1"})
+    assert list(providers) == [name]
+    provider = providers[name]
+    assert provider.api_key == "sk-1"
+    assert provider.dialects == (dialect,)
+    assert provider.url_of(dialect) == places()[name].urls[dialect]
+    assert model is None or provider.serves(model)
+
+
+def test_all_keys_in_the_environment_count_in_the_order_of_the_table() -> None:
+    environ = {"XAI_API_KEY": "c", "ANTHROPIC_API_KEY": "b", "OPENAI_API_KEY": "a", "PATH": "/bin"}
+    assert list(discovered(environ)) == ["openai", "anthropic", "xai"]
+
+
+@pytest.mark.parametrize("environ", [{}, {"OPENAI_API_KEY": ""}, {"HOME": "/root"}])
+def test_with_no_key_there_is_the_embedded_provider(environ: dict[str, str]) -> None:
+    providers = discovered(environ)
+    assert list(providers) == ["demo"]
+    demo = providers["demo"]
+    assert demo.embedded
+    assert demo.serves("demo")
+    assert demo.dialects == ("openai_chat", "anthropic", "gemini")
+    assert demo.api_key == ""
+
+
+def test_providers_of_a_file_are_the_only_ones(directory: Path) -> None:
+    providers = built(
+        '[providers.local]\ndialect = "openai_chat"\nbase_url = "http://localhost:1/v1/"\n',
+        {"OPENAI_API_KEY": "sk"},
+    )
+    assert list(providers) == ["local"]
+    assert providers["local"] == Provider("local", ("openai_chat",), base_url="http://localhost:1/v1")
+
+
+def test_a_file_without_providers_leaves_them_to_the_environment(directory: Path) -> None:
+    providers = built('[routes.x]\ntargets = ["openai/gpt-4o"]\n', {"OPENAI_API_KEY": "sk"})
+    assert list(providers) == ["openai"]
+
+
+def test_a_known_name_brings_dialect_address_patterns_quirks_and_key(directory: Path) -> None:
+    provider = built('[providers.groq]\nmodels = ["llama-3.3-70b"]\n', {"GROQ_API_KEY": "gsk"})["groq"]
+    assert provider.dialects == ("openai_chat",)
+    assert provider.base_url == "https://api.groq.com/openai/v1"
+    assert provider.host == places()["groq"].host
+    assert provider.api_key == "gsk"
+    assert provider.serves("llama-3.3-70b")
+
+
+def test_a_key_in_the_file_goes_before_that_in_the_environment(directory: Path) -> None:
+    provider = built('[providers.openai]\napi_key = "file"\n', {"OPENAI_API_KEY": "environment"})["openai"]
+    assert provider.api_key == "file"
+
+
+def test_a_key_in_the_environment_never_goes_to_another_address(directory: Path) -> None:
+    text = '[providers.openai]\nbase_url = "http://127.0.0.1:9110/v1"\n'
+    assert built(text, {"OPENAI_API_KEY": "sk"})["openai"].api_key == ""
+
+
+def test_a_known_name_at_another_address_speaks_only_its_first_dialect_there(directory: Path) -> None:
+    provider = built('[providers.deepseek]\nbase_url = "http://proxy"\n')["deepseek"]
+    assert provider.dialects == ("openai_chat",)
+    assert provider.url_of("openai_chat") == "http://proxy"
+    assert provider.base_urls == {}
+    assert provider.host.replays_reasoning
+    assert provider.serves("deepseek-chat")
+
+
+def test_a_place_that_speaks_several_dialects_has_all_their_addresses(directory: Path) -> None:
+    provider = built('[providers.deepseek]\napi_key = "sk"\n')["deepseek"]
+    assert provider.dialects == ("openai_chat", "anthropic")
+    assert provider.url_of("anthropic") == "https://api.deepseek.com/anthropic"
+
+
+def test_one_of_several_dialects_can_be_chosen(directory: Path) -> None:
+    provider = built('[providers.deepseek]\napi_key = "sk"\ndialect = "anthropic"\n')["deepseek"]
+    assert provider.dialects == ("anthropic",)
+    assert provider.base_url == "https://api.deepseek.com/anthropic"
+
+
+def test_dialects_can_be_given_with_their_addresses(directory: Path) -> None:
+    provider = built(
+        '[providers.mine]\ndialects = { anthropic = "http://x/", openai_chat = "http://x/v1" }\n'
+        'headers = { X-One = "1" }\n'
+    )["mine"]
+    assert provider.dialects == ("anthropic", "openai_chat")
+    assert provider.base_url == "http://x"
+    assert provider.url_of("openai_chat") == "http://x/v1"
+    assert provider.headers == (("X-One", "1"),)
+
+
+def test_another_name_for_a_known_address_has_its_quirks_and_dialect(directory: Path) -> None:
+    provider = built('[providers.two]\nbase_url = "https://api.groq.com/openai/v1"\napi_key = "k"\n')["two"]
+    assert provider.dialects == ("openai_chat",)
+    assert provider.host == places()["groq"].host
+    assert provider.model_patterns == ()
+
+
+def test_an_unknown_place_is_taken_to_be_like_the_formats_maker(directory: Path) -> None:
+    assert built('[providers.a]\ndialect = "gemini"\nbase_url = "http://x"\n')["a"].host == Host()
+
+
+@pytest.mark.parametrize(
+    ("dialect", "url", "expected"),
+    [
+        ("anthropic", "http://x/v1", "http://x"),
+        ("anthropic", "http://x/anthropic/v1/", "http://x/anthropic"),
+        ("gemini", "http://x/v1beta", "http://x"),
+        ("openai_chat", "http://x/v1/", "http://x/v1"),
+        ("openai_chat", "http://x", "http://x"),
+    ],
+)
+def test_a_base_url_may_end_in_the_way_of_any_sdk(
+    directory: Path, dialect: str, url: str, expected: str
+) -> None:
+    provider = built(f'[providers.a]\ndialect = "{dialect}"\nbase_url = "{url}"\n')["a"]
+    assert provider.base_url == expected
+
+
+def test_the_embedded_provider_can_stand_beside_others(directory: Path) -> None:
+    providers = built('[providers.demo]\n[providers.ollama]\n[routes.x]\ntargets = ["demo/demo"]\n')
+    assert providers["demo"].embedded
+    assert providers["ollama"].api_key == ""
+    assert providers["ollama"].base_url == "http://localhost:11434/v1"
+
+
+@pytest.mark.parametrize(
+    ("text", "environ", "message"),
+    [
+        pytest.param(
+            '[providers.a]\nbase_url = "http://x"\n',
+            {},
+            "dragoman.toml:1: providers.a.dialect: a is not a known provider, so its wire format must "
+            "be said; "
+            'write dialect = "openai_chat" for an OpenAI-compatible host; '
+            "known are openai_chat, anthropic, gemini",
+            id="no dialect",
+        ),
+        pytest.param(
+            '[providers.a]\ndialect = "openai"\nbase_url = "http://x"\n',
+            {},
+            "dragoman.toml:2: providers.a.dialect: 'openai' is not a dialect; did you mean 'openai_chat'? "
+            "(known here: openai_chat, anthropic, gemini)",
+            id="an unknown dialect",
+        ),
+        pytest.param(
+            '[providers.a]\n\n[providers.a.dialects]\nclaude = "http://x"\n',
+            {},
+            "dragoman.toml:4: providers.a.dialects.claude: 'claude' is not a dialect; "
+            "write one of: openai_chat, anthropic, gemini",
+            id="an unknown dialect among several",
+        ),
+        pytest.param(
+            '[providers.gemini]\napi_key = "k"\ndialect = "anthropic"\n',
+            {},
+            "dragoman.toml:3: providers.gemini.dialect: gemini is not known to speak anthropic; "
+            'write base_url = "https://..." as well, or one of: gemini',
+            id="a dialect that is not spoken there",
+        ),
+        pytest.param(
+            '[server]\n[providers.gemini]\nmodels = ["x"]\n',
+            {"OPENAI_API_KEY": "k"},
+            "dragoman.toml:2: providers.gemini.api_key: gemini needs a key, and GEMINI_API_KEY or "
+            'GOOGLE_API_KEY is not set; write api_key = "..." under [providers.gemini], or set the variable',
+            id="no key",
+        ),
+        pytest.param(
+            '[providers.demo]\nbase_url = "http://x"\n',
+            {},
+            "dragoman.toml:2: providers.demo.base_url: demo answers inside the gateway and has no base_url; "
+            "remove the line, or give the provider another name",
+            id="an address for the embedded provider",
+        ),
+        pytest.param(
+            '[providers.local]\ndialect = "gemini"\nbase_url = "http://x"\n'
+            '[routes.x]\ntargets = [\n"local/a",\n"locall/a"]\n',
+            {},
+            "dragoman.toml:7: routes.x.targets[1]: there is no provider 'locall'; "
+            "did you mean 'local'? (known here: local)",
+            id="a target with a misspelt provider",
+        ),
+        pytest.param(
+            '[providers.ollama]\n[routes.x]\ntargets = ["openai/gpt-4o"]\n',
+            {"OPENAI_API_KEY": "k"},
+            "dragoman.toml:3: routes.x.targets[0]: there is no provider 'openai'; "
+            "add a [providers.openai] table, or use one of: ollama",
+            id="a target whose provider is not in the file",
+        ),
+        pytest.param(
+            '[routes.x]\ntargets = ["openai/gpt-4o"]\n',
+            {},
+            "dragoman.toml:2: routes.x.targets[0]: there is no provider 'openai'; "
+            "set OPENAI_API_KEY, or add a [providers.openai] table",
+            id="a target whose key is not set",
+        ),
+    ],
+)
+def test_what_a_provider_or_target_lacks_is_reported_with_line_key_and_remedy(
+    directory: Path, text: str, environ: dict[str, str], message: str
+) -> None:
+    assert problem(text, environ) == message
+
+
+def test_an_address_must_be_said_for_an_unknown_name(directory: Path) -> None:
+    message = problem('[providers.a]\ndialect = "gemini"\n')
+    assert message.startswith(
+        "dragoman.toml:1: providers.a.base_url: a is not a known provider, so its address must be said; "
+        'write base_url = "https://..." or use a known name: openai, anthropic, gemini,'
+    )

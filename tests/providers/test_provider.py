@@ -1,0 +1,31 @@
+"""A provider as a value."""
+
+from dragoman.providers.provider import Provider
+
+PROVIDER = Provider(
+    "place",
+    ("openai_chat", "anthropic"),
+    base_url="http://place/v1",
+    api_key="sk-hidden-key",
+    model_patterns=("gpt-*", "o1"),
+    models=("llama[3]",),
+    headers=(("X-Token", "hidden-header"),),
+    base_urls={"anthropic": "http://place"},
+)
+
+
+def test_each_dialect_has_its_own_address() -> None:
+    assert PROVIDER.url_of("openai_chat") == "http://place/v1"
+    assert PROVIDER.url_of("anthropic") == "http://place"
+
+
+def test_bare_names_belong_by_pattern_or_by_list() -> None:
+    served = ["gpt-4o", "o1", "llama[3]"]
+    assert [PROVIDER.serves(model) for model in served] == [True, True, True]
+    strange = ["o1-mini", "GPT-4o", "xgpt-4o", "llama3", "place/gpt-4o", ""]
+    assert [PROVIDER.serves(model) for model in strange] == [False] * 6
+
+
+def test_a_provider_never_shows_its_key_or_headers() -> None:
+    assert "hidden" not in f"{PROVIDER} {PROVIDER!r} {[PROVIDER]}"
+    assert "place" in repr(PROVIDER)
