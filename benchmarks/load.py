@@ -9,6 +9,7 @@ import asyncio
 import json
 import statistics
 import time
+from typing import cast
 
 import httptools
 import uvloop
@@ -29,7 +30,7 @@ class Caller(asyncio.Protocol):
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask for the first time."""
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
         self._ask()
 
     @override
@@ -59,8 +60,7 @@ class Caller(asyncio.Protocol):
     def _ask(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
         self._began = time.perf_counter()
-        if isinstance(self._transport, asyncio.WriteTransport):
-            self._transport.write(self._request)
+        self._transport.write(self._request)
 
 
 async def main() -> None:

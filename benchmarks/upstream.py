@@ -7,6 +7,7 @@ pieces, `--gap` seconds apart.
 import argparse
 import asyncio
 import json
+from typing import cast
 
 import httptools
 import uvloop
@@ -140,7 +141,7 @@ class Upstream(asyncio.Protocol):
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the way back."""
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
 
     @override
     def data_received(self, data: bytes) -> None:
@@ -177,7 +178,7 @@ class Upstream(asyncio.Protocol):
         self._write(b"0\r\n\r\n")
 
     def _write(self, data: bytes) -> None:
-        if isinstance(self._transport, asyncio.WriteTransport) and not self._transport.is_closing():
+        if not self._transport.is_closing():
             self._transport.write(data)
 
 

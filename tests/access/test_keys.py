@@ -1,9 +1,10 @@
 """Client keys."""
 
 import hashlib
-import multiprocessing
 import re
 import stat
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -54,13 +55,32 @@ def test_starters_that_race_agree_on_one_key(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "home").iterdir()] == [FILE]
 
 
-def _created_in(directory: str) -> str | None:
-    return KeyRing.from_settings(FRESH, Path(directory)).created
-
-
 def test_processes_that_race_agree_on_one_key(tmp_path: Path) -> None:
-    with multiprocessing.get_context("forkserver").Pool(4) as pool:
-        created = [key for key in pool.map(_created_in, [str(tmp_path)] * 12, chunksize=1) if key]
+    program = (
+        "import pathlib, sys\n"
+        "from dragoman.access.keys import KeyRing\n"
+        "from dragoman.config.settings import Settings\n"
+        "print('ready', flush=True)\n"
+        "sys.stdin.readline()\n"
+        "print(KeyRing.from_settings(Settings(), pathlib.Path(sys.argv[1])).created or '')\n"
+    )
+    starters = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, str(tmp_path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    for starter in starters:
+        assert starter.stdout is not None
+        assert starter.stdout.readline() == "ready\n"
+    for starter in starters:
+        assert starter.stdin is not None
+        starter.stdin.write("go\n")
+        starter.stdin.flush()
+    created = [key for starter in starters if (key := starter.communicate(timeout=60)[0].strip())]
     assert len(created) == 1
     assert KeyRing.from_settings(FRESH, tmp_path).verify(created[0]) is not None
 

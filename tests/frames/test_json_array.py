@@ -108,11 +108,16 @@ def test_pending_counts_all_that_follows_the_last_whole_element() -> None:
     assert decoder.pending == 0
 
 
+def feed_and_go_on(decoder: JSONArrayDecoder, body: bytes) -> None:
+    decoder.feed(body)
+    decoder.feed(b"")
+
+
 @pytest.mark.parametrize("body", [b"<html>", b"[1]", b"[[]]", b'["a"]', b"[{}] {", b"]", b"null"])
 def test_bytes_that_no_array_of_objects_has_are_refused(body: bytes) -> None:
     decoder = JSONArrayDecoder()
     with pytest.raises(ValueError, match="unexpected byte 0x"):
-        decoder.feed(body) and decoder.feed(b"")
+        feed_and_go_on(decoder, body)
 
 
 def test_elements_before_a_wrong_byte_are_given_whatever_the_split() -> None:

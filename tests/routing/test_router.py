@@ -77,3 +77,8 @@ def test_one_model_can_be_looked_up_by_any_name_that_can_be_asked_for() -> None:
     router = Router(PROVIDERS, {"best": ["anthropic/claude-sonnet-4-5"]})
     assert router.card("best").max_output_tokens == 64000
     assert router.card("openai/gpt-4o").id == "openai/gpt-4o"
+
+
+def test_the_embedded_model_is_listed_where_it_is_all_there_is() -> None:
+    demo = Provider("demo", ("openai_chat",), model_patterns=("demo",), embedded=True)
+    assert [card.id for card in Router({"demo": demo}, {}).cards()] == ["demo"]

@@ -67,6 +67,13 @@ class Line:
         self.writer.write(data)
         await self.writer.drain()
 
+    async def answer_slowly(self) -> None:
+        """Take a request and let the client see the head of the answer before its body, `ok`."""
+        await self.request()
+        await self.send(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n")
+        await asyncio.sleep(0.002)
+        await self.send(b"ok")
+
     async def gone(self) -> None:
         """Wait until the client has closed the connection, in whichever way."""
         with suppress(ConnectionError):
@@ -97,7 +104,7 @@ class Server:
         self.port = 0
 
     async def start(self) -> None:
-        self._listener = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self._tls)
+        self._listener = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self._tls, backlog=1000)
         self.port = self._listener.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
@@ -124,6 +131,14 @@ class Server:
 
     def get(self, target: str = "/v1/models") -> UpstreamRequest:
         return UpstreamRequest("GET", self.url(target), (), b"")
+
+    async def ask(self, transport: Transport, body: bytes = b"{}") -> bytes:
+        """What a transport gets from this server for one request."""
+        response = await transport.send(self.post(body), 5)
+        try:
+            return await response.read(1 << 20)
+        finally:
+            response.close()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
@@ -170,7 +185,7 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]
 
 
 @pytest.fixture(autouse=True)
-def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:  # pyright: ignore[reportUnusedFunction] - a fixture
+def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     """The machine's own proxies stay out of it."""
     for name in list(os.environ):
         if name.lower().endswith("_proxy"):
@@ -179,6 +194,12 @@ def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:  # pyright: ignore[rep
 
 @pytest.fixture(params=list(FACTORIES.values()), ids=list(FACTORIES))
 def make_transport(request: pytest.FixtureRequest) -> TransportFactory:
+    return request.param
+
+
+@pytest.fixture(params=[False, True], ids=["plain", "tls"])
+def secure(request: pytest.FixtureRequest) -> bool:
+    """For tests that hold in the clear and over TLS."""
     return request.param
 
 

@@ -14,6 +14,8 @@ pytestmark = pytest.mark.anyio
 
 FOREVER = 3600.0
 
+Asked = tuple[str, str, str, dict[str, str], bytes]
+
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
@@ -27,7 +29,7 @@ class Provider:
     """Gives one answer to everything and remembers what it was asked."""
 
     chunks: Sequence[tuple[float, bytes]]
-    asked: list[tuple[str, str, str, dict[str, str], bytes]] = dataclasses.field(default_factory=list)
+    asked: list[Asked] = dataclasses.field(default_factory=list[Asked])
 
     def answer(
         self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes

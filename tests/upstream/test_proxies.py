@@ -151,7 +151,7 @@ async def test_a_proxy_that_refuses(
         await line.send(b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n")
 
     proxy = await serve(script)
-    error = await failure(make_transport, monkeypatch, f"http://user:SECRET@{proxy.where}", proxy)
+    error = await failure(make_transport, monkeypatch, f"http://user:SECRET@{proxy.where}")
     assert error.failure.kind is FailureKind.BAD_GATEWAY
     assert "proxy" in error.failure.message
     assert "407" in error.failure.message
@@ -166,7 +166,7 @@ async def test_a_proxy_that_is_not_there(
 
     proxy = await serve(script)
     await proxy.stop()
-    error = await failure(make_transport, monkeypatch, f"http://user:SECRET@{proxy.where}", proxy)
+    error = await failure(make_transport, monkeypatch, f"http://user:SECRET@{proxy.where}")
     assert error.failure.kind is FailureKind.BAD_GATEWAY
     assert "proxy" in error.failure.message
     assert "refused" in error.failure.message
@@ -180,19 +180,18 @@ async def test_a_proxy_of_another_kind_is_refused(
         await line.gone()
 
     proxy = await serve(script)
-    error = await failure(make_transport, monkeypatch, f"socks5://user:SECRET@{proxy.where}", proxy)
+    error = await failure(make_transport, monkeypatch, f"socks5://user:SECRET@{proxy.where}")
     assert error.failure.kind is FailureKind.BAD_GATEWAY
     assert "proxies" in error.failure.message
     assert proxy.accepted == 0
 
 
 async def failure(
-    make_transport: "TransportFactory", monkeypatch: pytest.MonkeyPatch, url: str, proxy: "Server"
+    make_transport: "TransportFactory", monkeypatch: pytest.MonkeyPatch, url: str
 ) -> FailureError:
     """What comes of a request over TLS through a proxy."""
     monkeypatch.setenv("HTTPS_PROXY", url)
     made = make_transport(None)
-    request = proxy.post()
     target = UpstreamRequest("POST", "https://upstream.invalid/v1?key=SECRET", (), b"{}")
     with pytest.raises(FailureError) as caught:
         await made.send(target, 5)

@@ -46,11 +46,6 @@ class Watched:
         await asyncio.wait_for(self.gone.wait(), PROMPTLY)
 
 
-@pytest.fixture(params=[False, True], ids=["plain", "tls"])
-def secure(request: pytest.FixtureRequest) -> bool:
-    return request.param
-
-
 @pytest.fixture
 def watched() -> Watched:
     return Watched()
@@ -129,25 +124,74 @@ async def test_cancelled_while_the_request_is_sent(
     assert watched.drained < len(body) / 2
 
 
-@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts open files as Linux shows them")
-async def test_no_socket_is_left_to_a_server_that_does_not_read(
-    transport: Transport, serve: "Serve", watched: Watched, secure: bool
+class OpenFiles:
+    """Counts this process's open files, the sockets of both sides among them."""
+
+    FOLDER = Path("/proc/self/fd")
+
+    def __init__(self) -> None:
+        self._before = 0
+
+    def remember(self) -> None:
+        self._before = len(list(self.FOLDER.iterdir()))
+
+    async def fewer(self) -> None:
+        for _ in range(50):
+            if len(list(self.FOLDER.iterdir())) < self._before:
+                return
+            await asyncio.sleep(PROMPTLY / 50)
+        pytest.fail("the socket is still open")
+
+
+@pytest.mark.skipif(not OpenFiles.FOLDER.exists(), reason="counts open files as Linux shows them")
+@pytest.mark.parametrize("begun", [False, True], ids=["no head yet", "in mid-body"])
+@pytest.mark.parametrize("end", ["cancelled", "transport closed"])
+async def test_no_socket_waits_for_a_server_that_does_not_read(
+    transport: Transport, serve: "Serve", watched: Watched, secure: bool, end: str, begun: bool
 ) -> None:
+    files = OpenFiles()
+
     async def script(line: "Line") -> None:
         await line.head()
-        before.append(open_files())
+        if begun:
+            await line.send(BEGUN)
+        files.remember()
         watched.reached.set()
         await asyncio.sleep(60)
 
-    def open_files() -> int:
-        return len(list(Path("/proc/self/fd").iterdir()))
+    async def exchange() -> None:
+        response = await transport.send(server.post(bytes(64_000_000)), 5)
+        await response.read(100)
 
-    before: list[int] = []
     server = await serve(script, secure=secure)
-    await cancel(transport.send(server.post(bytes(64_000_000)), 5), watched.reached)
-    async with asyncio.timeout(PROMPTLY):
-        while open_files() >= before[0]:
-            await asyncio.sleep(0.01)
+    if end == "cancelled":
+        await cancel(exchange(), watched.reached)
+    else:
+        task = asyncio.ensure_future(exchange())
+        await watched.reached.wait()
+        await asyncio.sleep(0.02)
+        await asyncio.wait_for(transport.close(), PROMPTLY)
+        with pytest.raises(FailureError):
+            await task
+    await files.fewer()
+
+
+@pytest.mark.skipif(not OpenFiles.FOLDER.exists(), reason="counts open files as Linux shows them")
+async def test_no_socket_waits_once_the_answer_is_whole(
+    transport: Transport, serve: "Serve", watched: Watched, secure: bool
+) -> None:
+    files = OpenFiles()
+
+    async def script(line: "Line") -> None:
+        await line.head()
+        files.remember()
+        await line.send(BEGUN + b"0\r\n\r\n")
+        await asyncio.sleep(60)
+
+    server = await serve(script, secure=secure)
+    response = await transport.send(server.post(bytes(64_000_000)), 5)
+    assert await response.read(5) == b"begun"
+    await files.fewer()
 
 
 @pytest.mark.parametrize("way", ["next", "read"])

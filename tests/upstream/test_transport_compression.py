@@ -19,10 +19,9 @@ pytestmark = pytest.mark.anyio
 async def answered(transport: Transport, serve: "Serve", coding: bytes, body: bytes) -> UpstreamResponse:
     async def script(line: "Line") -> None:
         await line.request()
-        await line.send(
-            b"HTTP/1.1 429 Slow Down\r\nretry-after: 3\r\ncontent-encoding: %b\r\ncontent-length: %d\r\n\r\n%b"
-            % (coding, len(body), body)
-        )
+        await line.send(b"HTTP/1.1 429 Slow Down\r\nretry-after: 3\r\n")
+        await line.send(b"content-encoding: %b\r\ncontent-length: %d\r\n\r\n" % (coding, len(body)))
+        await line.send(body)
         await line.gone()
 
     server = await serve(script)

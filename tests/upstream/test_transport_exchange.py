@@ -143,8 +143,7 @@ async def test_status_and_headers_of_the_answer(transport: Transport, serve: "Se
         b"HTTP/1.0 200 OK\r\ncontent-length: 5\r\n\r\nhello",
         b"HTTP/1.1 200\r\ncontent-length: 5\r\n\r\nhello",
         b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello",
-        b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n"
-        b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello",
+        b"HTTP/1.1 103 Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 102 Wait\r\n\r\nHTTP/1.0 200 OK\r\n\r\nhello",
     ],
 )
 async def test_every_way_to_frame_a_body(transport: Transport, serve: "Serve", answer: bytes) -> None:

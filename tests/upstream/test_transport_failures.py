@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import traceback
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ async def failure(transport: Transport, url: str, connect_timeout: float = 5) ->
         await transport.send(request, connect_timeout)
     assert "SECRET" not in str(caught.value)
     assert "SECRET" not in repr(caught.value.failure)
+    assert "SECRET" not in "".join(traceback.format_exception(caught.value))
     return caught.value
 
 
@@ -257,6 +259,9 @@ async def test_a_limit_that_is_just_enough(transport: Transport, serve: "Serve")
         "http://host:99999/v1",
         "ftp://host.invalid/v1",
         "http://[::1/v1",
+        "http://host.invalid/a b",
+        "http://host.invalid/ HTTP/1.1\r\nx: y\r\n\r\n",
+        "http://host.invalid/é",
         "",
     ],
 )

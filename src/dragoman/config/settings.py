@@ -31,7 +31,8 @@ class Server(Section, frozen=True, forbid_unknown_fields=True):
     max_body_bytes: Annotated[int, Meta(ge=1024, le=1024 * MEBIBYTE)] = 64 * MEBIBYTE
     """The largest request body in bytes; a larger one is answered with status 413."""
     cors_origins: tuple[Annotated[str, Meta(min_length=1)], ...] = ("*",)
-    """Origins whose pages may call the gateway from a browser; `*` for all, empty for none."""
+    """Origins whose pages may call the gateway from a browser; `*` for all, empty for none. With
+    `auth.open`, `*` means pages of this machine only."""
 
 
 class Auth(Section, frozen=True, forbid_unknown_fields=True):

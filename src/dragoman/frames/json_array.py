@@ -8,7 +8,8 @@ import re
 
 from dragoman.frames.sse import MAX_FRAME, FrameTooLargeError
 
-_STRUCTURE = re.compile(rb'["{}\[\]]')
+_PLAIN = re.compile(rb'(?:[^"{}\[\]]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+', re.DOTALL)
+"""Everything up to the next bracket, brace or string that does not end within the bytes."""
 _STRING_END = re.compile(rb'["\\]')
 _BETWEEN = b" \t\r\n,"
 
@@ -17,15 +18,28 @@ class JSONArrayDecoder:
     """Bytes in, the array's whole elements out, each as JSON text.
 
     A body that is one object and no array gives that object: servers send errors so. `pending`
-    counts the bytes fed that belong to no whole element yet; `closed` tells whether the array's end
-    was seen.
+    counts the bytes fed that belong to no whole element yet, brackets and commas included; a proxy
+    that has forwarded all but these can still end the array with an element of its own. `closed`
+    tells whether the array's end was seen.
     """
 
-    __slots__ = ("_buffer", "_depth", "_in_string", "_position", "_start", "closed", "opened")
+    __slots__ = (
+        "_buffer",
+        "_depth",
+        "_dropped",
+        "_ended",
+        "_in_string",
+        "_position",
+        "_start",
+        "closed",
+        "opened",
+    )
 
     def __init__(self) -> None:
         self._buffer = bytearray()
-        self._position = 0
+        self._dropped = 0
+        self._ended = 0
+        self._position: int = 0
         self._start = -1
         self._depth = 0
         self._in_string = False
@@ -35,19 +49,31 @@ class JSONArrayDecoder:
     @property
     def pending(self) -> int:
         """Bytes at the end of what was fed that are not part of a whole element."""
-        return 0 if self._start < 0 else len(self._buffer) - self._start
+        return 0 if self.closed else self._dropped + len(self._buffer) - self._ended
+
+    @property
+    def remainder(self) -> bytes:
+        """The element that has begun and not ended."""
+        return b"" if self._start < 0 else bytes(self._buffer)
 
     def feed(self, data: bytes) -> list[bytes]:
         """The elements that `data` completes.
 
         Raises `ValueError` for bytes that no array of objects has at that place, and
-        `FrameTooLargeError` when a single element grows beyond `MAX_FRAME`.
+        `FrameTooLargeError` when a single element grows beyond `MAX_FRAME`; elements that came
+        before them are given first, and the next call raises.
         """
         self._buffer += data
         elements: list[bytes] = []
         while self._position < len(self._buffer):
             if self._start < 0:
-                if not self._begin():
+                try:
+                    begun = self._begin()
+                except ValueError:
+                    if elements:
+                        break
+                    raise
+                if not begun:
                     break
             elif self._in_string:
                 if not self._skip_string():
@@ -56,12 +82,13 @@ class JSONArrayDecoder:
                 element = self._advance()
                 if element is not None:
                     elements.append(element)
-        drop = len(self._buffer) if self._start < 0 else self._start
+        drop = self._position if self._start < 0 else self._start
         if drop:
             del self._buffer[:drop]
+            self._dropped += drop
             self._position -= drop
             self._start = min(0, self._start)
-        if len(self._buffer) > MAX_FRAME:
+        if len(self._buffer) > MAX_FRAME and not elements:
             raise FrameTooLargeError(f"an element of the stream is larger than {MAX_FRAME} bytes")
         return elements
 
@@ -87,23 +114,25 @@ class JSONArrayDecoder:
         return False
 
     def _advance(self) -> bytes | None:
-        """Go on to the next bracket or quote; the element when it ends there."""
-        found = _STRUCTURE.search(self._buffer, self._position)
-        if found is None:
-            self._position = len(self._buffer)
+        """Go on to the next bracket or unfinished string; the element when it ends there."""
+        plain = _PLAIN.match(self._buffer, self._position)
+        place = plain.end() if plain else self._position
+        self._position = place + 1
+        if place == len(self._buffer):
+            self._position = place
             return None
-        self._position = found.end()
-        match found.group():
-            case b'"':
-                self._in_string = True
-            case b"{" | b"[":
-                self._depth += 1
-            case _:
-                self._depth -= 1
-                if self._depth == 0:
-                    element = bytes(self._buffer[self._start : self._position])
-                    self._start = -1
-                    return element
+        byte = self._buffer[place]
+        if byte == 0x22:  # "
+            self._in_string = True
+        elif byte in b"{[":
+            self._depth += 1
+        else:
+            self._depth -= 1
+            if self._depth == 0:
+                element = bytes(self._buffer[self._start : self._position])
+                self._start = -1
+                self._ended = self._dropped + self._position
+                return element
         return None
 
     def _skip_string(self) -> bool:

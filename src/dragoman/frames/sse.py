@@ -28,17 +28,24 @@ class SSEDecoder:
     but these can still end the stream with a frame of its own.
     """
 
-    __slots__ = ("_buffer", "_scanned", "_started")
+    __slots__ = ("_buffer", "_carriage", "_line_feed", "_scanned", "_started")
 
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._scanned = 0
+        self._line_feed = -1
+        self._carriage = -1
         self._started = False
 
     @property
     def pending(self) -> int:
         """Bytes at the end of what was fed that are not part of a whole frame."""
         return len(self._buffer)
+
+    @property
+    def remainder(self) -> bytes:
+        """Those bytes: servers that fail in the middle may leave an error there that is no event."""
+        return bytes(self._buffer)
 
     def feed(self, data: bytes) -> list[SSE]:
         """The events that `data` completes. Comments and frames without data give none.
@@ -47,6 +54,7 @@ class SSEDecoder:
         """
         buffer = self._buffer
         buffer += data
+        self._line_feed = self._carriage = -1
         if not self._started:
             if len(buffer) < 3 and b"\xef\xbb\xbf".startswith(bytes(buffer)):
                 return []
@@ -64,7 +72,7 @@ class SSEDecoder:
         if start:
             del buffer[:start]
             self._scanned -= start
-        if len(buffer) > MAX_FRAME:
+        if len(buffer) > MAX_FRAME and not events:
             raise FrameTooLargeError(f"an event of the stream is larger than {MAX_FRAME} bytes")
         return events
 
@@ -79,20 +87,23 @@ class SSEDecoder:
     def _frame_end(self, start: int) -> int:
         """Where the frame that begins at `start` ends, blank line included; -1 if not yet known.
 
-        `_scanned` remembers how far the search has come, so that no byte is looked at twice.
+        `_scanned` remembers how far the search has come, `_line_feed` and `_carriage` where the
+        next of each is (the buffer's size for none), so that no byte is searched twice.
         """
         buffer = self._buffer
         position = max(start, self._scanned)
         size = len(buffer)
         while True:
-            line_feed = buffer.find(b"\n", position)
-            carriage = buffer.find(b"\r", position, size if line_feed < 0 else line_feed)
-            first = carriage if carriage >= 0 else line_feed
-            if first < 0:
+            if self._line_feed < position:
+                self._line_feed = _found(buffer.find(b"\n", position), size)
+            if self._carriage < position:
+                self._carriage = _found(buffer.find(b"\r", position), size)
+            first = min(self._line_feed, self._carriage)
+            if first == size:
                 self._scanned = size
                 return -1
             after = first + 1
-            if carriage >= 0:
+            if first == self._carriage:
                 if after == size:
                     # a CR at the very end: a LF of the same line end may still come
                     self._scanned = first
@@ -106,6 +117,10 @@ class SSEDecoder:
     def _line_start(self, end: int) -> int:
         """Where the line that ends at `end` begins: `end` itself for a blank line."""
         return end if end > 0 and self._buffer[end - 1] in b"\r\n" else -1
+
+
+def _found(place: int, otherwise: int) -> int:
+    return otherwise if place < 0 else place
 
 
 def parse_frame(frame: bytes) -> SSE | None:

@@ -9,11 +9,9 @@ from dragoman.config.settings import ProviderSettings, Settings
 from dragoman.config.source import KeyPath, Source, dotted
 from dragoman.config.validation import suggestion
 from dragoman.dialects.dialect import Host
+from dragoman.dialects.registry import DIALECTS
 from dragoman.providers.provider import Provider
 from dragoman.providers.table import EMBEDDED, Place, places
-
-DIALECTS = ("openai_chat", "anthropic", "gemini")
-"""The wire formats that a provider can be configured with."""
 
 _VERSIONS = {"anthropic": ("/v1",), "gemini": ("/v1beta", "/v1")}
 """What those formats' own paths begin with. SDKs disagree on whether a base URL ends with it."""

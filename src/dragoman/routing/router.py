@@ -52,9 +52,7 @@ class Router:
         """The models worth listing: the routes, else the well-known models of the providers here."""
         cards = [_card(name, route.targets[0]) for name, route in self._routes.items()]
         for provider in self._providers.values():
-            names = provider.models or tuple(
-                model for family in families() for model in family.models if provider.serves(model)
-            )
+            names = provider.models or _well_known(provider)
             if provider.models or not self._routes:
                 cards.extend(_card(name, self._target(provider.name, name)) for name in names)
         return list({card.id: card for card in cards}.values())
@@ -89,6 +87,13 @@ class Router:
     def _advice(self, model: str) -> str:
         known = [*self._routes, *(f"{name}/<model>" for name in self._providers)]
         return f"The model '{model}' is not known here. Known: {', '.join(known[:12])}."
+
+
+def _well_known(provider: Provider) -> list[str]:
+    """The models of a provider that a user without routes may want: those that it is known for."""
+    exact = [pattern for pattern in provider.model_patterns if not set(pattern) & set("*?[")]
+    listed = [model for family in families() for model in family.models if provider.serves(model)]
+    return list(dict.fromkeys([*exact, *listed]))
 
 
 def _card(name: str, target: RouteTarget) -> ModelCard:

@@ -20,10 +20,10 @@ _INTRODUCED = r"""
     (?P<before>
         (?: \bbearer[ ]+ | [?&](?:key|api_key|access_token)=
           | \b(?:x-goog-api-key|x-api-key|api[-_]?key|authorization)\b
-            [\\"']* [ ]* [:=,] [ ]* b?[\\"']* (?:(?:bearer|basic)[ ]+)?
+            [\\"']* [ ]* [:=,] [ ]* (?:b(?=["']))? [\\"']* (?:(?:bearer|basic)[ ]+)?
         )
     )
-    (?!\[redacted) [^\s"'\\&,;)\]}<>]{3,}
+    (?! \[redacted | (?:bearer|basic)[ ] ) [^\s"'\\&,;)\]}<>]{3,}
 """
 _SHAPES = re.compile(f"{_KEY}|{_INTRODUCED}", re.IGNORECASE | re.ASCII | re.VERBOSE)
 

@@ -18,16 +18,20 @@ from dragoman.conversation.request import (
 MOST_CALLS = 8
 """Tool calls in one turn, however many names the user lists."""
 
+_READ = 20_000
+"""Characters of a text in which names are looked for."""
+
 _NAME = re.compile(r"[A-Z][\w'\u2019-]*(?: [A-Z][\w'\u2019-]*)*")
 _QUOTED = re.compile(r"[\"“„«]([^\"”“»]{1,200})[\"”“»]|(?<!\w)'([^']{1,200})'(?!\w)")
+_OPENING = re.compile(r"[.?!:]\s+\Z|\n\s*\Z")
 _PLACE = re.compile(
-    r"\b(?:in|at|near|about|for|of)\s+([^\W\d_][\w' -]*?)(?=\s*(?:[?.!,;:]|$))", re.IGNORECASE
+    r"\b(?:in|at|near|about|for|of)\s+([^\W\d_][\w' -]{0,60}?)(?=\s*(?:[?.!,;:]|$))", re.IGNORECASE
 )
 _WORD = re.compile(r"[^\W_]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _SENTENCE_STARTS = """
-    a an and answer any are ask call can check could create did do does fetch find for from get give
-    hello hey hi how i i'd i'm if in is it json let list look make my now ok okay on please return
+    a an and answer any are ask book call can check compare could create did do does fetch find for from
+    get give hello hey hi how i i'd i'm if in is it json let list look make my now ok okay on please return
     reply respond run say search send show tell thank thanks that the then there these this to use
     using was we what what's when where which who why will with would write yes you your
 """
@@ -100,17 +104,24 @@ def names_in(text: str) -> tuple[str, ...]:
     """Quoted texts, else runs of capitalised words that are no mere beginnings of sentences, else what
     follows the last `in`, `about` or the like; in order.
     """
+    text = text[:_READ]
     quoted = [found[1] or found[2] for found in _QUOTED.finditer(text)]
     if quoted:
         return tuple(dict.fromkeys(quoted))
     names: list[str] = []
+    opening: list[str] = []
     for found in _NAME.finditer(text):
         words = found.group().split(" ")
+        length = len(words)
         while words and words[0].lower() in _SENTENCE_WORDS:
             words.pop(0)
         name = " ".join(words).removesuffix("'s").removesuffix("\u2019s")
         if name and name.lower() not in _SENTENCE_WORDS:
-            names.append(name)
+            # a lone capital at the start of a sentence may be no name: it counts for want of a better
+            before = text[max(0, found.start() - 3) : found.start()]
+            opens = length == 1 and (not before or _OPENING.search(before) is not None)
+            (opening if opens else names).append(name)
+    names = names or opening
     if not names and (places := _PLACE.findall(text)):
         names = [name.strip() for name in re.split(r"\s+and\s+", places[-1])]
     return tuple(dict.fromkeys(names))

@@ -99,7 +99,7 @@ class Script:
     """What is laid out and what has come. Safe to use from several threads."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._waiting: list[Scripted] = []
         self._received: list[Received] = []
 
@@ -129,7 +129,21 @@ class Script:
         received = Received(incoming)
         with self._lock:
             self._received.append(received)
+            self._lock.notify_all()
         return received
+
+    def wait_received(self, count: int, timeout: float) -> tuple[Received, ...]:
+        """Wait until so many requests have come; all of them. Raises `TimeoutError` after `timeout`
+        seconds.
+        """
+        with self._lock:
+            if not self._lock.wait_for(lambda: len(self._received) >= count, timeout):
+                raise TimeoutError(f"{len(self._received)} requests came where {count} were waited for")
+            return tuple(self._received)
+
+    async def arrived(self, count: int, timeout: float) -> tuple[Received, ...]:  # noqa: ASYNC109 - a twin
+        """As `wait_received`, for a test that runs in an event loop."""
+        return await asyncio.to_thread(self.wait_received, count, timeout)
 
     @property
     def received(self) -> tuple[Received, ...]:

@@ -6,6 +6,7 @@ In an event loop: `async with FakeServer() as fake: ... fake.url`. For synchrono
 
 import asyncio
 import collections
+import concurrent.futures
 import contextlib
 import http
 import socket
@@ -85,34 +86,34 @@ class FakeServer:
 
 @contextlib.contextmanager
 def fake_server(provider: FakeProvider | None = None, *, port: int = 0) -> Generator[FakeServer]:
-    """A `FakeServer` in a thread of its own, for code that has no event loop."""
+    """A `FakeServer` in a thread of its own, for code that has no event loop. Raises `OSError` when
+    the port cannot be had.
+    """
     server = FakeServer(provider, port=port)
-    started = threading.Event()
-    stop: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+    running: concurrent.futures.Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]]
+    running = concurrent.futures.Future()
 
     async def serve() -> None:
         async with server:
             stopped = asyncio.Event()
-            stop.append((asyncio.get_running_loop(), stopped))
-            started.set()
+            running.set_result((asyncio.get_running_loop(), stopped))
             await stopped.wait()
 
     def run() -> None:
         try:
             asyncio.run(serve())
-        finally:
-            started.set()
+        except OSError as error:
+            running.set_exception(error)
 
     thread = threading.Thread(target=run, name="fake-provider", daemon=True)
     thread.start()
-    started.wait()
-    if not stop:
-        raise RuntimeError("The fake provider could not be started; its thread's traceback says why.")
     try:
-        yield server
+        loop, stopped = running.result()
+        try:
+            yield server
+        finally:
+            loop.call_soon_threadsafe(stopped.set)
     finally:
-        loop, stopped = stop[0]
-        loop.call_soon_threadsafe(stopped.set)
         thread.join()
 
 

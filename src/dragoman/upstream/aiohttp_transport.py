@@ -3,6 +3,7 @@
 import asyncio
 import io
 import os
+import re
 import ssl
 import weakref
 from collections.abc import Mapping
@@ -28,6 +29,8 @@ _HEADER_COUNT = 512
 _WHOLE_BODY = 256 * 1024
 """Bytes of a request body that are handed to the socket in one piece; larger ones go bit by bit."""
 
+_URL_TEXT = re.compile("[!-~]*")
+"""Spaces and line breaks would end the request line early, and let a model's name add to the request."""
 _USER_AGENT = f"dragoman/{__version__}"
 
 _LOST = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientConnectionResetError)
@@ -55,7 +58,7 @@ class AiohttpTransport:
         while the request is on its way.
         """
         try:
-            url = yarl.URL(request.url, encoded=True)
+            url = _url(request.url)
             where = _where(url)
         except ValueError:
             raise failures.bad_gateway("The upstream's URL is not valid.") from None
@@ -82,9 +85,7 @@ class AiohttpTransport:
             raise failures.stopping()
         if self._pooled is None or self._fresh is None:
             tls = True if self._tls is None else self._tls
-            self._pooled = self._open(
-                aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE, ssl=tls),
-            )
+            self._pooled = self._open(aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE, ssl=tls))
             self._fresh = self._open(aiohttp.TCPConnector(limit=0, force_close=True, ssl=tls))
         return self._pooled if pooled else self._fresh
 
@@ -126,15 +127,17 @@ class AiohttpTransport:
                 timeout=aiohttp.ClientTimeout(connect=connect_timeout),
             )
         except (aiohttp.ClientError, OSError) as error:
-            raise _failure(error, where, connect_timeout) from error
-        except ValueError as error:
+            # not even as a cause: the texts of these errors hold whole URLs, keys and all
+            raise _failure(error, where, connect_timeout) from None
+        except ValueError:
             raise failures.bad_gateway(
                 f"The request to {where} cannot be sent: its URL or a header is not valid."
-            ) from error
-        if response.status == 101:
-            response.close()
+            ) from None
+        answer = _Response(response, where)
+        if answer.status == 101:
+            answer.close()
             raise failures.not_http(where)
-        return _Response(response, where)
+        return answer
 
     async def _watch(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
@@ -153,9 +156,9 @@ class AiohttpTransport:
             if not isinstance(error, _LOST):
                 raise
             if ours.reused and _unanswered(error):
-                raise _StaleConnectionError from error
+                raise _StaleConnectionError from None
             # aiohttp would send some methods again by itself
-            raise failures.no_answer(_where(ours.url)) from error
+            raise failures.no_answer(_where(ours.url)) from None
         if ours.socket is not None:
             _drop_unsent(response, ours.socket)
         return response
@@ -234,9 +237,9 @@ class _Response:
         try:
             piece = await self._next_piece()
         except ContentCodingError as error:
-            raise self._fail(failures.not_decodable(self._where, error)) from error
-        except (aiohttp.ClientError, OSError, RuntimeError) as error:
-            raise self._fail(failures.broken_off(self._where)) from error
+            raise self._fail(failures.not_decodable(self._where, error)) from None
+        except (aiohttp.ClientError, OSError, RuntimeError):
+            raise self._fail(failures.broken_off(self._where)) from None
         except BaseException:
             self.close()
             raise
@@ -337,6 +340,12 @@ def _watch_loss(response: aiohttp.ClientResponse) -> asyncio.Future[None] | None
 def _unanswered(error: BaseException) -> bool:
     """Whether not one byte of an answer came; aiohttp keeps a broken-off head in place of a message."""
     return not isinstance(error, aiohttp.ServerDisconnectedError) or isinstance(error.message, str)
+
+
+def _url(text: str) -> yarl.URL:
+    if not _URL_TEXT.fullmatch(text):
+        raise ValueError("a URL that would not end where it seems to")
+    return yarl.URL(text, encoded=True)
 
 
 def _where(url: yarl.URL) -> str:

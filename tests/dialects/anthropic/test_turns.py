@@ -360,9 +360,9 @@ MODEL_BLOCKS = st.one_of(
     ),
 )
 MESSAGES = st.one_of(
-    st.builds(lambda blocks: user(*blocks), st.lists(USER_BLOCKS, max_size=3)),
-    st.builds(lambda blocks: model(*blocks), st.lists(MODEL_BLOCKS, max_size=3)),
-    st.builds(lambda blocks: system(*blocks), st.lists(TEXTS, max_size=2)),
+    st.lists(USER_BLOCKS, max_size=3).map(lambda blocks: user(*blocks)),
+    st.lists(MODEL_BLOCKS, max_size=3).map(lambda blocks: model(*blocks)),
+    st.lists(TEXTS, max_size=2).map(lambda blocks: system(*blocks)),
 )
 
 
@@ -404,7 +404,7 @@ def test_any_history_becomes_turns_that_the_vendor_accepts(
 def test_a_longer_history_begins_with_the_same_turns(
     target: Make, history: list[Message], answer: str
 ) -> None:
-    """What was sent before comes first, byte for byte, once the answer to it has come and the user goes on."""
+    """What was sent before comes first, byte for byte, once the answer has come and the user goes on."""
 
     def sent(messages: list[Message]) -> list[bytes]:
         request = Request(dialect="openai_chat", model="m", messages=tuple(messages))

@@ -66,10 +66,9 @@ def strict_schema(schema: bytes) -> tuple[bytes, bool]:
     try:
         if _is_recursive(root):
             raise InexpressibleError("the schema refers to itself")
-        target = _resolved(root, root)
-        if target.get("type", "object") != "object" or any(name in target for name in ("anyOf", "oneOf")):
-            raise InexpressibleError("the schema's root is not an object")
         cleaned = _cleaned(root, root)
+        if _resolved(cleaned, cleaned).get("type") != "object" or "anyOf" in cleaned:
+            raise InexpressibleError("the schema's root is not an object")
         if cleaned == root:
             return schema, False
         return msgspec.json.encode(cleaned), _closed(root) != cleaned

@@ -18,8 +18,8 @@ from dragoman.dialects.gemini.schema_tree import (
 from dragoman.dialects.gemini.tree import ANY, elements, members
 
 _MAX_NODES = 20_000
-_MAX_DEPTH = 6
-"""How far `allOf` is followed: into references into `allOf` of schemas referred to."""
+_MAX_REPEATS = 2
+"""How often a schema that contains itself is put in place of a reference to it."""
 
 
 class Relaxed(msgspec.Struct, frozen=True):
@@ -84,18 +84,24 @@ class _Rendering:
         if schema is None:
             return node
         if "allOf" in schema:
-            schema = self._united(schema)
+            schema, inlined = self._united(schema, inlined)
         out: Schema = {}
+        words: list[str] = []
         for name, value in schema.items():
-            self._keyword(out, name, value, inlined)
+            self._keyword(out, name, value, inlined, words)
+        if words:
+            described = out.get("description")
+            out["description"] = f"{described} ({words[0]})" if described else words[0]
         reference = out.get("$ref")
         if reference is not None:
             return self._referring(out, reference, inlined)
         return out
 
-    def _keyword(self, out: Schema, name: str, value: object, inlined: tuple[str, ...]) -> None:
+    def _keyword(
+        self, out: Schema, name: str, value: object, inlined: tuple[str, ...], words: list[str]
+    ) -> None:
         if name == "const":
-            self._constant(out, value)
+            self._constant(out, value, words)
         elif name == "oneOf":
             variants = [self.schema(one, inlined) for one in elements(value) or ()]
             if "anyOf" in out:
@@ -116,44 +122,46 @@ class _Rendering:
         else:
             out[name] = value
 
-    def _constant(self, out: Schema, value: object) -> None:
-        """Google's `enum` takes strings and numbers."""
+    def _constant(self, out: Schema, value: object, words: list[str]) -> None:
+        """Google's `enum` takes strings and numbers; other values can only be said in words."""
         if value is None:
             out["type"] = "null"
         elif isinstance(value, str | int | float) and not isinstance(value, bool):
             out["enum"] = [value]
         else:
             self.notes.add("const")
-            self.describe(out, f"must be {msgspec.json.encode(value).decode()}")
+            words.append(f"must be {msgspec.json.encode(value).decode()}")
 
-    def describe(self, out: Schema, words: str) -> None:
-        """Say in words what the schema cannot say."""
-        before = out.get("description")
-        out["description"] = f"{before} ({words})" if before else words
-
-    def _united(self, schema: Schema) -> Schema:
-        """`allOf` does not exist for Google: all its members in one."""
+    def _united(self, schema: Schema, inlined: tuple[str, ...]) -> tuple[Schema, tuple[str, ...]]:
+        """`allOf` does not exist for Google: all its members in one, and the references followed."""
         rest: Schema = {name: value for name, value in schema.items() if name != "allOf"}
         parts = [part for one in elements(schema["allOf"]) or () if (part := members(one))]
         if len(parts) == 1 and "$ref" in parts[0] and "$ref" not in rest:
-            return {**parts[0], **rest}
-        return united([rest, *(self._looked_up(part, 0) for part in parts)])
+            return {**parts[0], **rest}, inlined
+        found: list[Schema] = []
+        for part in parts:
+            one, inlined = self._looked_up(part, inlined)
+            found.append(one)
+        return united([rest, *found]), inlined
 
-    def _looked_up(self, part: Schema, depth: int) -> Schema:
-        """A member of `allOf` without a reference of its own."""
+    def _looked_up(self, part: Schema, inlined: tuple[str, ...]) -> tuple[Schema, tuple[str, ...]]:
+        """A member of `allOf` without a reference or an `allOf` of its own."""
         self._left -= 1
-        if depth > _MAX_DEPTH or self._left < 0:
-            self.notes.add("allOf")
-            return {}
         rest: Schema = {name: value for name, value in part.items() if name not in {"$ref", "allOf"}}
-        targets: list[Schema] = []
+        targets = [one for member in elements(part.get("allOf")) or () if (one := members(member))]
         if "$ref" in part:
-            target = members(resolved(self._root, part["$ref"]))
-            if target is None:
+            reference = str(part["$ref"])
+            target = members(resolved(self._root, reference))
+            if target is None or inlined.count(reference) >= _MAX_REPEATS or self._left < 0:
                 self.notes.add("$ref")
-            targets.append(target or {})
-        targets.extend(one for member in elements(part.get("allOf")) or () if (one := members(member)))
-        return united([*(self._looked_up(target, depth + 1) for target in targets), rest])
+            else:
+                inlined = (*inlined, reference)
+                targets.insert(0, target)
+        found: list[Schema] = []
+        for target in targets:
+            one, inlined = self._looked_up(target, inlined)
+            found.append(one)
+        return united([*found, rest]), inlined
 
     def _referring(self, out: Schema, reference: object, inlined: tuple[str, ...]) -> object:
         """Google takes a reference into `$defs`, and nothing but `$` members beside it."""
@@ -166,7 +174,6 @@ class _Rendering:
         target = resolved(self._root, reference)
         if target is None or not isinstance(reference, str) or reference in inlined:
             self.notes.add("$ref")
-            self.describe(rest, f"as {reference}")
-            return rest
+            return {"description": f"as {reference}", **rest}
         found = self.schema(target, (*inlined, reference))
         return united([members(found) or {}, rest])

@@ -326,11 +326,11 @@ class OpenChoice:
         if not self._calls:
             return None
         call = self._calls[-1] if index is None else self._numbered.get(index)
-        if call is None or (not name and (index is not None or not own)) or call.repeats(text):
+        if call is None or (own and own == call.id):
             return call
         if own and call.id:
-            return call if own == call.id else None
-        if index is None and own and not name:
+            return None if name or index is None else call
+        if not name or call.repeats(text):
             return call
         if index is None and not (name == call.name and call.parts):
             return None

@@ -31,7 +31,7 @@ def parse_annotation(raw: bytes, offset: int) -> Citation | None:
         start=at.start_index - offset if spanned and at.start_index is not None else None,
         end=at.end_index - offset if spanned and at.end_index is not None else None,
         dialect=NAME,
-        json=raw,
+        json=msgspec.json.format(raw, indent=-1),
     )
 
 

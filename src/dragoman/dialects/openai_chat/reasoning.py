@@ -6,8 +6,8 @@ Google's `extra_content`, LiteLLM's `thinking_blocks` and `provider_specific_fie
 `content_blocks`, or even in the id of a call.
 
 What we write ourselves are `reasoning_details` with sealed signatures. Their `id` tells where they
-stood: behind how many characters of text and how many calls; or it is the id of the call that is
-signed.
+stood: behind how many characters of text and how many calls, and how many characters of that text
+are signed; or it is the id of the call that is signed.
 """
 
 import re
@@ -21,7 +21,7 @@ from dragoman.dialects.openai_chat.wire import NAME, DetailWire, MessageWire, Th
 
 _DETAILS = msgspec.json.Decoder(list[DetailWire])
 _THINKING_BLOCKS = msgspec.json.Decoder(list[ThinkingBlockWire])
-_PLACE = re.compile(r"dragoman-(?P<chars>\d{1,9})-(?P<calls>\d{1,5})(?P<text>-text)?")
+_PLACE = re.compile(r"dragoman-(?P<chars>\d{1,9})-(?P<calls>\d{1,5})(?:-(?P<signed>\d{1,9}))?")
 _IN_ID = "__thought__"
 
 
@@ -33,11 +33,11 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Placed(msgspec.Struct, frozen=True):
-    """Thinking, or with `signed_text` the signature of the text before it, and its place."""
+    """Thinking and its place; or the signature of the last `signed` characters of text before it."""
 
     place: Place
     thinking: Thinking
-    signed_text: bool = False
+    signed: int | None = None
 
 
 class Reasoning(msgspec.Struct, frozen=True):
@@ -112,8 +112,8 @@ def _read_details(details: list[DetailWire], text: str, call_ids: list[str]) -> 
             if call is not None and signature is not None:
                 calls[call] = signature
             else:
-                text_end = found is not None and bool(found["text"])
-                placed.append(Placed(place, Thinking("", signature, redacted=True), text_end))
+                signed = int(found["signed"]) if found is not None and found["signed"] else None
+                placed.append(Placed(place, Thinking("", signature, redacted=True), signed))
         elif said or detail.signature:
             placed.append(Placed(place, Thinking(said, signature)))
     if rest.strip() and not told:
@@ -193,25 +193,25 @@ def arranged(content: list[Block], calls: list[ToolCall], reasoning: Reasoning) 
         for call in calls
     ]
     texts = [block for block in content if isinstance(block, Text) and block == Text(block.text)]
-    if len(texts) < len(content) or not any(
-        one.signed_text or one.place != Place() for one in reasoning.placed
+    if len(texts) < len(content) or all(
+        one.signed is None and one.place == Place() for one in reasoning.placed
     ):
-        thoughts = [one.thinking for one in reasoning.placed if not one.signed_text]
+        thoughts = [one.thinking for one in reasoning.placed if one.signed is None]
         return (*thoughts, *content, *calls)
     text = "".join(block.text for block in texts)
     blocks: list[Block] = []
     chars = called = 0
     for one in reasoning.placed:
         until = min(max(one.place.chars, chars), len(text))
-        before = text[chars:until]
+        start = until if one.signed is None else max(chars, until - one.signed)
+        if start > chars:
+            blocks.append(Text(text[chars:start]))
+        if one.signed is not None:
+            blocks.append(Text(text[start:until], signature=one.thinking.signature))
         chars = until
-        if one.signed_text:
-            blocks.append(Text(before, signature=one.thinking.signature))
-        elif before:
-            blocks.append(Text(before))
         blocks.extend(calls[called : one.place.calls])
         called = max(called, min(one.place.calls, len(calls)))
-        if not one.signed_text:
+        if one.signed is None:
             blocks.append(one.thinking)
     if chars < len(text):
         blocks.append(Text(text[chars:]))
@@ -234,12 +234,12 @@ def thinking_entry(thinking: Thinking, place: Place, index: int, *, shown: bool)
     return {**entry, "id": f"dragoman-{place.chars}-{place.calls}", "format": "unknown", "index": index}
 
 
-def text_entry(signature: Signature, place: Place, index: int) -> dict[str, object]:
-    """The `reasoning_details` entry for the signature of the text that ends at `place`."""
+def text_entry(signature: Signature, place: Place, signed: int, index: int) -> dict[str, object]:
+    """The `reasoning_details` entry for the signature of the last `signed` characters before `place`."""
     return {
         "type": "reasoning.encrypted",
         "data": seal(signature),
-        "id": f"dragoman-{place.chars}-{place.calls}-text",
+        "id": f"dragoman-{place.chars}-{place.calls}-{signed}",
         "format": "unknown",
         "index": index,
     }

@@ -155,7 +155,7 @@ class _Message:
         self._chars += len(block.text)
         if block.signature is not None:
             place = Place(self._chars, len(self.calls))
-            self._entries.append(text_entry(block.signature, place, len(self._entries)))
+            self._entries.append(text_entry(block.signature, place, len(block.text), len(self._entries)))
 
     def _add_call(self, call: ToolCall) -> None:
         own = call_id(call, self._own, self._choice, len(self.calls))

@@ -272,10 +272,9 @@ class ChatStreamEncoder:
                 if annotation is not None:
                     choice.annotations.append(annotation)
             if text.signature is not None:
-                place = Place(choice.chars, choice.called)
-                return self._chunk(
-                    choice, {"reasoning_details": [text_entry(text.signature, place, choice.entry())]}
-                )
+                place, signed = Place(choice.chars, choice.called), choice.chars - text.start
+                entry = text_entry(text.signature, place, signed, choice.entry())
+                return self._chunk(choice, {"reasoning_details": [entry]})
         return b""
 
     def _stop(self, choice: "_Choice", stop: Stop) -> bytes:

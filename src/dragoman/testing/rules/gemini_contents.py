@@ -28,7 +28,10 @@ _OWN_CONTENT = ("gemini-3.7",)
 
 
 class Content(msgspec.Struct):
-    """One content, its parts as objects."""
+    """One content, its parts as objects; of the model's contents in a row, all of them as one turn.
+
+    `number` counts the contents from 0; of a turn it is the first one's.
+    """
 
     number: int
     role: str
@@ -48,6 +51,9 @@ class Content(msgspec.Struct):
 def contents_of(message: Object) -> list[Content]:
     """The contents of a request. Raises `RefusedError` for missing and empty ones, and for roles that
     do not exist.
+
+    Google's own SDK sends each chunk of an earlier stream back as a content of its own, the empty text
+    at its end included: so the model's contents in a row are one turn.
     """
     listed = message.get("contents")
     if not isinstance(listed, list) or not listed:
@@ -61,10 +67,15 @@ def contents_of(message: Object) -> list[Content]:
         parts = _objects(value.get("parts"))
         if not parts and role != "model":
             raise field_error(f"contents[{number}].parts", "contents.parts must not be empty.")
-        beside = role == "model" and len(parts) > 1
         for place, part in enumerate(parts):
-            check_part(part, f"contents[{number}].parts[{place}]", may_be_empty=beside)
-        contents.append(Content(number, "model" if role == "model" else "user", parts))
+            check_part(part, f"contents[{number}].parts[{place}]", may_be_empty=role == "model")
+        if role == "model" and contents and contents[-1].role == "model":
+            contents[-1].parts += parts
+        else:
+            contents.append(Content(number, "model" if role == "model" else "user", parts))
+    for content in contents:
+        if content.role == "model" and len(content.parts) == 1:
+            check_part(content.parts[0], f"contents[{content.number}].parts[0]")
     return contents
 
 
@@ -75,7 +86,7 @@ def _objects(value: JSON) -> list[Object]:
 def check_part(part: Object, path: str, *, may_be_empty: bool = False) -> None:
     """Raise `RefusedError` for a part without data, or with data that cannot be read.
 
-    Empty text passes in a model's turn beside other parts: recorded answers show that.
+    Empty text may stand beside other parts of the model's turn: recorded answers show that.
     """
     named = [name for name in PART_DATA if name in part]
     may_be_empty = may_be_empty or "thought_signature" in part

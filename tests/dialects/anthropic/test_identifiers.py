@@ -1,0 +1,58 @@
+"""Ids and names."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dragoman.dialects.anthropic.identifiers import ToolNames, answer_call_id, call_id, message_id
+
+
+@pytest.mark.parametrize("own", ["toolu_01A", "call_1", "a-b_C9"])
+def test_ids_that_fit_stay(own: str) -> None:
+    assert call_id(own) == own
+
+
+@given(st.lists(st.text(min_size=1, max_size=80), unique=True, max_size=5))
+def test_ids_are_made_to_fit_and_stay_different(ids: list[str]) -> None:
+    written = [call_id(own) for own in ids]
+    assert len(set(written)) == len(ids)
+    assert all(re.fullmatch(r"[a-zA-Z0-9_-]+", each) for each in written)
+
+
+def test_a_call_without_id_gets_one_from_its_place() -> None:
+    assert answer_call_id("", "msg_1", 0, "f") == answer_call_id("", "msg_1", 0, "f")
+    assert answer_call_id("", "msg_1", 0, "f") != answer_call_id("", "msg_1", 1, "f")
+    assert answer_call_id("toolu_1", "msg_1", 0, "f") == "toolu_1"
+
+
+@pytest.mark.parametrize(
+    ("upstream", "expected"),
+    [
+        ("msg_01A", "msg_01A"),
+        ("chatcmpl-abc", "msg_abc"),
+        ("resp_abc", "msg_abc"),
+        ("gen-17-x", "msg_17-x"),
+        ("abc", "msg_abc"),
+        ("", "msg_fallback"),
+    ],
+)
+def test_answers_are_called_messages(upstream: str, expected: str) -> None:
+    assert message_id(upstream, "msg_fallback") == expected
+
+
+@given(st.lists(st.text(max_size=70), unique=True, max_size=5))
+def test_names_lead_back_to_the_clients_own(own: list[str]) -> None:
+    names = ToolNames(own)
+    wire = [names.wire(name) for name in own]
+    assert len(set(wire)) == len(own)
+    assert all(re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", name) for name in wire)
+    assert [names.changed.get(name, name) for name in wire] == own
+
+
+def test_names_of_undeclared_tools_in_the_history_are_made_to_fit_too() -> None:
+    names = ToolNames(["a_b"])
+    assert names.wire("c") == "c"
+    assert names.wire("a.b") not in {"a_b", "a.b"}
+    assert names.wire("a.b") == names.wire("a.b")

@@ -1,0 +1,125 @@
+"""Arguments of calls, between free text and an object."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import Raw
+
+from dragoman.dialects.gemini.arguments import (
+    PartialArguments,
+    arguments_object,
+    arguments_text,
+    closed,
+    compact,
+    compact_lines,
+)
+from dragoman.dialects.gemini.wire import PartialArg
+
+
+def text(arguments: str, *, custom: bool = False) -> str:
+    return bytes(arguments_object(arguments, custom=custom)).decode()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ('{"a":1.0,"b":123456789012345678901234567890,"c":1e3}', None),
+        ("", "{}"),
+        ("  \n", "{}"),
+        ('{\n  "a": "x \\n y",\n  "b": [1, 2]\n}', '{"a":"x \\n y","b":[1,2]}'),
+        ("[1, 2]", '{"value":[1,2]}'),
+        ('"text"', '{"value":"text"}'),
+        ("null", '{"value":null}'),
+        ('{"a":"b', '{"a":"b"}'),
+        ('{"a":"b\\', '{"a":"b"}'),
+        ('{"a":1,"b', '{"a":1}'),
+        ('{"a":1,"b":', '{"a":1}'),
+        ('{"a":[1,{"b":2', '{"a":[1,{"b":2}]}'),
+        ('{"a":[1,', '{"a":[1]}'),
+        ('{"a":tr', "{}"),
+        ("{", "{}"),
+        ('{"a":1}}', None),
+        ("rm -rf", '{"__raw_arguments":"rm -rf"}'),
+        ('{"a":1] ', '{"__raw_arguments":"{\\"a\\":1] "}'),
+    ],
+)
+def test_no_call_is_lost_for_its_arguments(arguments: str, expected: str | None) -> None:
+    if expected is None and arguments.endswith("}}"):
+        expected = '{"__raw_arguments":"{\\"a\\":1}}"}'
+    assert text(arguments) == (expected or arguments)
+
+
+def test_free_text_of_a_custom_tool_is_its_input() -> None:
+    assert text("*** Begin", custom=True) == '{"input":"*** Begin"}'
+
+
+@given(
+    st.dictionaries(
+        st.text(max_size=5),
+        st.recursive(st.none() | st.floats(allow_nan=False, allow_infinity=False) | st.text(), st.lists),
+    ),
+    st.integers(0, 400),
+)
+@settings(max_examples=100)
+def test_an_object_cut_anywhere_is_closed(arguments: dict[str, object], cut: int) -> None:
+    whole = json.dumps(arguments, ensure_ascii=False)
+    result = json.loads(text(whole[: 1 + cut % len(whole)]))
+    assert "__raw_arguments" not in result
+    assert set(result) <= set(arguments)
+
+
+@given(st.text(max_size=60))
+@settings(max_examples=100)
+def test_any_text_becomes_an_object(arguments: str) -> None:
+    assert isinstance(json.loads(text(arguments)), dict)
+
+
+def test_what_does_not_begin_an_object_is_not_closed() -> None:
+    assert closed('"abc') is None
+    assert closed('{"a":1}]') is None
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"), [(b"", "{}"), (b"null", "{}"), (b'{\n "x": 1.0\n}', '{"x":1.0}'), (b"{}", "{}")]
+)
+def test_args_become_text(args: bytes, expected: str) -> None:
+    assert arguments_text(Raw(args)) == expected
+
+
+def test_spaces_inside_strings_are_kept() -> None:
+    assert compact(b'{ "a b" : "c \\" d\\\\" , "e": [ 1 ,\t2 ] }') == b'{"a b":"c \\" d\\\\","e":[1,2]}'
+
+
+def test_json_on_one_line_is_left_alone() -> None:
+    assert compact_lines(b'{"a": 1}') == b'{"a": 1}'
+    assert compact_lines(b'{"a":\r\n1}') == b'{"a":1}'
+
+
+def test_streamed_arguments_are_built_path_by_path() -> None:
+    arguments = PartialArguments()
+    for piece in (
+        PartialArg(json_path="$.city", string_value="Bos", will_continue=True),
+        PartialArg(json_path="$.city", string_value="ton", will_continue=True),
+        PartialArg(json_path="$.city", string_value=""),
+        PartialArg(json_path="$.days[0].n", number_value=Raw(b"1.0")),
+        PartialArg(json_path="$.days[1].n", number_value=Raw(b"2")),
+        PartialArg(json_path="$['a b'].flag", bool_value=True),
+        PartialArg(json_path="$.nothing"),
+        PartialArg(json_path="$"),
+        PartialArg(json_path="$.city.impossible", string_value="x"),
+    ):
+        arguments.feed(piece)
+    assert arguments.text == (
+        '{"city":{"impossible":"x"},"days":[{"n":1.0},{"n":2}],"a b":{"flag":true},"nothing":null}'
+    )
+
+
+def test_a_string_that_does_not_continue_is_replaced_not_extended() -> None:
+    arguments = PartialArguments()
+    arguments.feed(PartialArg(json_path="$.a", string_value="one"))
+    arguments.feed(PartialArg(json_path="$.a", string_value="two"))
+    assert arguments.text == '{"a":"two"}'
+    arguments.feed(PartialArg(json_path="$[0]", string_value="no object"))
+    assert arguments.text == '{"a":"two"}'
