@@ -87,3 +87,10 @@ def test_requests_can_be_waited_for() -> None:
     assert asyncio.run(script.arrived(1, 0)) == (received,)
     with pytest.raises(TimeoutError, match="1 requests came where 2 were waited for"):
         script.wait_received(2, 0.01)
+
+
+def test_a_script_keeps_only_as_many_requests_as_it_is_told_to() -> None:
+    script = Script(kept=1)
+    script.record(INCOMING)
+    latest = script.record(INCOMING)
+    assert script.received == (latest,)

@@ -33,7 +33,7 @@ def build(settings: Settings, providers: Mapping[str, Provider], keys: KeyRing) 
         router=Router(providers, {name: route.targets for name, route in settings.routes.items()}),
         dialects=DIALECTS,
         http=AiohttpTransport(),
-        embedded=EmbeddedTransport(FakeProvider()),
+        embedded=EmbeddedTransport(FakeProvider(kept=0)),
         timeouts=settings.timeouts,
         journal=_log_entry,
         now=time.time,

@@ -30,7 +30,7 @@ _PLACE = re.compile(
 _WORD = re.compile(r"[^\W_]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _SENTENCE_STARTS = """
-    a an and answer any are ask book call can check compare could create did do does fetch find for from
+    a about an and answer any are ask book call can check compare could create did do does fetch find for from
     get give hello hey hi how i i'd i'm if in is it json let list look make my now ok okay on please return
     reply respond run say search send show tell thank thanks that the then there these this to use
     using was we what what's when where which who why will with would write yes you your

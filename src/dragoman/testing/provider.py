@@ -37,7 +37,8 @@ class FakeProvider:
 
     `keys` are the API keys it knows; None lets everybody in. `models` are the only model names it
     serves; None serves any. `pace` is in seconds between the frames of the demo model's streams.
-    `clock` gives the time in Unix seconds. `script` holds what tests lay out, and what came.
+    `clock` gives the time in Unix seconds. `script` holds what tests lay out, and what came: the
+    latest `kept` requests, or all of them.
     """
 
     def __init__(
@@ -47,8 +48,9 @@ class FakeProvider:
         models: tuple[str, ...] | None = None,
         pace: float = 0.0,
         clock: Callable[[], float] = time.time,
+        kept: int | None = None,
     ) -> None:
-        self.script = Script()
+        self.script = Script(kept)
         self._access = Access(keys, None if models is None else frozenset(models))
         self._models = models
         self._pace = pace

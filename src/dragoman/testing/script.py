@@ -5,6 +5,7 @@ for any. A request for which nothing is left gets the demo model's answer.
 """
 
 import asyncio
+import collections
 import concurrent.futures
 import threading
 import time
@@ -98,10 +99,11 @@ class Received:
 class Script:
     """What is laid out and what has come. Safe to use from several threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept: int | None = None) -> None:
+        """Take how many requests to keep in memory, the latest ones; None for all."""
         self._lock = threading.Condition()
         self._waiting: list[Scripted] = []
-        self._received: list[Received] = []
+        self._received: collections.deque[Received] = collections.deque(maxlen=kept)
 
     def add(self, *scripted: Scripted | Response | Failure | Answer) -> None:
         """Lay out answers for the next requests."""

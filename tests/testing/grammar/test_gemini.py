@@ -119,6 +119,14 @@ def test_answers_are_checked_alike() -> None:
     assert check_response(b"[]") != []
 
 
+def test_usage_is_expected_of_google_but_not_of_everyone() -> None:
+    ended = chunk(candidate({"text": "Hi"}, finish="STOP"))
+
+    assert check_stream(sse(ended)) == ["the answer has no usageMetadata"]
+    assert check_stream(sse(ended), usage=False) == []
+    assert check_response(msgspec.json.encode(ended), usage=False) == []
+
+
 def test_errors_have_a_form_too() -> None:
     assert check_error(b'{"error":{"code":400,"message":"No.","status":"INVALID_ARGUMENT"}}') == []
     assert check_error(b'{"error":{"message":"No."}}') != []

@@ -8,6 +8,9 @@ _MAX_MESSAGE = 2048
 
 _TITLE = re.compile(rb"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 
+_KEY = re.compile(r"\b(?:sk|pk|gsk|xai|AIza)[-_][A-Za-z0-9*_-]{8,}|(?<=[?&]key=)[^&\s\"']+")
+"""What looks like a key: hosts quote the gateway's own in some messages."""
+
 Fields = dict[str, msgspec.Raw]
 
 
@@ -125,4 +128,5 @@ def _plain(body: bytes) -> ErrorText:
 
 
 def _short(message: str) -> str:
+    message = _KEY.sub("[key]", message)
     return message if len(message) <= _MAX_MESSAGE else message[: _MAX_MESSAGE - 1] + "…"

@@ -132,7 +132,7 @@ def _failure(status: int | None, headers: Mapping[str, str], body: bytes, text: 
     return Failure(
         kind,
         message,
-        code=text.code or text.type or None,
+        code=text.code or None,
         status=status,
         retry_after=None if kind is FailureKind.QUOTA else _retry_after(headers),
         dialect=DIALECT if text.own else "",
@@ -205,9 +205,9 @@ def render_error(failure: Failure, request_id: str) -> ErrorBody:
     ]
     if failure.retry_after is not None:
         headers.append(("retry-after", str(math.ceil(failure.retry_after))))
-    if failure.dialect == DIALECT and failure.body and failure.status is not None:
-        return ErrorBody(failure.status, tuple(headers), failure.body)
     status = _OVERLOADED_STATUS if failure.kind is FailureKind.OVERLOADED else STATUS[failure.kind]
+    if failure.dialect == DIALECT and failure.body:
+        return ErrorBody(failure.status or status, tuple(headers), failure.body)
     return ErrorBody(status, tuple(headers), msgspec.json.encode(_envelope(failure, request_id)))
 
 

@@ -22,9 +22,20 @@ def call_id(own: str) -> str:
     return f"{_NOT_IN_ID.sub('_', own)[:48]}_{_hash(own)}"
 
 
-def answer_call_id(own: str, answer_id: str, index: int, name: str) -> str:
-    """The id of a call in an answer; derived from its place where the upstream gave none."""
-    return call_id(own) if own else derived_call_id(answer_id, str(index), name)
+class CallIds:
+    """Ids of the calls of one answer; some models give all their calls the same one, or none."""
+
+    def __init__(self, answer_id: str) -> None:
+        self._answer_id = answer_id
+        self._taken: set[str] = set()
+
+    def take(self, own: str, index: int, name: str) -> str:
+        """The id of the call that stands as the answer's block `index`."""
+        identity = call_id(own) if own else ""
+        if not identity or identity in self._taken:
+            identity = derived_call_id(self._answer_id, str(index), name)
+        self._taken.add(identity)
+        return identity
 
 
 def message_id(upstream: str, fallback: str) -> str:

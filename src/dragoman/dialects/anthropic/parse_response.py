@@ -10,7 +10,8 @@ from dragoman.conversation.response import Choice, Response
 from dragoman.dialects.anthropic import wire, wire_answer
 from dragoman.dialects.anthropic.errors import parse_stream_error
 from dragoman.dialects.anthropic.parse_content import Fields, parse_answer_block
-from dragoman.dialects.anthropic.stops import calls_tools, neutral_tier, parse_stop, parse_usage
+from dragoman.dialects.anthropic.stops import calls_tools, parse_stop
+from dragoman.dialects.anthropic.usage import neutral_tier, parse_usage
 from dragoman.dialects.anthropic.wire import DIALECT
 from dragoman.dialects.json_text import decode_upstream
 

@@ -3,11 +3,13 @@
 import msgspec
 
 from dragoman.conversation.envelope import MARKS
-from dragoman.dialects.anthropic import wire_answer
+from dragoman.conversation.failure import Failure, FailureError, FailureKind
+from dragoman.dialects.anthropic import wire, wire_answer
 from dragoman.dialects.anthropic.parse_request import read_top
 from dragoman.dialects.anthropic.parse_response import read_answer
 from dragoman.dialects.anthropic.render_request import HEADERS, PATH
-from dragoman.dialects.anthropic.stops import parse_usage, stop_reason
+from dragoman.dialects.anthropic.stops import stop_reason
+from dragoman.dialects.anthropic.usage import parse_usage
 from dragoman.dialects.dialect import Head, Location, Meter, Passed, Target, WireRequest
 from dragoman.dialects.json_text import splice_model
 
@@ -36,6 +38,8 @@ def passthrough(head: Head, body: bytes, target: Target) -> Passed:
 def meter_response(body: bytes) -> Meter:
     """Read what is accounted for. Raises `FailureError` for anything that is not an answer."""
     answer = read_answer(body, _METER)
+    if not wire.opens_with(answer.content, b"["):
+        raise FailureError(Failure(FailureKind.BAD_GATEWAY, "The upstream's answer has no content."))
     usage = None if answer.usage is None else parse_usage(answer.usage)
     return Meter(usage, (stop_reason(answer.stop_reason),))
 

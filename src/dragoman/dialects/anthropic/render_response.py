@@ -20,10 +20,11 @@ from dragoman.conversation.response import Choice, Response, Stop, StopReason
 from dragoman.conversation.usage import Usage
 from dragoman.dialects.anthropic import arguments, wire, wire_answer
 from dragoman.dialects.anthropic.citations import cited_spans
-from dragoman.dialects.anthropic.identifiers import answer_call_id, message_id
+from dragoman.dialects.anthropic.identifiers import CallIds, message_id
 from dragoman.dialects.anthropic.render_content import with_opaque
 from dragoman.dialects.anthropic.signatures import UNSIGNED, Slot, sealed, wire_signature
-from dragoman.dialects.anthropic.stops import calls_tools, render_stop, render_usage, stop_details
+from dragoman.dialects.anthropic.stops import calls_tools, render_stop, stop_details
+from dragoman.dialects.anthropic.usage import render_usage
 from dragoman.dialects.anthropic.wire import DIALECT
 from dragoman.dialects.dialect import Reply
 
@@ -80,7 +81,7 @@ class AnswerWriter:
     """
 
     def __init__(self, answer_id: str, *, hide_thinking: bool) -> None:
-        self._answer_id = answer_id
+        self._ids = CallIds(answer_id)
         self._hide_thinking = hide_thinking
         self._content: list[wire.Encodable] = []
         self._held: str | None = None
@@ -155,7 +156,5 @@ class AnswerWriter:
         )
         self._release(UNSIGNED)
         place = len(self._content)
-        written = wire.ToolUseBlock(
-            answer_call_id(call.id, self._answer_id, place, call.name), call.name, given
-        )
+        written = wire.ToolUseBlock(self._ids.take(call.id, place, call.name), call.name, given)
         self._put(with_opaque(written, call.opaque))

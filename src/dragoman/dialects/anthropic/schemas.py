@@ -26,7 +26,14 @@ _FORMATS = frozenset(
 )
 _HARD_PATTERN = re.compile(r"\(\?[=!<]|\\[bB1-9]")
 """Look-around, word boundaries and back references: the grammar has none."""
+_DEFINITION = re.compile(r"#/(?:\$defs|definitions)/[^/]+")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
+_MAX_STEPS = 20_000
+"""Subschemas that are looked at before a schema counts as too large: references that are resolved
+side by side can double it at every step.
+"""
 
 
 class InexpressibleError(ValueError):
@@ -39,18 +46,18 @@ def tool_schema(parameters: bytes | None) -> tuple[bytes, bool]:
         return EMPTY, False
     try:
         fields = _ROOT.decode(parameters)
-    except msgspec.MsgspecError:
+        if not fields:
+            return EMPTY, False
+        combined = any(name in fields for name in _COMBINED)
+        if bytes(fields.get("type", b"")) == b'"object"' and not combined:
+            return parameters, False
+        root = _decode(parameters)
+    except (msgspec.MsgspecError, RecursionError):
         return EMPTY, True
-    if not fields:
-        return EMPTY, False
-    if bytes(fields.get("type", b"")) == b'"object"' and not any(name in fields for name in _COMBINED):
-        return parameters, False
-    root = _decode(parameters)
-    changed = root.get("type", "object") != "object"
-    if any(name in root for name in _COMBINED):
-        changed = True
+    changed = combined or root.get("type", "object") != "object"
+    if combined:
         try:
-            root = _merged(root, root, every=False)
+            root = _Document(root).merged(root, _COMBINED)
         except (InexpressibleError, RecursionError):
             root = {name: value for name, value in root.items() if name not in _COMBINED}
     return msgspec.json.encode({**root, "type": "object"}), changed
@@ -62,16 +69,18 @@ def strict_schema(schema: bytes) -> tuple[bytes, bool]:
     Comes back byte for byte where nothing is wrong with it. Raises `InexpressibleError` where words
     do not help: recursion, references to elsewhere, objects of any shape, a root that is no object.
     """
-    root = _decode(schema)
     try:
+        root = _decode(schema)
         if _is_recursive(root):
             raise InexpressibleError("the schema refers to itself")
-        cleaned = _cleaned(root, root)
-        if _resolved(cleaned, cleaned).get("type") != "object" or "anyOf" in cleaned:
+        cleaned = _Document(root).cleaned(root)
+        if _Document(cleaned).resolved(cleaned).get("type") != "object" or "anyOf" in cleaned:
             raise InexpressibleError("the schema's root is not an object")
         if cleaned == root:
             return schema, False
         return msgspec.json.encode(cleaned), _closed(root) != cleaned
+    except msgspec.MsgspecError as error:
+        raise InexpressibleError(f"the schema is not valid JSON: {error}") from None
     except RecursionError:
         raise InexpressibleError("the schema is nested too deeply") from None
 
@@ -80,7 +89,7 @@ def is_object_schema(schema: bytes) -> bool:
     """Whether the schema describes an object, so that a tool's input can have it."""
     try:
         root = _decode(schema)
-    except (msgspec.MsgspecError, InexpressibleError):
+    except (msgspec.MsgspecError, InexpressibleError, RecursionError):
         return False
     return root.get("type") == "object" or ("type" not in root and "properties" in root)
 
@@ -92,44 +101,103 @@ def _decode(schema: bytes) -> Schema:
     return root
 
 
-def _cleaned(node: JSON, root: Schema) -> Schema:
-    """One subschema in the grammar's terms."""
+class _Document:
+    """One schema with the definitions that its parts refer to."""
+
+    def __init__(self, root: Schema) -> None:
+        self._root = root
+        self._steps = 0
+
+    def cleaned(self, node: JSON) -> Schema:
+        """A part of the schema in the grammar's terms."""
+        self._step()
+        node = _object(node)
+        if "allOf" in node:
+            node = self.merged(node, ("allOf",))
+        out: Schema = {}
+        moved: Schema = {}
+        for name, value in node.items():
+            if name in {"$defs", "definitions", "properties"} and isinstance(value, dict):
+                out[name] = {key: self.cleaned(each) for key, each in value.items()}
+            elif name in {"anyOf", "oneOf"} and isinstance(value, list):
+                out["anyOf"] = [self.cleaned(each) for each in value]
+            elif name == "items" and isinstance(value, dict):
+                out[name] = self.cleaned(value)
+            elif name == "additionalProperties":
+                if isinstance(value, dict):
+                    moved[name] = value
+            elif _kept(name, value):
+                out[name] = value
+            else:
+                moved[name] = value
+        _say_type(out)
+        if _is_object(out):
+            if not out.get("properties"):
+                if node.get("additionalProperties") is not False:
+                    raise InexpressibleError("an object of the schema has no properties of its own")
+                out["properties"] = {}
+            out["additionalProperties"] = False
+        if moved:
+            out["description"] = _described(out.get("description"), moved)
+        return out
+
+    def merged(self, node: Schema, names: tuple[str, ...]) -> Schema:
+        """The part without these combinations at its top, their branches' properties side by side.
+
+        All branches of `allOf` hold, so that what one of them requires is required; of the others,
+        only what all branches require stays so.
+        """
+        out: Schema = {name: value for name, value in node.items() if name not in names}
+        for name in names:
+            branches = node.get(name)
+            if not isinstance(branches, list):
+                continue
+            required: list[list[str]] = []
+            for branch in branches:
+                self._step()
+                resolved = self.resolved(_object(branch))
+                if "allOf" in resolved:
+                    resolved = self.merged(resolved, ("allOf",))
+                required.append(_strings(resolved.get("required")))
+                _take(out, resolved)
+            every = [each for names_of_one in required for each in names_of_one]
+            if name != "allOf":
+                every = [each for each in every if all(each in names_of_one for names_of_one in required)]
+            if every:
+                out["required"] = list(dict.fromkeys([*_strings(out.get("required")), *every]))
+        return out
+
+    def resolved(self, node: Schema) -> Schema:
+        """What a reference within the document stands for, with what is said beside it."""
+        while isinstance(ref := node.get("$ref"), str):
+            self._step()
+            found: JSON = self._root
+            for part in ref.removeprefix("#").split("/")[1:]:
+                key = part.replace("~1", "/").replace("~0", "~")
+                found = found.get(key) if isinstance(found, dict) else None
+            if not isinstance(found, dict):
+                raise InexpressibleError(f"the schema's reference {ref} leads nowhere")
+            node = {**found, **{name: value for name, value in node.items() if name != "$ref"}}
+        return node
+
+    def _step(self) -> None:
+        self._steps += 1
+        if self._steps > _MAX_STEPS:
+            raise InexpressibleError("the schema is too large")
+
+
+def _object(node: JSON) -> Schema:
     if not isinstance(node, dict):
         raise InexpressibleError("a part of the schema allows anything")
-    node = _merged(node, root, every=True) if "allOf" in node else node
-    out: Schema = {}
-    moved: dict[str, JSON] = {}
-    for name, value in node.items():
-        if name in {"$defs", "definitions", "properties"} and isinstance(value, dict):
-            out[name] = {key: _cleaned(each, root) for key, each in value.items()}
-        elif name in {"anyOf", "oneOf"} and isinstance(value, list):
-            out["anyOf"] = [_cleaned(each, root) for each in value]
-        elif name == "items" and isinstance(value, dict):
-            out[name] = _cleaned(value, root)
-        elif name == "additionalProperties":
-            if isinstance(value, dict):
-                moved[name] = value
-        elif _kept(name, value):
-            out[name] = value
-        else:
-            moved[name] = value
-    _typed(out)
-    if _is_object(out):
-        if not out.get("properties"):
-            if node.get("additionalProperties") is not False:
-                raise InexpressibleError("an object of the schema has no properties of its own")
-            out["properties"] = {}
-        out["additionalProperties"] = False
-    if moved:
-        out["description"] = _described(out.get("description"), moved)
-    return out
+    return node
 
 
 def _kept(name: str, value: JSON) -> bool:
+    """Whether the grammar takes a member as it is."""
     match name:
         case "$ref":
-            if not isinstance(value, str) or not value.startswith("#"):
-                raise InexpressibleError("the schema refers to another document")
+            if not isinstance(value, str) or _DEFINITION.fullmatch(value) is None:
+                raise InexpressibleError("the schema refers to something outside of its definitions")
             return True
         case "enum":
             return isinstance(value, list) and not any(isinstance(each, dict | list) for each in value)
@@ -145,7 +213,7 @@ def _kept(name: str, value: JSON) -> bool:
             return name in _KEPT
 
 
-def _typed(node: Schema) -> None:
+def _say_type(node: Schema) -> None:
     """Say the type where the schema leaves it to be guessed."""
     if any(name in node for name in ("type", "anyOf", "$ref", "enum", "const")):
         return
@@ -176,7 +244,7 @@ def _closed(node: JSON) -> JSON:
     return out
 
 
-def _described(description: JSON, moved: dict[str, JSON]) -> str:
+def _described(description: JSON, moved: Schema) -> str:
     words = "; ".join(
         f"{_HUMP.sub(' ', name).lower()} {msgspec.json.encode(value).decode()}"
         for name, value in moved.items()
@@ -184,62 +252,18 @@ def _described(description: JSON, moved: dict[str, JSON]) -> str:
     return f"{description} ({words})" if isinstance(description, str) and description else f"({words})"
 
 
-def _merged(node: Schema, root: Schema, *, every: bool) -> Schema:
-    """A schema without combinations at its top: the branches' properties side by side.
-
-    With `every`, only `allOf` is resolved, of which all branches hold; without, any combination,
-    and then only what all branches require stays required.
-    """
-    names = ("allOf",) if every else _COMBINED
-    out: Schema = {name: value for name, value in node.items() if name not in names}
-    for name in names:
-        branches = node.get(name)
-        if not isinstance(branches, list):
-            continue
-        shared: set[str] | None = None
-        for branch in branches:
-            if not isinstance(branch, dict):
-                raise InexpressibleError("a part of the schema allows anything")
-            resolved = _resolved(branch, root)
-            if "allOf" in resolved:
-                resolved = _merged(resolved, root, every=True)
-            required = _names(resolved.get("required"))
-            shared = set(required) if shared is None else shared & set(required)
-            _take(out, resolved, required if name == "allOf" else [])
-        if name != "allOf" and shared:
-            _take(out, {}, sorted(shared))
-    return out
-
-
-def _take(out: Schema, branch: Schema, required: list[str]) -> None:
+def _take(out: Schema, branch: Schema) -> None:
+    """Add what a branch says and `out` does not; what is required is the caller's business."""
     for name, value in branch.items():
         if name == "properties" and isinstance(value, dict):
             own = out.get("properties")
             out["properties"] = {**value, **(own if isinstance(own, dict) else {})}
         elif name not in {"required", *_COMBINED}:
             out.setdefault(name, value)
-    if required:
-        own_required = _names(out.get("required"))
-        out["required"] = [*own_required, *(name for name in required if name not in own_required)]
 
 
-def _names(value: JSON) -> list[str]:
-    return [name for name in value if isinstance(name, str)] if isinstance(value, list) else []
-
-
-def _resolved(node: Schema, root: Schema) -> Schema:
-    """What a reference within the document stands for, with what is said beside it."""
-    for _ in range(32):
-        ref = node.get("$ref")
-        if not isinstance(ref, str):
-            return node
-        found: JSON = root
-        for part in ref.removeprefix("#").split("/")[1:]:
-            found = found.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(found, dict) else None
-        if not isinstance(found, dict):
-            raise InexpressibleError(f"the schema's reference {ref} leads nowhere")
-        node = {**found, **{name: value for name, value in node.items() if name != "$ref"}}
-    raise InexpressibleError("the schema refers to itself")
+def _strings(value: JSON) -> list[str]:
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
 
 
 def _is_recursive(root: Schema) -> bool:

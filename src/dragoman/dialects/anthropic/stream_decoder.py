@@ -23,7 +23,8 @@ from dragoman.dialects.anthropic import arguments, wire, wire_answer
 from dragoman.dialects.anthropic.citations import parse_citation
 from dragoman.dialects.anthropic.errors import parse_stream_error
 from dragoman.dialects.anthropic.parse_content import TOOL_USE_FIELDS, Fields, opaque, server_side
-from dragoman.dialects.anthropic.stops import answers_calls, neutral_tier, parse_stop, parse_usage
+from dragoman.dialects.anthropic.stops import answers_calls, parse_stop
+from dragoman.dialects.anthropic.usage import neutral_tier, parse_usage
 from dragoman.dialects.anthropic.wire import DIALECT
 from dragoman.frames.sse import FrameTooLargeError, SSEDecoder
 

@@ -40,11 +40,12 @@ from dragoman.dialects.anthropic import arguments, wire
 from dragoman.dialects.anthropic.answer_frames import MESSAGE_STOP, TEXT, THINKING, AnswerFrames
 from dragoman.dialects.anthropic.citations import render_citation
 from dragoman.dialects.anthropic.errors import error_frame
-from dragoman.dialects.anthropic.identifiers import answer_call_id, message_id
+from dragoman.dialects.anthropic.identifiers import CallIds, message_id
 from dragoman.dialects.anthropic.render_content import with_opaque
 from dragoman.dialects.anthropic.render_response import caption, hides_thinking
 from dragoman.dialects.anthropic.signatures import UNSIGNED, Slot, sealed, wire_signature
-from dragoman.dialects.anthropic.stops import answers_calls, render_stop, render_usage, stop_details
+from dragoman.dialects.anthropic.stops import answers_calls, render_stop, stop_details
+from dragoman.dialects.anthropic.usage import render_usage
 from dragoman.dialects.anthropic.wire import DIALECT
 from dragoman.dialects.dialect import Reply
 from dragoman.dialects.json_text import is_json_object
@@ -91,7 +92,7 @@ class AnthropicStreamEncoder:
         "_done",
         "_frames",
         "_hide_thinking",
-        "_message_id",
+        "_ids",
         "_open",
         "_queue",
         "_refused",
@@ -108,7 +109,7 @@ class AnthropicStreamEncoder:
         self._start = Started("", "")
         self._started = False
         self._done = False
-        self._message_id = ""
+        self._ids = CallIds("")
         self._usage = Usage()
         self._stop: Stop | None = None
         self._called = False
@@ -274,7 +275,7 @@ class AnthropicStreamEncoder:
         if signature is not None:
             out = frames.lend(sealed(signature, Slot.NEXT))
             opened.waiting = [event for event in opened.waiting if not isinstance(event, SignatureDelta)]
-        identity = answer_call_id(call.id, self._message_id, frames.index + 1, call.name)
+        identity = self._ids.take(call.id, frames.index + 1, call.name)
         start = with_opaque(wire.ToolUseBlock(identity, call.name, _NO_INPUT), call.opaque)
         out += frames.start(_json(start))
         opened.on_wire = True
@@ -366,9 +367,10 @@ class AnthropicStreamEncoder:
         if self._started:
             return b""
         self._started = True
-        self._message_id = message_id(self._start.id, self._reply.fallback_id)
+        identity = message_id(self._start.id, self._reply.fallback_id)
+        self._ids = CallIds(identity)
         message: dict[str, object] = {
-            "id": self._message_id,
+            "id": identity,
             "type": "message",
             "role": "assistant",
             "model": self._start.model or self._reply.request.model,

@@ -97,19 +97,18 @@ def _cleaned(message: Message) -> Message | None:
     """
     blocks: list[Block] = []
     mark: CacheMark | None = None
-    for block in message.blocks:
-        text = Text(block.text) if isinstance(block, Refusal) else block
-        if isinstance(text, Text) and not text.text:
-            mark = text.cache or mark
-            if text.cache is not None and blocks:
-                blocks[-1] = _marked(blocks[-1], text.cache)
-        else:
-            blocks.append(text)
+    for each in message.blocks:
+        block = Text(each.text) if isinstance(each, Refusal) else each
+        if isinstance(block, Text):
+            mark = block.cache or mark
+            if not block.text:
+                if block.cache is not None and blocks:
+                    blocks[-1] = _marked(blocks[-1], block.cache)
+                continue
+        blocks.append(block)
     if any(not isinstance(block, Text) or not block.text.isspace() for block in blocks):
         return _with_blocks(message, blocks)
     if message.role is Role.USER:
-        for block in blocks:
-            mark = block.cache or mark if isinstance(block, Text) else mark
         return _with_blocks(message, [Text(EMPTY_MESSAGE, cache=mark)])
     return None
 
@@ -148,7 +147,7 @@ def _with_instructions_placed(
     """
     if not any(message.role is Role.SYSTEM for message in messages):
         return messages
-    joined = merged_turns_of_system(messages)
+    joined = _joined_instructions(messages)
     out: list[Message] = []
     wrapped = False
     for index, message in enumerate(joined):
@@ -176,7 +175,7 @@ def _with_instructions_placed(
     return tuple(out)
 
 
-def merged_turns_of_system(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+def _joined_instructions(messages: tuple[Message, ...]) -> tuple[Message, ...]:
     """The same messages, neighbouring instructions joined into one."""
     out: list[Message] = []
     for message in messages:

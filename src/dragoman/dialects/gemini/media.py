@@ -60,7 +60,7 @@ def media_block(part: Part) -> Media | Unknown:
     this format's own content.
     """
     if part.inline_data is not None:
-        source: Source = Inline(part.inline_data.mime_type, part.inline_data.data)
+        source: Source = Inline(part.inline_data.mime_type, _standard(part.inline_data.data))
         media_type = part.inline_data.mime_type
     elif part.file_data is not None:
         source, media_type = _source(part.file_data)
@@ -75,6 +75,13 @@ def media_block(part: Part) -> Media | Unknown:
     if media_type.startswith("audio/"):
         return Audio(source, opaque=opaque)
     return Document(source, opaque=opaque)
+
+
+def _standard(data: str) -> str:
+    """Base64 in the standard alphabet and padded. The JSON form of protocol buffers allows the URL-safe
+    one too, and Google's own SDKs write it; other vendors refuse it.
+    """
+    return data.replace("-", "+").replace("_", "/") + "=" * (-len(data) % 4)
 
 
 def _source(file: FileData) -> tuple[Source, str]:

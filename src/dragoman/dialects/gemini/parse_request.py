@@ -221,6 +221,9 @@ def _output(config: GenerationConfig, members: dict[str, Raw]) -> tuple[OutputFo
             for name in names
             if name in members and given(members[name])
         ]
+    if mime not in {"", "text/plain", "application/json"}:
+        path = "generationConfig.responseMimeType"
+        raise invalid(f"'{path}': expected text/plain, application/json or text/x.enum.", param=path)
     if given(config.response_json_schema):
         return OutputFormat(OutputMode.JSON_SCHEMA, bytes(config.response_json_schema)), []
     if given(config.response_schema):

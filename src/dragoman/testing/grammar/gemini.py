@@ -81,21 +81,24 @@ _COUNTS = (
 )
 
 
-def check_stream(body: bytes, *, sse: bool = True) -> list[str]:
+def check_stream(body: bytes, *, sse: bool = True, usage: bool = True) -> list[str]:
     """What is wrong with a whole streamed answer; empty when nothing is.
 
-    `sse` says whether it was asked for with `alt=sse`; otherwise it is one JSON array.
+    `sse` says whether it was asked for with `alt=sse`; otherwise it is one JSON array. `usage` says
+    whether there has to be usage: Google always has it, a gateway before a host without does not.
     """
-    answer = _Answer(streamed=True)
+    answer = _Answer(streamed=True, usage=usage)
     for number, chunk in enumerate(_chunks(body, answer.found, sse=sse)):
         answer.feed(chunk, f"chunk {number}")
     answer.close()
     return answer.found
 
 
-def check_response(body: bytes) -> list[str]:
-    """What is wrong with a whole answer that was not streamed; empty when nothing is."""
-    answer = _Answer(streamed=False)
+def check_response(body: bytes, *, usage: bool = True) -> list[str]:
+    """What is wrong with a whole answer that was not streamed; empty when nothing is. For `usage`, see
+    `check_stream`.
+    """
+    answer = _Answer(streamed=False, usage=usage)
     try:
         answer.feed(decode_object(body), "answer")
     except ValueError as error:
@@ -153,8 +156,9 @@ class _Candidate:
 class _Answer:
     """All chunks of an answer; a whole answer is one chunk."""
 
-    def __init__(self, *, streamed: bool) -> None:
+    def __init__(self, *, streamed: bool, usage: bool) -> None:
         self.found: list[str] = []
+        self._usage_due = usage
         self._streamed = streamed
         self._identity: tuple[JSON, ...] | None = None
         self._candidates: dict[int, _Candidate] = {}
@@ -234,7 +238,8 @@ class _Answer:
 
     def _check_usage(self) -> None:
         if not self._usage:
-            self.found.append("the answer has no usageMetadata")
+            if self._usage_due:
+                self.found.append("the answer has no usageMetadata")
             return
         wanted = {"promptTokenCount": count, "totalTokenCount": count, "candidatesTokenCount": maybe(count)}
         allow(self._usage, wanted, "usageMetadata", self.found)
