@@ -42,7 +42,7 @@ def parsed(status: int, body: bytes, **headers: str) -> Failure:
 def test_the_vendors_own_errors_keep_their_words(status: int, kind: str, expected: FailureKind) -> None:
     body = own(kind, "Something.")
     assert parsed(status, body) == Failure(
-        expected, "Something.", code=kind, status=status, dialect="anthropic", body=body
+        expected, "Something.", status=status, dialect="anthropic", body=body
     )
 
 
@@ -165,6 +165,9 @@ def test_too_long_a_prompt_is_known_by_its_words(status: int, message: str) -> N
         (b"<html><head><title> m </title></head><body>nginx</body></html>", "m"),
         (b"<html></html>", "The upstream answered with status 400."),
         (b"m\x00\x1b", "m"),
+        (b"[]", "The upstream answered with status 400."),
+        (b'{"detail":[1]}', "The upstream answered with status 400."),
+        (b'{"message":"key sk-abc-1234567890 at /x?key=hush&a=1"}', "key [key] at /x?key=[key]&a=1"),
         (b"{", "The upstream answered with status 400."),
         (b'{"error":{"message":5}}', "5"),
         (b'{"error":{"message":{}}}', "The upstream answered with status 400."),
@@ -271,6 +274,13 @@ def test_an_error_of_this_format_passes_byte_for_byte() -> None:
     body = b'{ "type":"error","error":{"type":"invalid_request_error","message":"thinking: bad"},"x":1}'
     rendered = DIALECT.render_error(parsed(400, body), "req-1")
     assert (rendered.status, rendered.body) == (400, body)
+
+
+def test_an_error_under_a_status_of_success_passes_too() -> None:
+    body = b'{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}'
+    failure = Failure(FailureKind.OVERLOADED, "Overloaded", dialect="anthropic", body=body)
+    rendered = DIALECT.render_error(failure, "req-1")
+    assert (rendered.status, rendered.body) == (529, body)
 
 
 def test_a_stream_that_is_passed_through_ends_with_an_error_event() -> None:

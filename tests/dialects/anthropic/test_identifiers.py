@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dragoman.dialects.anthropic.identifiers import ToolNames, answer_call_id, call_id, message_id
+from dragoman.dialects.anthropic.identifiers import CallIds, ToolNames, call_id, message_id
 
 
 @pytest.mark.parametrize("own", ["toolu_01A", "call_1", "a-b_C9"])
@@ -21,10 +21,14 @@ def test_ids_are_made_to_fit_and_stay_different(ids: list[str]) -> None:
     assert all(re.fullmatch(r"[a-zA-Z0-9_-]+", each) for each in written)
 
 
-def test_a_call_without_id_gets_one_from_its_place() -> None:
-    assert answer_call_id("", "msg_1", 0, "f") == answer_call_id("", "msg_1", 0, "f")
-    assert answer_call_id("", "msg_1", 0, "f") != answer_call_id("", "msg_1", 1, "f")
-    assert answer_call_id("toolu_1", "msg_1", 0, "f") == "toolu_1"
+def test_a_call_without_an_id_of_its_own_gets_one_from_its_place() -> None:
+    def taken(answer: str) -> list[str]:
+        ids = CallIds(answer)
+        return [ids.take(own, index, "f") for index, own in enumerate(["call_0", "", "call_0", ""])]
+
+    assert taken("msg_1") == taken("msg_1")
+    assert taken("msg_1")[0] == "call_0"
+    assert len({*taken("msg_1"), *taken("msg_2")}) == 7
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Requests from the wire: the top level."""
 
+import contextlib
 from collections.abc import Callable
 
 import msgspec
@@ -136,7 +137,7 @@ def test_a_body_that_is_no_object_is_refused(body: bytes) -> None:
 @settings(max_examples=100)
 def test_any_bytes_give_a_request_or_a_failure(body: bytes) -> None:
     for read in (DIALECT.parse_request, DIALECT.read_head):
-        with pytest.raises(FailureError):
+        with contextlib.suppress(FailureError):
             read(body, Location())
 
 
@@ -253,3 +254,20 @@ def test_fields_that_only_this_format_has_ride_along(parse: Parse) -> None:
         Opaque("anthropic", "speed", b'"fast"'),
         Opaque("anthropic", "output_config.task_budget", b"5"),
     }
+
+
+def test_no_more_messages_than_the_vendor_takes(parse: Parse) -> None:
+    message = {"role": "user", "content": ""}
+    assert len(parse(messages=[message] * 100_000).messages) == 100_000
+    with pytest.raises(FailureError) as caught:
+        parse(messages=[message] * 100_001)
+    assert caught.value.failure.param == "messages"
+
+
+def test_text_that_is_no_utf8_is_refused_with_its_path() -> None:
+    body = (
+        b'{"model":"m","max_tokens":1,"messages":[{"role":"user","content":[{"type":"text","text":"\xff"}]}]}'
+    )
+    with pytest.raises(FailureError) as caught:
+        DIALECT.parse_request(body, Location())
+    assert caught.value.failure.param == "messages[0].content[0]"

@@ -1,5 +1,6 @@
 """Whole answers from the wire."""
 
+import contextlib
 from collections.abc import Callable
 
 import msgspec
@@ -185,10 +186,25 @@ def test_what_is_no_answer_is_a_bad_gateway(body: bytes) -> None:
     assert caught.value.failure.kind is FailureKind.BAD_GATEWAY
 
 
+def test_metering_refuses_what_has_no_content() -> None:
+    with pytest.raises(FailureError):
+        DIALECT.meter_response(answer(content="Hi"))
+
+
+def test_a_citation_of_an_odd_form_is_kept_as_it_is() -> None:
+    (choice,) = parsed(content=[{"type": "text", "text": "a", "citations": [{"title": 5}]}]).choices
+    assert choice.blocks == (Text("a", (Citation(dialect="anthropic", json=b'{"title":5}'),)),)
+
+
+def test_writes_that_are_only_told_by_lifetime_are_added_up() -> None:
+    by_lifetime = {"ephemeral_5m_input_tokens": 15, "ephemeral_1h_input_tokens": 5}
+    assert parsed(usage={"cache_creation": by_lifetime}).usage == Usage(cache_write=20, cache_write_1h=5)
+
+
 @given(st.binary(max_size=100))
 @settings(max_examples=60)
 def test_any_bytes_give_an_answer_or_a_failure(body: bytes) -> None:
-    with pytest.raises(FailureError):
+    with contextlib.suppress(FailureError):
         DIALECT.parse_response(body, ORIGIN)
-    with pytest.raises(FailureError):
+    with contextlib.suppress(FailureError):
         DIALECT.meter_response(body)

@@ -177,9 +177,9 @@ def test_sampling_that_does_not_go_along_with_a_budget_is_dropped(
         request = request_of(reasoning=Reasoning(effort="low"), sampling=sampling)
         return set(body_of(request)) & {"temperature", "top_p", "top_k"}, losses_of(request)
 
-    assert sent(Sampling(temperature=0.3, top_k=5)) == (set(), ["temperature_dropped", "top_k_dropped"])
+    assert sent(Sampling(temperature=0.3, top_k=5)) == (set(), ["temperature", "top_k"])
     assert sent(Sampling(temperature=1.0)) == (set(), [])
-    assert sent(Sampling(top_p=0.5)) == (set(), ["top_p_dropped"])
+    assert sent(Sampling(top_p=0.5)) == (set(), ["top_p"])
     assert sent(Sampling(top_p=0.95)) == ({"top_p"}, [])
 
 
@@ -191,7 +191,7 @@ def test_a_model_that_is_not_known_to_reason_is_not_asked_to(
 ) -> None:
     request = request_of(reasoning=Reasoning(effort="high"))
     assert "thinking" not in body_of(request, "unknown")
-    assert losses_of(request, "unknown") == ["reasoning_unsupported"]
+    assert losses_of(request, "unknown") == ["reasoning"]
     assert losses_of(request_of(reasoning=Reasoning(effort="none")), "unknown") == []
 
 
@@ -231,6 +231,14 @@ def test_thinking_that_the_model_does_not_take_is_translated(body_of: BodyOf, pa
     assert body["output_config"] == {"effort": "medium"}
     adaptive = parse(thinking={"type": "adaptive"}, output_config={"effort": "low"}, max_tokens=10_000)
     assert body_of(adaptive)["thinking"] == enabled(2048)
+
+
+def test_thinking_is_left_out_for_a_model_that_is_known_not_to_reason(
+    body_of: BodyOf, losses_of: LossesOf, parse: Parse
+) -> None:
+    request = parse(thinking={"type": "enabled", "budget_tokens": 2000}, max_tokens=4000)
+    assert "thinking" not in body_of(request, "unknown", family="claude-3")
+    assert losses_of(request, "unknown", family="claude-3") == ["reasoning"]
 
 
 def test_effort_alone_does_not_turn_thinking_on(body_of: BodyOf, losses_of: LossesOf, parse: Parse) -> None:

@@ -66,16 +66,16 @@ def test_strictness_is_dropped_where_it_cannot_be_had(
     recursive = b'{"type":"object","properties":{"next":{"$ref":"#"}}}'
     request = request_of(tools=(FunctionTool("f", parameters=recursive, strict=True),))
     assert body_of(request)["tools"] == [{"name": "f", "input_schema": msgspec.json.decode(recursive)}]
-    assert losses_of(request) == ["strict_dropped"]
+    assert losses_of(request) == ["strict"]
     plain = request_of(tools=(FunctionTool("f", strict=True),))
-    assert losses_of(plain, json_schema=False) == ["strict_dropped"]
+    assert losses_of(plain, json_schema=False) == ["strict"]
 
 
 def test_only_twenty_tools_are_strict(body_of: BodyOf, losses_of: LossesOf, request_of: RequestOf) -> None:
     schema = b'{"type":"object","properties":{},"additionalProperties":false}'
     tools = tuple(FunctionTool(f"f{number}", parameters=schema, strict=True) for number in range(21))
     assert msgspec.json.encode(body_of(request_of(tools=tools))["tools"]).count(b'"strict":true') == 20
-    assert losses_of(request_of(tools=tools)) == ["strict_dropped"]
+    assert losses_of(request_of(tools=tools)) == ["strict"]
 
 
 def test_names_are_made_to_fit_and_can_be_told_apart(
@@ -203,3 +203,9 @@ def test_one_call_at_a_time_is_said_inside_the_choice(body_of: BodyOf, request_o
     assert choice(ToolChoiceMode.NONE) == {"type": "none"}
     assert "tool_choice" not in body_of(request_of(parallel_tool_calls=False))
     assert "tool_choice" not in body_of(request_of(tools=(F,), parallel_tool_calls=True))
+
+
+def test_a_named_choice_needs_a_name(render: Render, request_of: RequestOf) -> None:
+    with pytest.raises(FailureError) as caught:
+        render(request_of(tools=(F,), tool_choice=ToolChoice(ToolChoiceMode.NAMED)))
+    assert caught.value.failure.param == "tool_choice"

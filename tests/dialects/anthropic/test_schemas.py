@@ -83,6 +83,12 @@ CONSTRAINTS: list[tuple[Schema, Schema]] = [
             "additionalProperties": False,
         },
     ),
+    ({"const": {"a": 1}, "type": "string"}, {"type": "string", "description": '(const {"a":1})'}),
+    ({"format": "date"}, {"format": "date", "type": "string"}),
+    (
+        {"properties": {"x": {"type": "null"}}},
+        {"properties": {"x": {"type": "null"}}, "type": "object", "additionalProperties": False},
+    ),
     ({"items": {"type": "string"}}, {"items": {"type": "string"}, "type": "array"}),
     (
         {"type": "object", "properties": {"x": {"type": "null"}}, "additionalProperties": {"type": "string"}},
@@ -137,7 +143,9 @@ INEXPRESSIBLE: list[Schema] = [
     prop({}),
     prop(True),
     prop({"$ref": "https://a.example/schema"}),
+    prop({"allOf": [True]}),
     prop({"allOf": [{"$ref": "#/$defs/none"}]}),
+    prop({"type": "object", "properties": {"b": {"$ref": "#/properties/a"}}}),
     {"type": "object", "properties": {"next": {"$ref": "#"}}},
     {
         "type": "object",
@@ -237,3 +245,26 @@ def test_any_schema_is_made_acceptable_or_refused(node: object) -> None:
     except InexpressibleError:
         return
     assert strict_schema(once) == (once, False)
+
+
+def test_a_schema_nested_too_deeply_is_refused() -> None:
+    schema = prop({"type": "string"})
+    for _ in range(400):
+        schema = prop(schema)
+    with pytest.raises(InexpressibleError):
+        strict({**schema, "default": 1, "additionalProperties": True})
+
+
+def test_references_that_double_at_every_step_are_refused() -> None:
+    definitions: Schema = {"D0": {"type": "string"}}
+    for step in range(1, 40):
+        twice = {"allOf": [{"$ref": f"#/$defs/D{step - 1}"}]}
+        definitions[f"D{step}"] = {"type": "object", "properties": {"a": twice, "b": twice}}
+    schema: Schema = {"type": "object", "properties": {"x": {"allOf": [{"$ref": "#/$defs/D39"}]}}}
+    with pytest.raises(InexpressibleError):
+        strict({**schema, "$defs": definitions})
+    written, changed = tool_schema(
+        msgspec.json.encode({"allOf": [{"$ref": "#/$defs/D39"}], "$defs": definitions})
+    )
+    assert changed
+    assert msgspec.json.decode(written)["type"] == "object"

@@ -353,10 +353,20 @@ def test_nothing_follows_the_end(sse: SSE) -> None:
 
 @given(st.lists(st.binary(max_size=60), max_size=5))
 @settings(max_examples=100)
-def test_any_bytes_give_one_failure(chunks: list[bytes]) -> None:
+def test_any_bytes_give_an_end_and_one_only(chunks: list[bytes]) -> None:
     decoder = DIALECT.stream_decoder(ORIGIN)
     events = [event for chunk in chunks for event in decoder.feed(chunk)] + decoder.close()
-    assert [type(event) for event in events] == [Failed]
+    ends = [event for event in events if isinstance(event, Failed | Stopped)]
+    assert ends == events[-1:]
+
+
+def test_a_frame_without_end_fails_before_it_fills_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dragoman.frames.sse.MAX_FRAME", 100)
+    decoder = DIALECT.stream_decoder(ORIGIN)
+    assert decoder.feed(b"data: " + b"x" * 90) == []
+    (event,) = decoder.feed(b"x" * 90)
+    assert isinstance(event, Failed)
+    assert event.failure.kind is FailureKind.BAD_GATEWAY
 
 
 @given(st.lists(st.sampled_from(EVERYTHING), max_size=20))

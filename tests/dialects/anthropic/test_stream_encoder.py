@@ -175,6 +175,24 @@ def test_free_text_becomes_the_functions_argument(content: Content) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("pieces", "given_input"),
+    [
+        (["null"], {}),
+        ([" ", "[1", "]"], {"value": [1]}),
+        (["yes"], {"__raw_arguments": "yes"}),
+        ([" ", '{"a"', ":1}"], {"a": 1}),
+        (['{"a": [1, "b'], {"a": [1, "b"]}),
+        (['{"a":'], {"a": None}),
+    ],
+)
+def test_arguments_that_are_no_object_become_one(
+    content: Content, pieces: list[str], given_input: object
+) -> None:
+    deltas = [ArgumentsDelta(0, piece) for piece in pieces]
+    assert content(*whole(0, ToolCall("c1", "f", ""), *deltas)) == [use("c1", given_input)]
+
+
 def test_calls_that_grow_side_by_side_follow_one_another(content: Content) -> None:
     assert content(
         *whole(0, Text(""), TextDelta(0, "Hi")),
@@ -445,8 +463,8 @@ def test_any_legal_events_give_a_well_formed_stream(
     encoded: Encoded, read_stream: Read, events: list[Event]
 ) -> None:
     fixed = [ArgumentsDelta(e.index, "") if isinstance(e, ArgumentsDelta) else e for e in events]
-    response = fold(events)
-    if all(is_json(block.arguments) for block in response.choices[0].blocks if isinstance(block, ToolCall)):
+    calls = [block for block in fold(events).choices[0].blocks if isinstance(block, ToolCall)]
+    if all(is_json(call.arguments) for call in calls):
         read_stream(encoded(*events))
     message = read_stream(encoded(*fixed))
     assert message["usage"] == {

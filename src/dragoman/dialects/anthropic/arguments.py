@@ -17,10 +17,10 @@ _VALUE: msgspec.json.Decoder[object] = msgspec.json.Decoder(object)
 def input_object(arguments: str) -> tuple[msgspec.Raw, bool]:
     """The arguments as an object, and whether they had to be altered for it.
 
-    No text is an object without members; JSON that breaks off is closed; other JSON becomes
+    No text, or `null`, is an object without members; JSON that breaks off is closed; other JSON becomes
     `{"value": ...}` and anything else `{"__raw_arguments": "..."}`.
     """
-    if not arguments or arguments.isspace():
+    if arguments.strip() in {"", "null"}:
         return msgspec.Raw(b"{}"), False
     if is_json_object(arguments):
         return msgspec.Raw(arguments.encode()), False

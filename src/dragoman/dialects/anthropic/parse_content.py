@@ -59,7 +59,7 @@ def decoded(decode: Callable[[msgspec.Raw], T], raw: msgspec.Raw, path: str) -> 
     try:
         return decode(raw)
     except msgspec.ValidationError as error:
-        raise field_error(error, path) from None
+        raise field_error(error, path, getattr(decode, "__self__", None)) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise invalid(f"'{path}': {error}.", param=path, code="invalid_value") from None
     except RecursionError:

@@ -61,9 +61,7 @@ def render_reasoning(
             return Thought(None, effort, max_tokens, active=effort is not None)
         case "none":
             if not _off(reasoning):
-                losses.append(
-                    dropped("reasoning", "reasoning_unsupported", "this model is not known to reason")
-                )
+                losses.append(dropped("$.reasoning", "reasoning", "this model is not known to reason"))
             return Thought(None, None, max_tokens)
 
 
@@ -111,7 +109,9 @@ def _adaptive(reasoning: Reasoning, profile: Profile, max_tokens: int, losses: l
         if profile.reasoning_off:
             return Thought(msgspec.Raw(b'{"type":"disabled"}'), None, max_tokens)
         losses.append(
-            approximated("reasoning", "reasoning_always_on", "this model always reasons: as little as it can")
+            approximated(
+                "$.reasoning", "reasoning_always_on", "this model always reasons: as little as it can"
+            )
         )
         return Thought(None, _clamped("low", profile, losses), max_tokens, active=True)
     if reasoning.effort is None and reasoning.budget is None and not reasoning.visible:
@@ -130,7 +130,7 @@ def _word(reasoning: Reasoning, losses: list[Loss]) -> str | None:
     budget = reasoning.budget
     if budget is None or budget < 0:
         return None
-    losses.append(approximated("reasoning", "budget_to_effort", "a token budget became a word for effort"))
+    losses.append(approximated("$.reasoning", "budget_to_effort", "a token budget became a word for effort"))
     for limit, word in ((0, "none"), (4096, "low"), (16384, "medium"), (32768, "high")):
         if budget <= limit:
             return word
@@ -143,12 +143,12 @@ def _clamped(effort: str | None, profile: Profile, losses: list[Loss]) -> str | 
         return effort
     known = [word for word in EFFORTS if word in profile.efforts]
     if not known:
-        losses.append(dropped("reasoning", "effort_dropped", "this model takes no word for effort"))
+        losses.append(dropped("$.reasoning", "effort_dropped", "this model takes no word for effort"))
         return None
     place = EFFORTS.index(effort) if effort in EFFORTS else EFFORTS.index("medium")
     below = [word for word in known if EFFORTS.index(word) <= place]
     nearest = below[-1] if below else known[0]
-    losses.append(approximated("reasoning", "effort_clamped", f"effort {effort} became {nearest}"))
+    losses.append(approximated("$.reasoning", "effort_clamped", f"effort {effort} became {nearest}"))
     return nearest
 
 
@@ -174,7 +174,7 @@ def _manual(
     elif max_tokens <= _MIN_BUDGET:
         problem = f"it takes more than {_MIN_BUDGET} output tokens"
     if problem is not None:
-        losses.append(dropped("reasoning", "reasoning_off", f"reasoning is turned off: {problem}"))
+        losses.append(dropped("$.reasoning", "reasoning_off", f"reasoning is turned off: {problem}"))
         return off
     if wanted >= max_tokens and request.max_tokens is None:
         max_tokens = min(wanted + _ANSWER_RESERVE, profile.max_output_tokens or wanted + _ANSWER_RESERVE)
@@ -182,7 +182,9 @@ def _manual(
     if budget >= max_tokens:
         budget = max(_MIN_BUDGET, max_tokens // 2)
         losses.append(
-            approximated("reasoning", "budget_shrunk", f"the reasoning budget became {budget} to fit the cap")
+            approximated(
+                "$.reasoning", "budget_shrunk", f"the reasoning budget became {budget} to fit the cap"
+            )
         )
     return Thought(
         msgspec.Raw(msgspec.json.encode({"type": "enabled", "budget_tokens": budget})),
@@ -205,14 +207,14 @@ def _budget(reasoning: Reasoning, profile: Profile, losses: list[Loss]) -> int |
     elif reasoning.budget is not None or reasoning.visible:
         wanted = _ANY_BUDGET
         losses.append(
-            approximated("reasoning", "budget_chosen", f"this model wants a budget: {_ANY_BUDGET} tokens")
+            approximated("$.reasoning", "budget_chosen", f"this model wants a budget: {_ANY_BUDGET} tokens")
         )
     else:
         return None
     smallest = max(_MIN_BUDGET, profile.budget_min)
     if reasoning.budget is not None and not smallest <= wanted <= largest:
         losses.append(
-            approximated("reasoning", "budget_clamped", f"budgets go from {smallest} to {largest} tokens")
+            approximated("$.reasoning", "budget_clamped", f"budgets go from {smallest} to {largest} tokens")
         )
     return min(max(wanted, smallest), largest)
 

@@ -255,13 +255,15 @@ class ContentRenderer:
     def _text(self, block: Text) -> wire.Encodable:
         citations = [msgspec.Raw(citation.json) for citation in block.citations if _native(citation)]
         if len(citations) < len(block.citations):
-            self._lose(dropped("messages", "citations_dropped", "citations of other vendors are left out"))
+            self._lose(dropped("$.messages", "citations", "citations of other vendors are left out"))
         rendered = wire.TextBlock(block.text, citations or None, self._marks.take(block.cache))
         return with_opaque(rendered, block.opaque)
 
     def _image(self, image: Image) -> wire.Encodable:
         if image.detail not in {None, "auto"}:
-            self._lose(dropped("messages", "image_detail", "the level of detail of images cannot be chosen"))
+            self._lose(
+                dropped("$.messages", "image_detail", "the level of detail of images cannot be chosen")
+            )
         rendered = wire.ImageBlock(image_source(image, "messages"), self._marks.take(image.cache))
         return with_opaque(rendered, image.opaque)
 
@@ -290,7 +292,7 @@ class ContentRenderer:
         if altered:
             self._lose(
                 approximated(
-                    "messages", "arguments_repaired", "tool arguments that were no object were wrapped"
+                    "$.messages", "arguments_repaired", "tool arguments that were no object were wrapped"
                 )
             )
         rendered = wire.ToolUseBlock(

@@ -161,7 +161,7 @@ class _Rendering:
             return _UNKNOWN_CAP if most is None else min(most, _DEFAULT_CAP)
         if most is not None and wanted > most:
             self._losses.append(
-                approximated("max_tokens", "max_tokens_clamped", f"this model writes at most {most} tokens")
+                approximated("$.max_tokens", "max_tokens", f"this model writes at most {most} tokens")
             )
             return most
         return wanted
@@ -171,9 +171,7 @@ class _Rendering:
         temperature, top_p, top_k = sampling.temperature, sampling.top_p, sampling.top_k
         if temperature is not None and temperature > 1:
             temperature = 1.0
-            self._losses.append(
-                approximated("temperature", "temperature_clamped", "temperatures go up to 1 here")
-            )
+            self._losses.append(approximated("$.temperature", "temperature", "temperatures go up to 1 here"))
         mode = self._profile.sampling
         if mode == "none" or (mode == "unless_reasoning" and thought.active):
             # what equals the default says nothing
@@ -195,14 +193,14 @@ class _Rendering:
 
     def _drop(self, knob: str, value: float | None, neutral: float | None = None) -> None:
         if value is not None and value != neutral:
-            self._losses.append(dropped(knob, f"{knob}_dropped", f"this model does not take {knob} as asked"))
+            self._losses.append(dropped(f"$.{knob}", knob, f"this model does not take {knob} as asked"))
 
     def _stop(self) -> tuple[list[str], tuple[str, ...]]:
         """Stop sequences for the wire, and those that the gateway has to look for itself."""
         stop = [sequence for sequence in self._request.stop if sequence]
         if stop and (not self._profile.stop_sequences or any(sequence.isspace() for sequence in stop)):
             self._losses.append(
-                emulated("stop", "stop_emulated", "the gateway itself cuts the answer at the stop sequences")
+                emulated("$.stop", "stop", "the gateway itself cuts the answer at the stop sequences")
             )
             return [], tuple(stop)
         return stop, ()
@@ -231,7 +229,9 @@ class _Rendering:
                 self._format(schema)
                 if relaxed:
                     self._losses.append(
-                        approximated("output_format", "schema_relaxed", "constraints moved into descriptions")
+                        approximated(
+                            "$.response_format", "schema_relaxed", "constraints moved into descriptions"
+                        )
                     )
                 return
         if self._profile.forced_tools and is_object_schema(output.schema):
@@ -242,7 +242,9 @@ class _Rendering:
             )
             self._losses.append(
                 emulated(
-                    "output_format", "structured_output_tool", "the answer is the input of a demanded tool"
+                    "$.response_format",
+                    "structured_output_tool",
+                    "the answer is the input of a demanded tool",
                 )
             )
             return
@@ -255,7 +257,9 @@ class _Rendering:
 
     def _instruct(self, text: str, code: str) -> None:
         self._instructions.append(text)
-        self._losses.append(emulated("output_format", code, "the form of the answer is asked for in words"))
+        self._losses.append(
+            emulated("$.response_format", code, "the form of the answer is asked for in words")
+        )
 
     def _with_answer_tool(self, chosen: Chosen) -> Chosen:
         tool = self._answer_tool
@@ -285,7 +289,7 @@ class _Rendering:
         if self._native or marks <= allowed:
             return CacheMarks(marks, marks)
         self._losses.append(
-            dropped("messages", "cache_marks", f"only the last {allowed} cache marks are kept")
+            dropped("$.messages", "cache_marks", f"only the last {allowed} cache marks are kept")
         )
         return CacheMarks(marks, allowed)
 
@@ -298,25 +302,27 @@ class _Rendering:
         if tier in _TIERS:
             if tier == "flex":
                 self._losses.append(
-                    approximated("service_tier", "service_tier", "there is no cheaper tier: the standard one")
+                    approximated(
+                        "$.service_tier", "service_tier", "there is no cheaper tier: the standard one"
+                    )
                 )
             return _TIERS[tier]
         if tier in _FAST_TIERS:
             self._losses.append(
-                approximated("service_tier", "service_tier", "the fast tier is used where the account has it")
+                approximated(
+                    "$.service_tier", "service_tier", "the fast tier is used where the account has it"
+                )
             )
             return "auto"
         if self._native:
             return tier
-        self._losses.append(dropped("service_tier", "service_tier", f"there is no tier `{tier}` here"))
+        self._losses.append(dropped("$.service_tier", "service_tier", f"there is no tier `{tier}` here"))
         return None
 
     def _fan_out(self) -> int:
         wanted = self._request.candidates
         if wanted > 1:
-            self._losses.append(
-                emulated("candidates", "candidates_fan_out", f"the request is sent {wanted} times")
-            )
+            self._losses.append(emulated("$.n", "n", f"the request is sent {wanted} times"))
         return max(1, wanted)
 
     def _report_unsaid(self) -> None:
@@ -332,13 +338,13 @@ class _Rendering:
             ("metadata", request.metadata or None),
         ):
             if value is not None and (value != 0 or name == "seed"):
-                self._losses.append(dropped(name, f"{name}_dropped", f"the format has no {name}"))
+                self._losses.append(dropped(f"$.{name}", name, f"the format has no {name}"))
         if any(message.name for message in request.messages):
-            self._losses.append(dropped("messages", "message_name", "messages have no names here"))
+            self._losses.append(dropped("$.messages", "message_name", "messages have no names here"))
         for extra in request.extras:
             if extra.dialect != DIALECT:
                 self._losses.append(
-                    dropped(extra.field, "unknown_field", f"only {extra.dialect} has this field")
+                    dropped(f"$.{extra.field}", "unknown_field", f"only {extra.dialect} has this field")
                 )
 
     def _encoded(self, body: wire.MessagesRequest) -> bytes:
@@ -355,9 +361,7 @@ class _Rendering:
         fields = {**_TOP.decode(encoded), **extras}
         for name in sorted(rejected & fields.keys()):
             del fields[name]
-            self._losses.append(
-                dropped(name, "rejected_by_host", f"{self._target.provider} refuses this field")
-            )
+            self._losses.append(dropped(f"$.{name}", name, f"{self._target.provider} refuses this field"))
         return msgspec.json.encode(fields)
 
 

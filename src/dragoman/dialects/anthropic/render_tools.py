@@ -75,18 +75,18 @@ class ToolRenderer:
                     schema, relaxed = strict_schema(schema)
                 except InexpressibleError as error:
                     self._losses.append(
-                        dropped("tools", "strict_dropped", f"{tool.name}: {error}; strictness is dropped")
+                        dropped("$.tools", "strict", f"{tool.name}: {error}; strictness is dropped")
                     )
                 else:
                     strict = True
                     self._strict_left -= 1
             else:
                 self._losses.append(
-                    dropped("tools", "strict_dropped", f"{tool.name}: no (more) strict tools are accepted")
+                    dropped("$.tools", "strict", f"{tool.name}: no (more) strict tools are accepted")
                 )
         if relaxed:
             self._losses.append(
-                approximated("tools", "schema_relaxed", f"{tool.name}: constraints moved into descriptions")
+                approximated("$.tools", "schema_relaxed", f"{tool.name}: constraints moved into descriptions")
             )
         rendered = wire.Tool(
             self._names.wire(tool.name),
@@ -100,12 +100,14 @@ class ToolRenderer:
     def _custom(self, tool: CustomTool) -> wire.Encodable:
         description = tool.description or ""
         self._losses.append(
-            emulated("tools", "custom_tool", f"{tool.name}: a function with one text argument stands for it")
+            emulated(
+                "$.tools", "custom_tool", f"{tool.name}: a function with one text argument stands for it"
+            )
         )
         if tool.format is not None:
             description = f"{description}\n\nFormat of the input: {tool.format.decode()}".strip()
             self._losses.append(
-                approximated("tools", "custom_tool_format", f"{tool.name}: the format is only described")
+                approximated("$.tools", "custom_tool_format", f"{tool.name}: the format is only described")
             )
         return wire.Tool(
             self._names.wire(tool.name),
@@ -143,7 +145,9 @@ def render_choice(request: Request, profile: Profile, names: ToolNames, losses: 
     tools = request.tools
     if not tools:
         if request.tool_choice is not None and request.tool_choice.mode not in _FREE:
-            losses.append(dropped("tool_choice", "tool_choice_without_tools", "there are no tools to choose"))
+            losses.append(
+                dropped("$.tool_choice", "tool_choice_without_tools", "there are no tools to choose")
+            )
         return Chosen(None, tools)
     instruction = None
     choice = request.tool_choice
@@ -164,13 +168,17 @@ def render_choice(request: Request, profile: Profile, names: ToolNames, losses: 
             rendered = wire.Choice("any")
             kept = (tool for tool in tools if isinstance(tool, ServerTool) or tool.name in allowed)
             tools = tuple(kept) or tools
-            losses.append(approximated("tool_choice", "allowed_tools", "only the allowed tools are declared"))
+            losses.append(
+                approximated("$.tool_choice", "allowed_tools", "only the allowed tools are declared")
+            )
         case ToolChoice(mode=ToolChoiceMode.ALLOWED, names=allowed):
             rendered = wire.Choice("auto")
             # leaving the others out would change the prefix that caches and signatures rest on
             instruction = "Of the tools, call only these: " + ", ".join(map(names.wire, allowed)) + "."
             losses.append(
-                approximated("tool_choice", "allowed_tools", "the allowed tools are named in an instruction")
+                approximated(
+                    "$.tool_choice", "allowed_tools", "the allowed tools are named in an instruction"
+                )
             )
         case ToolChoice():
             raise invalid("'tool_choice': the tool's name is missing.", "tool_choice", "invalid_value")
@@ -178,7 +186,7 @@ def render_choice(request: Request, profile: Profile, names: ToolNames, losses: 
         rendered = wire.Choice("auto")
         losses.append(
             approximated(
-                "tool_choice", "forced_tool_downgraded", "this model does not let a tool call be demanded"
+                "$.tool_choice", "forced_tool_downgraded", "this model does not let a tool call be demanded"
             )
         )
     if request.parallel_tool_calls is False:

@@ -33,14 +33,14 @@ from dragoman.conversation.events import (
     UsageReported,
 )
 from dragoman.conversation.failure import Failure, FailureKind
-from dragoman.conversation.opaque import Signature
 from dragoman.conversation.response import Stop
 from dragoman.conversation.usage import Usage
-from dragoman.dialects.anthropic import arguments, wire
+from dragoman.dialects.anthropic import wire
 from dragoman.dialects.anthropic.answer_frames import MESSAGE_STOP, TEXT, THINKING, AnswerFrames
 from dragoman.dialects.anthropic.citations import render_citation
 from dragoman.dialects.anthropic.errors import error_frame
 from dragoman.dialects.anthropic.identifiers import CallIds, message_id
+from dragoman.dialects.anthropic.open_block import Delta, OpenBlock
 from dragoman.dialects.anthropic.render_content import with_opaque
 from dragoman.dialects.anthropic.render_response import caption, hides_thinking
 from dragoman.dialects.anthropic.signatures import UNSIGNED, Slot, sealed, wire_signature
@@ -48,35 +48,9 @@ from dragoman.dialects.anthropic.stops import answers_calls, render_stop, stop_d
 from dragoman.dialects.anthropic.usage import render_usage
 from dragoman.dialects.anthropic.wire import DIALECT
 from dragoman.dialects.dialect import Reply
-from dragoman.dialects.json_text import is_json_object
 
 _json = msgspec.json.Encoder().encode
 _NO_INPUT = msgspec.Raw(b"{}")
-
-_Delta = TextDelta | ThinkingDelta | SignatureDelta | ArgumentsDelta | CitationDelta
-
-
-class _Open:
-    """A block that has begun. Until its turn comes, its deltas wait."""
-
-    __slots__ = (
-        "arguments",
-        "block",
-        "citations",
-        "ended",
-        "on_wire",
-        "signature",
-        "waiting",
-    )
-
-    def __init__(self, block: Block) -> None:
-        self.block = block
-        self.waiting: list[_Delta] = []
-        self.ended = False
-        self.on_wire = False
-        self.arguments: list[str] = []
-        self.citations: list[bytes] = []
-        self.signature: Signature | None = None
 
 
 class AnthropicStreamEncoder:
@@ -115,8 +89,8 @@ class AnthropicStreamEncoder:
         self._called = False
         self._refused = False
         self._frames = AnswerFrames()
-        self._queue: collections.deque[_Open] = collections.deque()
-        self._open: dict[int, _Open] = {}
+        self._queue: collections.deque[OpenBlock] = collections.deque()
+        self._open: dict[int, OpenBlock] = {}
 
     def encode(self, event: Event, /) -> bytes:
         """The frames that `event` leads to."""
@@ -174,14 +148,14 @@ class AnthropicStreamEncoder:
 
     def _take_block(self, index: int, block: Block) -> bytes:
         out = self._begin_message()
-        opened = _Open(block)
+        opened = OpenBlock(block)
         self._open[index] = opened
         self._queue.append(opened)
         if len(self._queue) == 1:
             return out + self._begin(opened)
         return out + self._advance()
 
-    def _take_delta(self, event: _Delta) -> bytes:
+    def _take_delta(self, event: Delta) -> bytes:
         block = self._open.get(event.index)
         if block is None:
             return b""
@@ -211,18 +185,17 @@ class AnthropicStreamEncoder:
         self._open.clear()
         return self._advance() + frames.release(UNSIGNED)
 
-    def _is_complete_call(self, block: _Open) -> bool:
+    def _is_complete_call(self, block: OpenBlock) -> bool:
         """Whether a tool call has all its arguments although it was not ended, and text waits for it.
 
         Some vendors end calls only with the whole answer; a call whose JSON closes has nothing left
         to say.
         """
-        if not isinstance(block.block, ToolCall) or not block.arguments or block.block.custom:
+        if not block.holds_json or not any(
+            isinstance(later.block, Text | Thinking | Refusal) for later in self._queue
+        ):
             return False
-        if not any(isinstance(later.block, Text | Thinking | Refusal) for later in self._queue):
-            return False
-        written = "".join(block.arguments)
-        if not written.rstrip().endswith("}") or not is_json_object(written):
+        if not block.has_whole_input():
             return False
         block.ended = True
         for index, each in self._open.items():
@@ -233,7 +206,7 @@ class AnthropicStreamEncoder:
 
     # --- one block -------------------------------------------------------------------------------
 
-    def _begin(self, opened: _Open) -> bytes:
+    def _begin(self, opened: OpenBlock) -> bytes:
         """A block's turn has come: what is known of it so far."""
         frames = self._frames
         block = opened.block
@@ -265,7 +238,7 @@ class AnthropicStreamEncoder:
         opened.waiting.clear()
         return out
 
-    def _begin_call(self, opened: _Open, call: ToolCall) -> bytes:
+    def _begin_call(self, opened: OpenBlock, call: ToolCall) -> bytes:
         frames = self._frames
         self._called = True
         out = b""
@@ -283,7 +256,7 @@ class AnthropicStreamEncoder:
             out += self._grow(opened, ArgumentsDelta(0, call.arguments))
         return out
 
-    def _grow(self, opened: _Open, event: _Delta) -> bytes:
+    def _grow(self, opened: OpenBlock, event: Delta) -> bytes:
         frames = self._frames
         match event:
             case TextDelta(text=text):
@@ -297,13 +270,8 @@ class AnthropicStreamEncoder:
                     return b""
                 return self._opened(opened, THINKING) + frames.thinking(text)
             case ArgumentsDelta(text=text):
-                if not text:
-                    return b""
-                opened.arguments.append(text)
-                call = opened.block
-                if isinstance(call, ToolCall) and call.custom:
-                    return b""
-                return frames.input(text)
+                now = opened.input(text) if text else ""
+                return frames.input(now) if now else b""
             case SignatureDelta(signature=signature):
                 opened.signature = signature
                 return b""
@@ -316,7 +284,7 @@ class AnthropicStreamEncoder:
                     return b""
                 return frames.citation(bytes(rendered))
 
-    def _opened(self, opened: _Open, start: bytes) -> bytes:
+    def _opened(self, opened: OpenBlock, start: bytes) -> bytes:
         """The start of a text or thinking block, put off until there is something in it."""
         frames = self._frames
         if opened.on_wire:
@@ -327,7 +295,7 @@ class AnthropicStreamEncoder:
             out += frames.citation(citation)
         return out
 
-    def _end(self, opened: _Open) -> bytes:
+    def _end(self, opened: OpenBlock) -> bytes:
         frames = self._frames
         match opened.block:
             case Text():
@@ -340,13 +308,9 @@ class AnthropicStreamEncoder:
                 return frames.stop() if opened.on_wire else b""
             case Thinking(redacted=False):
                 return self._end_thinking(opened)
-            case ToolCall(custom=custom):
-                out = b""
-                if custom:
-                    given = bytes(arguments.custom_input("".join(opened.arguments))).decode()
-                    out = frames.input(given)
-                elif not opened.arguments:
-                    out = frames.input("")
+            case ToolCall():
+                rest = opened.rest_of_input()
+                out = b"" if rest is None else frames.input(rest)
                 out += frames.stop()
                 if opened.signature is not None:
                     # it came when the call was on the wire already
@@ -355,7 +319,7 @@ class AnthropicStreamEncoder:
             case _:
                 return b""
 
-    def _end_thinking(self, opened: _Open) -> bytes:
+    def _end_thinking(self, opened: OpenBlock) -> bytes:
         frames = self._frames
         if opened.signature is None:
             if opened.on_wire:

@@ -42,9 +42,9 @@ def arranged(request: Request, target: Target, losses: list[Loss]) -> tuple[Mess
     tool call at once.
     """
     messages = _readable(request.messages, target, losses)
+    messages = _without_assistant_media(messages, losses)
     messages = tuple(kept for message in messages if (kept := _cleaned(message)) is not None)
     messages = named_calls(messages)
-    messages = _without_assistant_media(messages, losses)
     messages, found = answered_calls(messages)
     losses.extend(found)
     messages = _with_instructions_placed(messages, target, losses)
@@ -64,13 +64,13 @@ def _readable(messages: tuple[Message, ...], target: Target, losses: list[Loss])
         left_out: Unknown | None = None
         for block in message.blocks:
             if isinstance(block, Thinking) and not _is_readable(block, target):
-                lost["reasoning_dropped"] = dropped(
-                    "messages", "reasoning_dropped", "reasoning that this model did not sign is left out"
+                lost["foreign_reasoning"] = dropped(
+                    "$.messages", "foreign_reasoning", "reasoning that this model did not sign is left out"
                 )
             elif isinstance(block, Unknown) and block.dialect != DIALECT:
                 left_out = block
-                lost["server_tool_dropped"] = dropped(
-                    "messages", "server_tool_dropped", "records of another vendor's own tools are left out"
+                lost["server_tool_history"] = dropped(
+                    "$.messages", "server_tool_history", "records of another vendor's own tools are left out"
                 )
             else:
                 blocks.append(block)
@@ -130,7 +130,7 @@ def _without_assistant_media(messages: tuple[Message, ...], losses: list[Loss]) 
             out.append(message)
             continue
         losses.append(
-            emulated("messages", "assistant_media_moved", "media of the model's turn moved to the user's")
+            emulated("$.messages", "assistant_media_moved", "media of the model's turn moved to the user's")
         )
         rest = [block for block in message.blocks if not isinstance(block, Image | Document | Audio)]
         if rest:
@@ -170,7 +170,7 @@ def _with_instructions_placed(
         out.append(Message(Role.USER, blocks))
     if wrapped:
         losses.append(
-            emulated("messages", "system_in_place", "later instructions became marked text of the user")
+            emulated("$.messages", "system_in_place", "later instructions became marked text of the user")
         )
     return tuple(out)
 
@@ -228,7 +228,7 @@ def _ended(
     if native and target.profile.prefill:
         return _prefilled(out)
     losses.append(
-        emulated("messages", "trailing_assistant", "the model's turn stands last: it is asked to go on")
+        emulated("$.messages", "trailing_assistant", "the model's turn stands last: it is asked to go on")
     )
     return (*out, Message(Role.USER, (Text(CONTINUE),)))
 
