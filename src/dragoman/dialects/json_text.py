@@ -4,6 +4,7 @@ import re
 from typing import TypeVar
 
 import msgspec
+from msgspec import inspect
 
 from dragoman.conversation.failure import Failure, FailureError, FailureKind, invalid
 
@@ -11,6 +12,12 @@ T = TypeVar("T")
 
 _MEMBER = re.compile(rb'[\s{,]*"(?:[^"\\]|\\.)*"\s*:\s*')
 _AT = re.compile(r"^(?P<problem>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
+_TYPES = re.compile(r"`(\w+(?: \| \w+)*)`")
+_STEP = re.compile(r"\[[^\]]*\]|\w+")
+_NOT_ALLOWED = re.compile(r"Invalid (?:enum )?value (?P<value>'.*'|\S+)", re.DOTALL)
+
+_NAMES = {"int": "integer", "float": "number", "str": "string", "bool": "boolean"}
+"""JSON's names for types that msgspec calls otherwise."""
 
 
 def decode_request(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
@@ -20,9 +27,11 @@ def decode_request(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
     wrong and what was expected there.
     """
     try:
+        if not body.isascii():
+            body.decode()  # members that are passed on unread are not looked at below
         return decoder.decode(body)
     except msgspec.ValidationError as error:
-        raise field_error(error) from None
+        raise field_error(error, decoder=decoder) from None
     except msgspec.DecodeError as error:
         raise invalid(f"The request body is not valid JSON: {error}.") from None
     except UnicodeDecodeError:
@@ -31,10 +40,13 @@ def decode_request(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
         raise invalid("The request body is nested too deeply.") from None
 
 
-def field_error(error: msgspec.ValidationError, prefix: str = "") -> FailureError:
+def field_error(
+    error: msgspec.ValidationError, prefix: str = "", decoder: msgspec.json.Decoder[T] | None = None
+) -> FailureError:
     """A validation error as a failure whose `param` is the path of the field, such as `tools[0].name`.
 
-    `prefix` is the path of the checked value itself, when it is not the whole body.
+    `prefix` is the path of the checked value itself, when it is not the whole body. The `decoder` that
+    found the error knows the words that a field may hold, which the error does not say.
     """
     match = _AT.match(str(error))
     problem = match["problem"] if match else str(error)
@@ -44,9 +56,52 @@ def field_error(error: msgspec.ValidationError, prefix: str = "") -> FailureErro
         path = f"{path}.{missing['name']}".lstrip(".")
         path = f"{prefix}{_joint(prefix, path)}{path}"
         return _at(path, "this field is required.", "missing_required_parameter")
+    problem = _reworded(problem, path, decoder)
     if not path and not prefix:
-        return invalid(f"The request body must be a JSON object: {_lower(problem)}.")
-    return _at(f"{prefix}{_joint(prefix, path)}{path}", f"{_lower(problem)}.", "invalid_value")
+        return invalid(f"The request body must be a JSON object: {problem}.")
+    return _at(f"{prefix}{_joint(prefix, path)}{path}", f"{problem}.", "invalid_value")
+
+
+def _reworded(problem: str, path: str, decoder: msgspec.json.Decoder[T] | None) -> str:
+    """What is wrong, in words of JSON instead of Python, and without the null that stands for absence."""
+    if (refused := _NOT_ALLOWED.fullmatch(problem)) is not None:
+        words = _allowed(decoder, path)
+        return f"{refused['value']} is not known here" + (f"; expected {words}" if words else "")
+    return _lower(_TYPES.sub(_json_types, problem))
+
+
+def _json_types(types: re.Match[str]) -> str:
+    names = [_NAMES.get(name, name) for name in types[1].split(" | ")]
+    return f"`{' | '.join(name for name in names if name != 'null') or 'null'}`"
+
+
+def _allowed(decoder: msgspec.json.Decoder[T] | None, path: str) -> str:
+    """The words that may stand at a path, where only some do; else empty."""
+    if decoder is None:
+        return ""
+    kinds = _options(inspect.type_info(decoder.type))
+    for step in _STEP.findall(path):
+        kinds = [option for kind in kinds for option in _options(_inside(kind, step))]
+    literals = [kind for kind in kinds if isinstance(kind, inspect.LiteralType)]
+    return ", ".join(str(word) for kind in literals for word in kind.values)
+
+
+def _options(kind: inspect.Type) -> tuple[inspect.Type, ...]:
+    return kind.types if isinstance(kind, inspect.UnionType) else (kind,)
+
+
+def _inside(kind: inspect.Type, step: str) -> inspect.Type:
+    """The type of a member or of an element, as far as the outer type says."""
+    match kind:
+        case inspect.StructType(tag_field=name, tag=tag) if name == step and tag is not None:
+            return inspect.LiteralType((tag,))
+        case inspect.StructType(fields=fields):
+            found = (field.type for field in fields if field.encode_name == step)
+            return next(found, inspect.AnyType())
+        case inspect.ListType(item_type=inner):
+            return inner
+        case _:
+            return inspect.AnyType()
 
 
 def _at(path: str, problem: str, code: str) -> FailureError:
@@ -95,27 +150,27 @@ def splice_model(body: bytes, fields: dict[str, msgspec.Raw], model: str) -> byt
     """
     wanted = msgspec.json.encode(model)
     old = bytes(fields["model"])
-    if old == wanted:
-        return body
     start = _place_of("model", body, fields)
     if start is None:
         return msgspec.json.encode({**fields, "model": msgspec.Raw(wanted)})
-    return b"".join((body[:start], wanted, body[start + len(old) :]))
+    return body if old == wanted else b"".join((body[:start], wanted, body[start + len(old) :]))
 
 
 def _place_of(name: str, body: bytes, fields: dict[str, msgspec.Raw]) -> int | None:
-    """Where the value of a top-level member begins.
+    """Where the value of a top-level member begins; None if the body holds more than `fields`.
 
     The values' bytes are known, so they are stepped over and never searched: the same name may stand
-    anywhere inside them.
+    anywhere inside them. All are stepped over, to find a member that is given twice: the upstream
+    might heed the one that the gateway did not.
     """
+    found = None
     position = 0
     for key, value in fields.items():
         member = _MEMBER.match(body, position)
-        if member is None:
+        if member is None or not body.startswith(memoryview(value), member.end()):
             return None
         position = member.end()
         if key == name:
-            return position if body.startswith(memoryview(value), position) else None
+            found = position
         position += len(memoryview(value))
-    return None
+    return found if body[position:].strip() == b"}" else None

@@ -10,7 +10,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dragoman.access.credentials import presented_key
 from dragoman.conversation.failure import Failure, FailureError, FailureKind, invalid
-from dragoman.dialects.dialect import Dialect
 from dragoman.gateway.call import Call
 from dragoman.gateway.exchange import authenticate, exchange
 from dragoman.gateway.gateway import Gateway
@@ -53,13 +52,13 @@ class App:
         try:
             await self._serve(found, scope, receive, connection, request_id)
         except FailureError as error:
-            await _refuse(found.dialect, error.failure, connection, request_id)
+            await _refuse(found, error.failure, connection, request_id)
         except Exception:
             # The last resort: a bug of ours must not reach a client as a traceback.
             _log.exception("internal error", request_id=request_id)
             if not connection.started:
                 words = f"Internal error. Quote {request_id} when you report it."
-                await _refuse(found.dialect, Failure(FailureKind.SERVER, words), connection, request_id)
+                await _refuse(found, Failure(FailureKind.SERVER, words), connection, request_id)
             else:
                 raise
 
@@ -78,7 +77,9 @@ class App:
     ) -> None:
         method: str = scope["method"]
         headers: list[tuple[bytes, bytes]] = scope["headers"]
-        if isinstance(found, Nothing):
+        # Google's other methods of a model, such as `:countTokens`, are asked for with POST
+        foreign = isinstance(found, ModelEntry) and ":" in found.model and method == "POST"
+        if isinstance(found, Nothing) or foreign:
             path: str = scope["path"]
             raise FailureError(Failure(FailureKind.NOT_FOUND, f"Nothing is served at {method} {path}."))
         allowed = METHODS[type(found)]
@@ -142,7 +143,9 @@ async def _show(connection: Connection, body: bytes, request_id: str) -> None:
     await connection.respond(200, headers, body)
 
 
-async def _refuse(dialect: Dialect, failure: Failure, connection: Connection, request_id: str) -> None:
-    error = dialect.render_error(failure, request_id)
+async def _refuse(found: Endpoint, failure: Failure, connection: Connection, request_id: str) -> None:
+    error = found.dialect.render_error(failure, request_id)
     headers = list(error.headers)
+    if failure.kind is FailureKind.METHOD_NOT_ALLOWED:
+        headers.append(("allow", METHODS[type(found)]))  # HTTP demands it (RFC 9110, 15.5.6)
     await connection.respond(error.status, headers, error.body)

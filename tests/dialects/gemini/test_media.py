@@ -48,6 +48,14 @@ def test_inline_data_becomes_the_block_of_its_type(
     )
 
 
+@pytest.mark.parametrize(
+    ("sent", "standard"), [("-_-_", "+/+/"), ("_w", "/w=="), ("_-8", "/+8="), ("/w==", "/w==")]
+)
+def test_inline_data_in_the_url_safe_alphabet_becomes_standard_base64(sent: str, standard: str) -> None:
+    block = media_block(Part(inline_data=Blob(mime_type="image/png", data=sent)))
+    assert block == Image(Inline("image/png", standard))
+
+
 def test_video_stays_content_of_this_format_alone() -> None:
     part = Part(inline_data=Blob(mime_type="video/mp4", data="AAAA"), video_metadata=Raw(b'{"fps":1}'))
     block = media_block(part)

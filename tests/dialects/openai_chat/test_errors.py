@@ -50,6 +50,9 @@ KINDS: list[tuple[int, object, FailureKind]] = [
         {"object": "error", "message": "Invalid model: x", "type": "invalid_model"},
         FailureKind.MODEL_NOT_FOUND,
     ),
+    (404, openai("The model gpt-3 is no longer available"), FailureKind.MODEL_NOT_FOUND),
+    (400, openai("The model called a tool that was not found"), FailureKind.INVALID_REQUEST),
+    (400, openai("Unknown parameter: 'moderation'."), FailureKind.INVALID_REQUEST),
     (405, b"", FailureKind.BAD_GATEWAY),
     (415, b"", FailureKind.BAD_GATEWAY),
     (421, b"", FailureKind.BAD_GATEWAY),
@@ -321,7 +324,7 @@ def test_an_overflow_is_told_in_the_phrase_that_clients_look_for(
     *_, error = rendered(Failure(FailureKind.CONTEXT_OVERFLOW, message, dialect="anthropic"))
     most, used = numbers
     assert str(error["message"]).startswith(
-        f"This model's maximum context length is {most} tokens. However, your messages resulted in {used} tokens."
+        f"This model's maximum context length is {most} tokens. However, your messages resulted in {used} "
     )
     assert (error["code"], error["param"]) == ("context_length_exceeded", "messages")
 

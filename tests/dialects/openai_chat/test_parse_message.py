@@ -20,7 +20,7 @@ from dragoman.conversation.blocks import (
     ToolResult,
     Unknown,
 )
-from dragoman.conversation.failure import FailureError
+from dragoman.conversation.failure import FailureError, FailureKind
 from dragoman.conversation.opaque import Opaque
 from dragoman.conversation.request import Message, Request, Role
 from dragoman.dialects.dialect import Location
@@ -291,3 +291,11 @@ def test_reasoning_that_is_no_list_is_refused() -> None:
         refused({"role": "assistant", "content": "x", "reasoning_details": {}})
         == "messages[0].reasoning_details"
     )
+
+
+def test_text_that_is_no_unicode_is_refused() -> None:
+    for text in (b"\xff", b"\\ud800"):
+        body = b'{"model":"m","messages":[{"role":"user","content":"' + text + b'"}]}'
+        with pytest.raises(FailureError) as caught:
+            DIALECT.parse_request(body, Location())
+        assert caught.value.failure.kind is FailureKind.INVALID_REQUEST

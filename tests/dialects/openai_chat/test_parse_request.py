@@ -264,3 +264,14 @@ def test_the_retired_functions_are_tools_one_call_at_a_time() -> None:
 def test_parallel_calls_are_the_clients_choice() -> None:
     assert parse(tools=[FUNCTION], parallel_tool_calls=False).parallel_tool_calls is False
     assert parse(tools=[FUNCTION]).parallel_tool_calls is None
+
+
+def test_the_retired_functions_need_no_say_over_them() -> None:
+    assert parse(functions=[{"name": "f"}]).tool_choice is None
+    assert parse(functions=[{"name": "f"}], function_call="none").tool_choice == ToolChoice(
+        ToolChoiceMode.NONE
+    )
+
+
+def test_a_free_text_tool_needs_its_declaration() -> None:
+    assert refused(tools=[{"type": "custom"}]) == "tools[0].custom"

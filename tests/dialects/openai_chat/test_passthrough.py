@@ -165,7 +165,14 @@ def test_an_answer_without_usage_is_one_all_the_same() -> None:
     ],
 )
 def test_what_is_no_answer_is_a_failure(body: bytes, kind: FailureKind) -> None:
-    for read in (DIALECT.meter_response, lambda raw: DIALECT.parse_response(raw, "o")):
-        with pytest.raises(FailureError) as caught:
-            read(body)
-        assert caught.value.failure.kind is kind
+    with pytest.raises(FailureError) as metered:
+        DIALECT.meter_response(body)
+    with pytest.raises(FailureError) as parsed:
+        DIALECT.parse_response(body, "o")
+    assert metered.value.failure.kind is kind
+    assert parsed.value.failure.kind is kind
+
+
+def test_a_frame_that_is_not_json_stays() -> None:
+    frame = b'data: {"choices":[] oops\n\n'
+    assert DIALECT.hide_usage(frame) == frame

@@ -297,3 +297,8 @@ def test_thinking_in_a_content_array_is_left_in_place() -> None:
     message["content"] = [{"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}]
     kinds = [type(block) for block in back(message)]
     assert kinds == [Thinking, Thinking, Text]
+
+
+def test_an_entry_that_says_nothing_of_its_vendor_is_only_text() -> None:
+    got = parse({"content": "x", "reasoning_details": [{"type": "reasoning.text", "text": "hm"}]})
+    assert got.blocks == (Thinking("hm"), Text("x"))

@@ -2,12 +2,10 @@
 
 import json
 
-import msgspec
+import pytest
 
-from dragoman.conversation.blocks import Image, Inline, Refusal, Text, Thinking, ToolCall, Unknown
+from dragoman.conversation.blocks import Text, Thinking
 from dragoman.conversation.events import (
-    ArgumentsDelta,
-    BlockEnded,
     BlockStarted,
     Event,
     Failed,
@@ -18,10 +16,10 @@ from dragoman.conversation.events import (
 )
 from dragoman.conversation.failure import Failure, FailureKind
 from dragoman.conversation.fold import fold
-from dragoman.conversation.opaque import Signature
 from dragoman.conversation.response import Choice, StopReason
 from dragoman.conversation.usage import Usage
-from dragoman.dialects.openai_chat import DIALECT
+from dragoman.dialects.openai_chat import DIALECT, stream_decoder
+from dragoman.frames import sse
 
 ORIGIN = "somewhere/some-family"
 DONE = b"data: [DONE]\n\n"
@@ -32,23 +30,6 @@ def chunk(delta: dict[str, object] | None = None, finish: str | None = None, **m
     if delta is not None:
         choice["delta"] = delta
     return frame({"id": "chatcmpl-1", "model": "m", "created": 7, "choices": [choice], **more})
-
-
-def call(
-    index: int | None = None, own: str | None = None, name: str | None = None, text: str | None = None
-) -> bytes:
-    piece: dict[str, object] = {"function": {}}
-    function: dict[str, object] = {}
-    if index is not None:
-        piece["index"] = index
-    if own is not None:
-        piece["id"] = own
-    if name is not None:
-        function["name"] = name
-    if text is not None:
-        function["arguments"] = text
-    piece["function"] = function
-    return chunk({"tool_calls": [piece]})
 
 
 def frame(value: object) -> bytes:
@@ -63,14 +44,6 @@ def decode(*data: bytes) -> list[Event]:
 
 def choice(*data: bytes) -> Choice:
     return fold(decode(*data)).choices[0]
-
-
-def calls(*data: bytes) -> list[tuple[str, str, str]]:
-    return [
-        (block.id, block.name, block.arguments)
-        for block in choice(*data, chunk({}, "tool_calls"), DONE).blocks
-        if isinstance(block, ToolCall)
-    ]
 
 
 def failure(*data: bytes) -> Failure:
@@ -265,204 +238,28 @@ def test_a_json_error_in_place_of_a_stream_fails() -> None:
     assert got.message == "try later"
 
 
-# --- calls ---------------------------------------------------------------------------------------
-
-
-def test_calls_are_known_by_their_index() -> None:
-    assert calls(
-        call(0, "a", "f", ""), call(1, "b", "g", ""), call(1, None, None, "{}"), call(0, None, None, "{}")
-    ) == [
-        ("a", "f", "{}"),
-        ("b", "g", "{}"),
-    ]
-
-
-def test_calls_without_an_index_begin_with_a_new_id() -> None:
-    got = calls(call(None, "a", "f", '{"x":'), call(None, None, None, "1}"), call(None, "b", "f", "{}"))
-    assert got == [("a", "f", '{"x":1}'), ("b", "f", "{}")]
-
-
-def test_calls_that_all_say_index_0_are_told_apart_by_id() -> None:
-    assert calls(call(0, "a", "f", "{}"), call(0, "b", "f", "{}")) == [("a", "f", "{}"), ("b", "f", "{}")]
-
-
-def test_calls_without_ids_that_all_say_index_0_are_told_apart_by_whole_arguments() -> None:
-    got = calls(call(0, None, "f", '{"a":1}'), call(0, None, "f", '{"a":'), call(0, None, None, "2}"))
-    assert [(name, text) for _, name, text in got] == [("f", '{"a":1}'), ("f", '{"a":2}')]
-
-
-def test_an_id_that_comes_with_every_piece_begins_nothing_new() -> None:
-    assert calls(call(0, "a", "f", "{"), call(0, "a", None, '"x":1'), call(0, "a", "f", "}")) == [
-        ("a", "f", '{"x":1}')
-    ]
-
-
-def test_an_id_that_comes_late_belongs_to_the_call() -> None:
-    assert calls(call(0, None, "f"), call(0, "a", None, "{}")) == [("a", "f", "{}")]
-
-
-def test_a_missing_id_is_made_of_the_answer_and_the_place() -> None:
-    first, second = calls(call(0, None, "f", "{}"), call(1, None, "f", "{}"))
-    assert first[0].startswith("call_")
-    assert first[0] != second[0]
-    assert [first, second] == calls(call(0, None, "f", "{}"), call(1, "null", "f", "{}"))
-
-
-def test_a_name_that_comes_in_pieces_is_whole_when_the_arguments_begin() -> None:
-    assert calls(call(0, "a", "get_"), call(0, None, "weather"), call(0, None, None, "{}")) == [
-        ("a", "get_weather", "{}")
-    ]
-
-
-def test_a_whole_call_repeated_in_the_last_chunk_counts_once() -> None:
-    got = calls(call(0, "a", "f", '{"x":'), call(0, None, None, "1}"), call(0, "a", "f", '{"x": 1}'))
-    assert got == [("a", "f", '{"x":1}')]
-
-
-def test_a_call_without_arguments_is_opened_all_the_same() -> None:
-    assert calls(call(0, "a", "f", "")) == [("a", "f", "")]
-
-
-def test_arguments_written_as_an_object_become_text() -> None:
-    piece = chunk({"tool_calls": [{"index": 0, "id": "a", "function": {"name": "f", "arguments": {"x": 1}}}]})
-    assert calls(piece) == [("a", "f", '{"x":1}')]
-
-
-def test_a_piece_that_says_nothing_is_no_call() -> None:
-    got = choice(chunk({"content": "x", "tool_calls": [{"index": 0}]}), chunk({}, "stop"), DONE)
-    assert got.blocks == (Text("x"),)
-    assert got.stop.reason is StopReason.END
-
-
-def test_a_call_ends_as_soon_as_the_next_one_begins() -> None:
-    events = decode(call(0, "a", "f", "{}"), call(1, "b", "g", "{}"), chunk({}, "tool_calls"), DONE)
-    starts = [event for event in events if isinstance(event, BlockStarted | BlockEnded)]
-    assert [(type(event), event.index) for event in starts] == [
-        (BlockStarted, 0),
-        (BlockEnded, 0),
-        (BlockStarted, 1),
-        (BlockEnded, 1),
-    ]
-
-
-def test_calls_whose_pieces_interleave_stay_open_side_by_side() -> None:
-    events = decode(
-        call(0, "a", "f", "{"),
-        call(1, "b", "g", "{"),
-        call(0, text="}"),
-        call(1, text="}"),
-        chunk({}, "stop"),
-        DONE,
-    )
-    deltas = [(event.index, event.text) for event in events if isinstance(event, ArgumentsDelta)]
-    assert deltas == [(0, "{"), (1, "{"), (0, "}"), (1, "}")]
-
-
-def test_text_after_a_call_is_a_block_of_its_own() -> None:
-    got = choice(call(0, "a", "f", "{}"), chunk({"content": "x"}), chunk({}, "stop"), DONE)
-    assert [type(block) for block in got.blocks] == [ToolCall, Text]
-    assert got.stop.reason is StopReason.TOOL_CALLS
-
-
-def test_googles_signature_on_a_call_is_kept_for_the_way_back() -> None:
-    piece: dict[str, object] = {
-        "index": 0,
-        "id": "a",
-        "function": {"name": "f", "arguments": "{}"},
-        "extra_content": {"google": {"thought_signature": "SIG"}},
-    }
-    got = choice(chunk({"tool_calls": [piece]}, "stop"), DONE).blocks[0]
-    assert isinstance(got, ToolCall)
-    assert got.signature == Signature("openai_chat", ORIGIN, "SIG")
-
-
-def test_invalid_json_in_arguments_is_kept() -> None:
-    assert calls(call(0, "a", "f", '{"x": tru')) == [("a", "f", '{"x": tru')]
-
-
-# --- reasoning -----------------------------------------------------------------------------------
-
-
-def test_reasoning_in_two_fields_is_read_once() -> None:
-    got = choice(chunk({"reasoning_content": "hm", "reasoning": "hm"}), chunk({"content": "x"}, "stop"), DONE)
-    assert got.blocks == (Thinking("hm"), Text("x"))
-
-
-def test_an_empty_signature_does_not_end_the_thinking() -> None:
-    details: list[dict[str, object]] = [
-        {
-            "reasoning": text,
-            "reasoning_details": [{"type": "reasoning.text", "text": text, "signature": sig, "index": 0}],
-        }
-        for text, sig in (("a", ""), ("b", ""), ("", "SIG"))
-    ]
-    got = choice(*map(chunk, details), chunk({"content": "x"}, "stop"), DONE)
-    assert [type(block) for block in got.blocks] == [Thinking, Text]
-    thinking = got.blocks[0]
-    assert isinstance(thinking, Thinking)
-    assert thinking.text == "ab"
-    assert thinking.signature is not None
-    assert msgspec.json.decode(thinking.signature.value) == {
-        "type": "reasoning.text",
-        "signature": "SIG",
-        "index": 0,
-    }
-
-
-def test_encrypted_reasoning_is_a_block_of_its_own() -> None:
-    details = [{"type": "reasoning.encrypted", "data": "ENC", "format": "openai-responses-v1", "index": 0}]
-    got = choice(chunk({"reasoning_details": details}), chunk({"content": "x"}, "stop"), DONE).blocks[0]
-    assert isinstance(got, Thinking)
-    assert got.redacted
-    assert got.signature is not None
-    assert got.signature.origin == ORIGIN
-
-
-# --- the rest ------------------------------------------------------------------------------------
-
-
-def test_a_refusal_is_marked_as_one_and_is_the_reason_to_stop() -> None:
-    got = choice(chunk({"refusal": "No"}), chunk({"refusal": "."}), chunk({}, "stop"), DONE)
-    assert got.blocks == (Refusal("No."),)
-    assert got.stop.reason is StopReason.REFUSAL
-
-
-def test_a_stop_sequence_that_the_host_names_is_told() -> None:
-    data = frame(
-        {
-            "id": "c",
-            "choices": [
-                {"index": 0, "delta": {"content": "x"}, "finish_reason": "stop", "stop_reason": "END"}
-            ],
-        }
-    )
-    assert choice(data, DONE).stop.sequence == "END"
-    assert choice(data, DONE).stop.reason is StopReason.STOP_SEQUENCE
-
-
-def test_a_token_number_is_no_stop_sequence() -> None:
-    data = frame(
-        {
-            "id": "c",
-            "choices": [{"index": 0, "delta": {"content": "x"}, "finish_reason": "stop", "matched_stop": 2}],
-        }
-    )
-    assert choice(data, DONE).stop.sequence is None
-
-
-def test_sound_goes_by_in_pieces_as_it_comes() -> None:
-    got = choice(
-        chunk({"audio": {"id": "a", "data": "QQ=="}}), chunk({"audio": {"data": "Qg=="}}, "stop"), DONE
-    )
-    assert [block.kind for block in got.blocks if isinstance(block, Unknown)] == ["audio", "audio"]
-
-
-def test_pictures_of_the_openrouter_kind_become_images() -> None:
-    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgoAAA"}}
-    got = choice(chunk({"content": "Here", "images": [picture]}, "stop"), DONE)
-    assert got.blocks == (Text("Here"), Image(Inline("image/png", "iVBORw0KGgoAAA")))
-
-
 def test_created_as_a_fraction_or_text_does_no_harm() -> None:
     assert fold(decode(chunk({"content": "x"}, "stop", created=12.9), DONE)).created == 12
     assert fold(decode(chunk({"content": "x"}, "stop", created="12"), DONE)).created is None
+
+
+def test_a_frame_that_never_ends_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sse, "MAX_FRAME", 100)
+    monkeypatch.setattr(stream_decoder, "MAX_FRAME", 100)
+    for beginning in (b"data: ", b"{"):
+        decoder = DIALECT.stream_decoder(ORIGIN)
+        events = decoder.feed(beginning + b"x" * 200)
+        assert [type(event) for event in events] == [Failed]
+        assert decoder.feed(b"x") == []
+
+
+def test_errors_without_a_status_are_known_by_their_words() -> None:
+    for error, kind in (
+        ({"message": "m", "code": "content_filter"}, FailureKind.CONTENT_POLICY),
+        ({"message": "You exceeded your current quota"}, FailureKind.QUOTA),
+        ({"message": "m", "type": "invalid_request_error"}, FailureKind.INVALID_REQUEST),
+        ({"message": "m", "code": "rate_limit_exceeded"}, FailureKind.RATE_LIMIT),
+        ({"message": "The prompt is too long"}, FailureKind.CONTEXT_OVERFLOW),
+        ("boom", FailureKind.SERVER),
+    ):
+        assert failure(frame({"error": error})).kind is kind

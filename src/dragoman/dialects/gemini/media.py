@@ -109,7 +109,8 @@ def attributes_of(part: Part) -> tuple[Opaque, ...]:
         if given(raw)
     ]
     signature = part.thought_signature
-    if signature and part.text is None and unpacked(signature) is None:
+    media = part.inline_data is not None or part.file_data is not None
+    if signature and media and unpacked(signature) is None:
         found.append(Opaque(DIALECT, "thoughtSignature", msgspec.json.encode(signature)))
     return tuple(found)
 

@@ -22,8 +22,9 @@ from dragoman.conversation.request import Message, Role
 from dragoman.dialects.gemini.arguments import arguments_text, compact_lines
 from dragoman.dialects.gemini.media import attributes_of, media_block
 from dragoman.dialects.gemini.signatures import Entry, Kind, placed, unpacked
-from dragoman.dialects.gemini.spelling import CONTENT, decode_member
+from dragoman.dialects.gemini.spelling import CONTENT, camel_text, decode_member
 from dragoman.dialects.gemini.wire import (
+    AnyContent,
     Content,
     FunctionCall,
     FunctionResponse,
@@ -35,8 +36,11 @@ from dragoman.dialects.gemini.wire import (
 
 DIALECT = "gemini"
 
-_CONTENTS = msgspec.json.Decoder(list[Content] | Content)
+_CONTENTS: msgspec.json.Decoder[list[Content] | Content] = msgspec.json.Decoder(list[Content] | Content)
 _CONTENT = msgspec.json.Decoder(Content)
+_ANY_PARTS: msgspec.json.Decoder[list[AnyContent] | AnyContent] = msgspec.json.Decoder(
+    list[AnyContent] | AnyContent
+)
 _OBJECT = msgspec.json.Decoder(dict[str, Raw])
 _STRING = msgspec.json.Decoder(str)
 
@@ -62,6 +66,8 @@ def parse_contents(raw: Raw) -> tuple[Message, ...]:
         if role is Role.ASSISTANT:
             turn = turn or _ModelTurn()
             for number, part in enumerate(parts):
+                if _bare(part):
+                    _check_bare(raw, place, number)
                 turn.add(part, f"{path}.parts[{number}]")
             continue
         if turn is not None:
@@ -200,6 +206,21 @@ def _bare(part: Part) -> bool:
 
 
 _NOTHING = Part()
+
+
+def _check_bare(raw: Raw, place: int, number: int) -> None:
+    """Refuse a part of a kind that is not known here: dropping it would change what was said."""
+    decoded = _ANY_PARTS.decode(camel_text(raw, CONTENT))
+    contents = [decoded] if isinstance(decoded, AnyContent) else decoded
+    parts = contents[place].parts
+    members = parts[number] if isinstance(parts, list) else parts or {}
+    unknown = [name for name, value in members.items() if name not in _ATTRIBUTES and given(value)]
+    if unknown:
+        path = f"contents[{place}].parts[{number}]"
+        raise invalid(f"'{path}': parts of kind {unknown[0]} are not known here.", param=path)
+
+
+_ATTRIBUTES = frozenset({"text", "thought", "thoughtSignature"})
 
 
 def _tool_result(wire: FunctionResponse, path: str) -> ToolResult:

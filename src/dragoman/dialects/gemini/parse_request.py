@@ -37,7 +37,9 @@ DIALECT = "gemini"
 _TOOLS: msgspec.json.Decoder[list[dict[str, Raw]] | dict[str, Raw]] = msgspec.json.Decoder(
     list[dict[str, Raw]] | dict[str, Raw]
 )
-_DECLARATIONS = msgspec.json.Decoder(list[FunctionDeclaration] | FunctionDeclaration)
+_DECLARATIONS: msgspec.json.Decoder[list[FunctionDeclaration] | FunctionDeclaration] = msgspec.json.Decoder(
+    list[FunctionDeclaration] | FunctionDeclaration
+)
 _MEMBERS = msgspec.json.Decoder(dict[str, Raw])
 _CALLING = msgspec.json.Decoder(FunctionCallingConfig)
 _STRING = msgspec.json.Decoder(str)

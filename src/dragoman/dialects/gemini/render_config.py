@@ -63,14 +63,14 @@ def _add_sampling(config: Config, request: Request, profile: Profile) -> None:
             continue
         second = profile.sampling == "one" and name == "top_p" and sampling.temperature is not None
         if refused or second:
-            config.losses.append(dropped(f"$.{name}", "sampling_dropped", "the model does not take it"))
+            config.losses.append(dropped(f"$.{name}", name, "the model does not take it"))
         else:
             config.members[member] = value
     if sampling.seed is not None:
         seed = sampling.seed
         if not -_INT32 - 1 <= seed <= _INT32:
             seed &= _INT32
-            config.losses.append(approximated("$.seed", "seed_folded", "seeds have 32 bits"))
+            config.losses.append(approximated("$.seed", "seed", "seeds have 32 bits"))
         config.members["seed"] = seed
     if sampling.logit_bias:
         config.losses.append(
@@ -90,7 +90,7 @@ def _add_length(config: Config, request: Request, profile: Profile) -> None:
         most = profile.max_output_tokens
         if most is not None and limit > most:
             config.losses.append(
-                approximated("$.max_tokens", "max_tokens_clamped", f"the model writes at most {most}")
+                approximated("$.max_tokens", "max_tokens", f"the model writes at most {most}")
             )
             limit = most
         config.members["maxOutputTokens"] = limit
@@ -100,9 +100,7 @@ def _add_length(config: Config, request: Request, profile: Profile) -> None:
         config.members["stopSequences"] = list(native)
     if len(native) < len(stops):
         config.stop = stops[len(native) :]
-        config.losses.append(
-            emulated("$.stop", "stop_sequences", f"the model takes {len(native)} of {len(stops)}")
-        )
+        config.losses.append(emulated("$.stop", "stop", f"the model takes {len(native)} of {len(stops)}"))
 
 
 def _add_candidates(config: Config, request: Request, profile: Profile) -> None:
@@ -111,7 +109,7 @@ def _add_candidates(config: Config, request: Request, profile: Profile) -> None:
             config.members["candidateCount"] = request.candidates
         else:
             config.fan_out = request.candidates
-            config.losses.append(emulated("$.n", "fan_out", "each answer is a request of its own"))
+            config.losses.append(emulated("$.n", "n", "each answer is a request of its own"))
     if request.top_logprobs is not None:
         config.members["responseLogprobs"] = True
         if request.top_logprobs:
@@ -163,7 +161,7 @@ def render_thinking(reasoning: Reasoning | None, profile: Profile, losses: list[
         return {}
     if profile.reasoning == "none":
         if reasoning.effort not in {None, "none"} or reasoning.budget not in {None, 0, -1}:
-            losses.append(dropped("$.reasoning", "reasoning_dropped", "the model does not reason"))
+            losses.append(dropped("$.reasoning", "reasoning", "the model does not reason"))
         return {}
     members: dict[str, object] = {}
     if reasoning.visible:

@@ -58,7 +58,9 @@ def render_request(request: Request, target: Target) -> Rendered:
             _put(body, field.field.split("."), Raw(field.json))
     single = request.parallel_tool_calls is False and bool(functions)
     if single:
-        losses.append(emulated("$.parallel_tool_calls", "single_call", "only the first call is passed on"))
+        losses.append(
+            emulated("$.parallel_tool_calls", "parallel_tool_calls", "only the first call is passed on")
+        )
     return Rendered(
         WireRequest(model_path(target.model, stream=request.stream), msgspec.json.encode(body)),
         tuple(losses),
@@ -96,7 +98,7 @@ def _unsaid(request: Request) -> Iterator[Loss]:
     for field in request.extras:
         if field.dialect != DIALECT:
             yield dropped(
-                f"$.{field.field}", "unsupported_field", f"{field.field} is known to {field.dialect} only"
+                f"$.{field.field}", "unknown_field", f"{field.field} is known to {field.dialect} only"
             )
 
 

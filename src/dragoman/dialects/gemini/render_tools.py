@@ -63,7 +63,7 @@ def _function(
     if "parameters" not in own and tool.parameters is not None:
         _add_parameters(declaration, tool.parameters, path, profile, losses)
     if tool.strict:
-        losses.append(dropped(f"$.{path}.strict", "tool_strict", "calls are not held to the schema"))
+        losses.append(dropped(f"$.{path}.strict", "strict", "calls are not held to the schema"))
     return {**declaration, **own}
 
 

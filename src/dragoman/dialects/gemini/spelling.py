@@ -138,7 +138,7 @@ def decode_member(decoder: msgspec.json.Decoder[T], raw: Raw, path: str, shape: 
     try:
         return decoder.decode(camel_text(raw, shape))
     except msgspec.ValidationError as error:
-        raise field_error(error, path) from None
+        raise field_error(error, path, decoder) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise invalid(f"'{path}': not valid UTF-8.", param=path) from None
     except RecursionError:

@@ -101,6 +101,12 @@ class Content(_Wire):
     parts: list[Part] | Part | None = None
 
 
+class AnyContent(_Wire):
+    """One turn, its parts whatever they are."""
+
+    parts: list[dict[str, Raw]] | dict[str, Raw] | None = None
+
+
 # --- requests ------------------------------------------------------------------------------------
 
 

@@ -30,11 +30,12 @@ from dragoman.dialects.openai_chat.answer_wire import (
 )
 from dragoman.dialects.openai_chat.citations import parse_annotation
 from dragoman.dialects.openai_chat.media import parse_image
+from dragoman.dialects.openai_chat.reasoning import entry_json
 from dragoman.dialects.openai_chat.stop import stop_of
 from dragoman.dialects.openai_chat.wire import NAME, DetailWire
 
 _PART = msgspec.json.Decoder(AnswerPartWire)
-_LOGPROBS = msgspec.json.Decoder(LogprobsWire)
+_LOGPROBS: msgspec.json.Decoder[LogprobsWire | None] = msgspec.json.Decoder(LogprobsWire | None)
 _NO_IDS = frozenset({"null", "None"})
 
 
@@ -151,7 +152,7 @@ class OpenChoice:
             wire = _LOGPROBS.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return
-        if wire.content:
+        if wire is not None and wire.content:
             tokens = tuple(
                 TokenLogprob(
                     token.token,
@@ -232,19 +233,19 @@ class OpenChoice:
             opened = self._detail
             if opened is None or (opened.type, opened.index) != (detail.type, detail.index):
                 self._begin("thinking", Thinking(""), events)
-                self._detail = _bare(detail)
+                self._detail = detail
             if text:
                 told = True
                 events.append(ThinkingDelta(self._block, text, self.index))
             if detail.signature:
-                self._sign(_bare(detail), events)
+                self._sign(detail, events)
                 self._end(events)
         return told
 
     def _sign(self, detail: DetailWire, events: list[Event]) -> None:
         """The open thinking goes back to its host as the entry that it came as, without its text."""
-        value = msgspec.json.encode(detail).decode()
-        events.append(SignatureDelta(self._block, Signature(NAME, self._origin, value), self.index))
+        signature = Signature(NAME, self._origin, entry_json(detail))
+        events.append(SignatureDelta(self._block, signature, self.index))
         self._detail = None
 
     def _read_part(self, raw: bytes, events: list[Event]) -> None:
@@ -356,17 +357,6 @@ class OpenChoice:
         for call in [call for call in self._open_calls if call.complete]:
             self._open_calls.remove(call)
             events.append(BlockEnded(call.block, self.index))
-
-
-def _bare(detail: DetailWire) -> DetailWire:
-    """The entry without its text."""
-    return DetailWire(
-        detail.type,
-        signature=detail.signature or None,
-        id=detail.id,
-        format=detail.format,
-        index=detail.index,
-    )
 
 
 def _text_of(arguments: object) -> str:

@@ -26,15 +26,17 @@ _BAD_KEY = re.compile(
 )
 _POLICY = re.compile(
     r"content_policy|content_filter|content_management_policy|ResponsibleAIPolicyViolation"
-    r"|moderation|data_inspection_failed|flagged",
+    r"|moderation_blocked|requires moderation|data_inspection_failed|\bflagged\b",
     re.IGNORECASE,
 )
 _MODEL = re.compile(
     r"model_not_found|model_not_exist|invalid_model|DeploymentNotFound"
     r"|(?:invalid|unknown|no such|not a valid|not a chat) model|model not found"
-    r"|model\b.{0,200}\b(?:does not exist|not exist|is not found|not found|no longer)",
+    r"|model\b.{0,200}\bdoes not exist",
     re.IGNORECASE | re.DOTALL,
 )
+_MODEL_GONE = re.compile(r"model\b.{0,200}\b(?:not exist|not found|no longer)", re.IGNORECASE | re.DOTALL)
+"""What a 404 says of a model; in other errors these words may speak of anything."""
 _SLOWER = frozenset({"rate_limit_exceeded", "slow_down", "rate_limit_error"})
 
 _WORDS = (
@@ -95,7 +97,9 @@ def kind_of(status: int, error: ErrorText) -> FailureKind:
         return FailureKind.UPSTREAM_AUTHENTICATION
     if status in {400, 403, 422, 451} and _POLICY.search(said):
         return FailureKind.CONTENT_POLICY
-    if status in {400, 404} and (_MODEL.search(said) or (status == 404 and error.param == "model")):
+    if status in {400, 404} and _MODEL.search(said):
+        return FailureKind.MODEL_NOT_FOUND
+    if status == 404 and (error.param == "model" or _MODEL_GONE.search(said)):
         return FailureKind.MODEL_NOT_FOUND
     if status in _MISCONFIGURED or status < 400:
         return FailureKind.BAD_GATEWAY

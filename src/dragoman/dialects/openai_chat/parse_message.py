@@ -57,8 +57,8 @@ def parse_messages(raw: bytes) -> tuple[tuple[Text, ...], tuple[Message, ...]]:
         wires = _MESSAGES.decode(raw)
     except msgspec.ValidationError as error:
         raise field_error(error, "messages") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise invalid(f"'messages': not valid JSON: {error}.", "messages") from None
+    except RecursionError:
+        raise invalid("'messages': nested too deeply.", "messages") from None
     reader = _Reader(raw)
     for position, wire in enumerate(wires):
         reader.read(wire, position)

@@ -145,7 +145,7 @@ class ContentWriter:
 
     def _decoded(self, source: Inline) -> str:
         try:
-            return base64.b64decode(source.data).decode("utf-8", "replace")
+            return base64.b64decode("".join(source.data.split()), validate=True).decode("utf-8", "replace")
         except (binascii.Error, ValueError):
             raise self.refuse("the data of a text document is not valid base64.", "invalid_value") from None
 

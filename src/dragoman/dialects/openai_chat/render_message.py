@@ -26,6 +26,7 @@ MAX_ID = 40
 """Characters of a call's id that this endpoint takes (`string_above_max_length`)."""
 
 _CONTINUE = "Continue."
+_NOTHING = "(empty message)"
 _DETAIL = msgspec.json.Decoder(DetailWire)
 
 Wire = dict[str, object]
@@ -84,9 +85,11 @@ class _Writer:
                 self._user(turn)
 
     def close(self) -> list[Wire]:
-        """All messages."""
+        """All messages; there is always one, because vendors refuse a conversation without any."""
         self._end_moved()
-        if self._messages and self._messages[-1]["role"] == "assistant":
+        if not self._messages:
+            self._messages.append({"role": "user", "content": _NOTHING})
+        if self._messages[-1]["role"] == "assistant":
             if not self._own:
                 self._content.lose(
                     approximated(
@@ -204,7 +207,7 @@ class _Writer:
     def _go_on(self) -> None:
         self._messages.append({"role": "user", "content": _CONTINUE})
         self._content.lose(
-            emulated("$.messages", "model_turn_last", f"'{_CONTINUE}' asks the model to go on")
+            emulated("$.messages", "trailing_assistant", f"'{_CONTINUE}' asks the model to go on")
         )
 
     def _call(self, call: ToolCall) -> Wire:
@@ -241,7 +244,9 @@ class _Writer:
         if entries and not given:
             wire["reasoning_details"] = entries
         if text and not (replays or given or len(entries) == len(texts)):
-            self._content.lose(dropped("$.messages", "reasoning", "reasoning of another model or host"))
+            self._content.lose(
+                dropped("$.messages", "foreign_reasoning", "reasoning of another model or host")
+            )
         return wire
 
     def _move(self, turn: Message) -> None:

@@ -58,7 +58,7 @@ def _mention_of_json(request: Request, losses: list[Loss]) -> str | None:
     """
     if request.dialect == NAME or any("json" in block.text.lower() for block in request.system):
         return None
-    losses.append(emulated("$.output", "json_mention", "an instruction to answer in JSON"))
+    losses.append(emulated("$.response_format", "json_mention", "an instruction to answer in JSON"))
     return "Answer with one JSON object only."
 
 
@@ -69,7 +69,7 @@ def _schema(
     schema = output.schema or b"{}"
     tools = any(not isinstance(tool, ServerTool) for tool in request.tools)
     if not profile.json_schema or (tools and not profile.tools_with_schema):
-        losses.append(emulated("$.output", "json_schema", "the schema as an instruction"))
+        losses.append(emulated("$.response_format", "json_schema", "the schema as an instruction"))
         words = (
             "Answer with one JSON object only, without any text around it, that matches this JSON Schema: "
             + schema.decode("utf-8", "replace")

@@ -174,7 +174,9 @@ def _extras(request: Request, body: Body, losses: list[Loss]) -> None:
         if extra.dialect == NAME:
             body.setdefault(extra.field, msgspec.Raw(extra.json))
         else:
-            losses.append(dropped(f"$.{extra.field}", extra.field, f"only {extra.dialect} has this field"))
+            losses.append(
+                dropped(f"$.{extra.field}", "unknown_field", f"only {extra.dialect} has this field")
+            )
 
 
 def _emulation(

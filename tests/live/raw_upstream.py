@@ -1,0 +1,114 @@
+"""An upstream on a plain socket: it does what no HTTP server would, and sees when the gateway leaves."""
+
+import contextlib
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable
+
+from tests.live.client import Ask
+
+from dragoman.testing.provider import FakeProvider
+from dragoman.testing.script import Scripted
+
+PATIENCE = 20.0
+"""Seconds after which a gateway that neither asks nor leaves is given up."""
+
+
+class Line:
+    """One connection to a raw upstream, its first request read."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self.asked = self._read()
+
+    def _read(self) -> bytes:
+        data = b""
+        while b"\r\n\r\n" not in data:
+            data += self._more()
+        head, _, body = data.partition(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+        while len(body) < length:
+            body += self._more()
+        return head + b"\r\n\r\n" + body
+
+    def _more(self) -> bytes:
+        data = self._connection.recv(65536)
+        if not data:
+            raise ConnectionError("the gateway has left in the middle of its request")
+        return data
+
+    def send(self, data: bytes) -> None:
+        self._connection.sendall(data)
+
+    def answer(self, body: bytes, media_type: str = "application/json", status: str = "200 OK") -> None:
+        """A whole answer, after which the connection is closed."""
+        head = f"HTTP/1.1 {status}\r\ncontent-type: {media_type}\r\ncontent-length: {len(body)}\r\n"
+        self.send(head.encode() + b"connection: close\r\n\r\n" + body)
+
+    def begin(self, media_type: str = "text/event-stream") -> None:
+        """The head of an answer in chunks."""
+        head = f"HTTP/1.1 200 OK\r\ncontent-type: {media_type}\r\ntransfer-encoding: chunked\r\n\r\n"
+        self.send(head.encode())
+
+    def chunk(self, data: bytes) -> None:
+        """The next chunk of the answer; an empty one ends it."""
+        self.send(b"%x\r\n%b\r\n" % (len(data), data))
+
+    def reset(self) -> None:
+        """Break the connection off with RST in place of FIN."""
+        time.sleep(0.02)  # what was sent before has to be read first: a reset discards it
+        self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._connection.close()
+
+    def wait_left(self) -> float:
+        """Wait until the gateway has closed the connection; when that was (`time.monotonic`)."""
+        with contextlib.suppress(ConnectionError):
+            while self._connection.recv(65536):
+                continue
+        return time.monotonic()
+
+
+class RawUpstream:
+    """A server that does with each connection what `play` says, then closes it."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self.play: Callable[[Line], None] = close
+        self.asked: list[bytes] = []
+
+    def serve(self) -> None:
+        """Accept connections until `close`."""
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._meet, args=(connection, self.play), daemon=True).start()
+
+    def _meet(self, connection: socket.socket, play: Callable[[Line], None]) -> None:
+        connection.settimeout(PATIENCE)
+        # a gateway that leaves in the middle is what some tests are about: they look for it themselves
+        with connection, contextlib.suppress(OSError):
+            line = Line(connection)
+            self.asked.append(line.asked)
+            play(line)
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+
+def close(_: Line) -> None:
+    """Say nothing."""
+
+
+def pieces_of(ask: Ask, scripted: Scripted) -> list[bytes]:
+    """What the fake provider would answer to a request, frame by frame, for a raw upstream to say."""
+    provider = FakeProvider()
+    provider.script.add(scripted)
+    path, _, query = ask.target.partition("?")
+    answer = provider.answer(ask.method, path, query, ask.headers, ask.body)
+    return [chunk.data for chunk in answer.chunks]
