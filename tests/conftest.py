@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from dragoman.providers.environment import build_providers
 
 from dragoman.access.keys import KeyRing
 from dragoman.config.file import load_settings
+from dragoman.providers.environment import build_providers
 from dragoman.server.service import build, http_server, listen
 from dragoman.testing.provider import FakeProvider
 from dragoman.testing.server import FakeServer, fake_server

@@ -5,7 +5,7 @@ the code under test.
 """
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -94,6 +94,18 @@ def decoded(recording: Json) -> Response:
     return fold([*events, *decoder.close()])
 
 
+def within(value: Json, name: str) -> Json:
+    """A member that is an object; an empty one where there is none."""
+    found: object = value.get(name)
+    return cast("Json", found) if isinstance(found, dict) else {}
+
+
+def listed(value: Json, name: str) -> list[Json]:
+    """A member that is a list of objects; an empty one where there is none."""
+    found: object = value.get(name)
+    return cast("list[Json]", found) if isinstance(found, list) else []
+
+
 def text_of(response: Response, choice: int) -> str:
     return "".join(b.text for b in response.choices[choice].blocks if isinstance(b, Text | Refusal))
 
@@ -116,7 +128,7 @@ def same_json(text: str, other: str) -> bool:
 def openai_text(content: object) -> str:
     if isinstance(content, str):
         return content
-    parts: list[Json] = content if isinstance(content, list) else []
+    parts = cast("list[Json]", content) if isinstance(content, list) else []
     return "".join(part.get("text", "") for part in parts if part.get("type") in {"text", "output_text"})
 
 
@@ -125,14 +137,14 @@ def openai_message(recording: Json) -> dict[int, Json]:
     choices: dict[int, Json] = {}
     bodies = pieces(recording) if recording["streamed"] else [json.loads(recording["response_body"])]
     for body in bodies:
-        for position, choice in enumerate(body.get("choices") or []):
+        for position, choice in enumerate(listed(body, "choices")):
             own = choices.setdefault(
                 choice.get("index", position), {"text": "", "refusal": "", "calls": {}, "reason": None}
             )
-            message = choice.get("delta" if recording["streamed"] else "message") or {}
+            message = within(choice, "delta" if recording["streamed"] else "message")
             own["text"] += openai_text(message.get("content"))
             own["refusal"] += message.get("refusal") or ""
-            calls = list(message.get("tool_calls") or [])
+            calls = listed(message, "tool_calls")[:]
             if message.get("function_call"):
                 calls.append({"index": 0, "function": message["function_call"]})
             for place, call in enumerate(calls):
@@ -166,7 +178,7 @@ def test_a_recorded_answer_keeps_its_text_calls_stop_reason_and_usage(recording:
 
 
 def is_broken(recording: Json) -> bool:
-    """Whether the answer was recorded incomplete, or made up to be wrong: Google's without a reason to stop."""
+    """Whether the answer was recorded incomplete, or made up to be wrong: Google's without an end."""
     if recording["dialect"] != "gemini":
         return False
     try:
@@ -175,10 +187,10 @@ def is_broken(recording: Json) -> bool:
         return True
     if any("error" in body for body in bodies) or '\n  "error": {' in (recording.get("response_body") or ""):
         return True
-    candidates = [one for body in bodies for one in body.get("candidates") or []]
+    candidates = [one for body in bodies for one in listed(body, "candidates")]
     if not candidates:
-        return not any((body.get("promptFeedback") or {}).get("blockReason") for body in bodies)
-    answered = any((one.get("content") or {}).get("parts") for one in candidates)
+        return not any(within(body, "promptFeedback").get("blockReason") for body in bodies)
+    answered = any(listed(within(one, "content"), "parts") for one in candidates)
     return not any(one.get("finishReason") for one in candidates) and (recording["streamed"] or not answered)
 
 
@@ -209,13 +221,13 @@ def check_openai(recording: Json, response: Response) -> None:
         assert response.usage is not None
         total = usage.get("total_tokens") or 0
         prompt, completion = usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0)
-        reasoning = (usage.get("completion_tokens_details") or {}).get("reasoning_tokens") or 0
+        reasoning: int = within(usage, "completion_tokens_details").get("reasoning_tokens") or 0
         # some hosts leave reasoning or sound out of the sums that OpenAI counts them in
         assert response.usage.prompt in {prompt, total - completion}
         assert response.usage.output in {completion, completion + reasoning, total - prompt}
         if reasoning <= completion:
             assert response.usage.total in {total, prompt + completion}
-        details = usage.get("prompt_tokens_details") or {}
+        details = within(usage, "prompt_tokens_details")
         if details.get("cached_tokens"):
             assert response.usage.cache_read == details["cached_tokens"]
 
@@ -239,7 +251,7 @@ def check_anthropic(recording: Json, response: Response) -> None:
                         block["json"] += delta["partial_json"]
                 case "message_delta":
                     reason = body["delta"].get("stop_reason") or reason
-                    usage.update({k: v for k, v in (body.get("usage") or {}).items() if v is not None})
+                    usage.update({k: v for k, v in within(body, "usage").items() if v is not None})
                 case _:
                     pass
         content = [block for _, block in sorted(blocks.items())]
@@ -270,17 +282,17 @@ def check_gemini(recording: Json, response: Response) -> None:
     usage: Json = {}
     blocked = False
     for body in bodies:
-        blocked = blocked or bool((body.get("promptFeedback") or {}).get("blockReason"))
-        usage.update({k: v for k, v in (body.get("usageMetadata") or {}).items() if v is not None})
-        for position, candidate in enumerate(body.get("candidates") or []):
+        blocked = blocked or bool(within(body, "promptFeedback").get("blockReason"))
+        usage.update({k: v for k, v in within(body, "usageMetadata").items() if v is not None})
+        for position, candidate in enumerate(listed(body, "candidates")):
             own = choices.setdefault(
                 candidate.get("index", position), {"text": "", "calls": [], "reason": None}
             )
-            for part in (candidate.get("content") or {}).get("parts") or []:
+            for part in listed(within(candidate, "content"), "parts"):
                 if "text" in part and not part.get("thought"):
                     own["text"] += part["text"]
-                call = part.get("functionCall")
-                if call and call.get("name"):
+                call = within(part, "functionCall")
+                if call.get("name"):
                     own["calls"].append((call["name"], json.dumps(call.get("args") or {})))
             own["reason"] = candidate.get("finishReason") or own["reason"]
     if not choices:

@@ -35,7 +35,7 @@ def run(config: Path | None, host: str | None, port: int | None) -> None:
         listener = listen(settings.server.host, settings.server.port)
     except OSError as error:
         address = f"{settings.server.host}:{settings.server.port}"
-        fail(f"Cannot listen on {address}: {error.strerror}. Another port: --port NUMBER, 0 for any free one.")
+        fail(f"Cannot listen on {address}: {error.strerror}. Try another --port; 0 takes a free one.")
     for line in found(settings, providers, keys, directory, listener.getsockname()[1]):
         click.echo(line)
     http_server(build(settings, providers, keys)).run(sockets=[listener])

@@ -165,9 +165,7 @@ class _OpenChoice:
 
     def close(self) -> Choice:
         if self._stop is None:
-            raise FailureError(
-                Failure(FailureKind.BAD_GATEWAY, "The answer ended before it was complete.")
-            )
+            raise FailureError(Failure(FailureKind.BAD_GATEWAY, "The answer ended before it was complete."))
         return Choice(
             index=self._index,
             blocks=tuple(block.close() for _, block in sorted(self._blocks.items())),

@@ -1,7 +1,6 @@
 """What goes through a client and comes back, and what is written and read again."""
 
 import base64
-import itertools
 import json
 from collections.abc import Callable
 
@@ -99,7 +98,7 @@ def signature(value: str) -> Signature:
 TURN: tuple[Block, ...] = (
     Thinking("First, look.\n", signature("s1+/=")),
     Thinking("", signature("encrypted"), redacted=True),
-    Text("Let me see – größer"),
+    Text("Let me see: größer"),
     Thinking("Then, act.", signature("s2")),
     ToolCall("toolu_1", "look", '{"x":1.0}'),
     ToolCall("toolu_2", "look", "{}"),
@@ -120,20 +119,26 @@ def test_signed_reasoning_of_another_vendor_comes_back_exactly_and_in_place(
     assert returned(client(sent(response, reply_for(thoughts=thoughts)))) == TURN
 
 
-def turns() -> st.SearchStrategy[tuple[Block, ...]]:
+WORDS = st.text(min_size=1, max_size=6)
+
+
+@st.composite
+def turns(draw: st.DrawFn) -> tuple[Block, ...]:
     """Turns of a model whose reasoning is signed by another vendor, no two texts side by side."""
-    words = st.text(min_size=1, max_size=6)
-    thinking = st.builds(lambda text, value: Thinking(text, signature(value)), words, words)
-    redacted = st.builds(lambda value: Thinking("", signature(value), redacted=True), words)
-    call = st.builds(lambda name: ToolCall(f"id_{name}", name, '{"a":1}'), st.sampled_from(["f", "g"]))
-    blocks = st.lists(thinking | redacted | call | words.map(Text), max_size=7).map(tuple)
-
-    def apart(turn: tuple[Block, ...]) -> bool:
-        return not any(
-            isinstance(one, Text) and isinstance(two, Text) for one, two in itertools.pairwise(turn)
-        )
-
-    return blocks.filter(apart)
+    turn: list[Block] = []
+    for kind in draw(st.lists(st.sampled_from(["thinking", "redacted", "call", "text"]), max_size=7)):
+        match kind:
+            case "thinking":
+                turn.append(Thinking(draw(WORDS), signature(draw(WORDS))))
+            case "redacted":
+                turn.append(Thinking("", signature(draw(WORDS)), redacted=True))
+            case "call":
+                turn.append(ToolCall(f"id_{len(turn)}", draw(WORDS), '{"a":1}'))
+            case _ if not turn or not isinstance(turn[-1], Text):
+                turn.append(Text(draw(WORDS)))
+            case _:
+                pass
+    return tuple(turn)
 
 
 @given(turn=turns(), thoughts=st.booleans(), stream=st.booleans(), loses=st.booleans())
@@ -169,40 +174,36 @@ def test_a_body_with_anothers_signature_is_sealed() -> None:
 # --- answers ---------------------------------------------------------------------------------------
 
 
-def answers() -> st.SearchStrategy[Response]:
+@st.composite
+def answers(draw: st.DrawFn) -> Response:
     """Answers as an upstream of any format may give them."""
-    words = st.text(min_size=1, max_size=6)
-    blocks = st.one_of(
-        words.map(Text),
-        words.map(Thinking),
-        st.builds(lambda name: ToolCall("id", name, '{"a":1.0}'), words),
-        st.just(Image(Inline("image/png", "QQ=="))),
-    )
-    return st.builds(
-        lambda turn, reason: Response(
-            "r", "m", (Choice(0, turn, Stop(reason)),), usage=Usage(input=3, output=4, reasoning=1)
-        ),
-        st.lists(blocks, min_size=1, max_size=5).map(tuple),
-        st.sampled_from([StopReason.MAX_TOKENS, StopReason.REFUSAL]),
-    )
+    blocks: list[Block] = []
+    for kind in draw(
+        st.lists(st.sampled_from(["text", "thinking", "call", "image"]), min_size=1, max_size=5)
+    ):
+        match kind:
+            case "text":
+                blocks.append(Text(draw(WORDS)))
+            case "thinking":
+                blocks.append(Thinking(draw(WORDS)))
+            case "call":
+                blocks.append(ToolCall("id", draw(WORDS), '{"a":1.0}'))
+            case _:
+                blocks.append(Image(Inline("image/png", "QQ==")))
+    stop = Stop(draw(st.sampled_from([StopReason.MAX_TOKENS, StopReason.REFUSAL])))
+    return Response("r", "m", (Choice(0, tuple(blocks), stop),), usage=Usage(3, 4, reasoning=1))
 
 
-def plain(response: Response) -> list[object]:
+def plain(response: Response) -> tuple[list[object], StopReason, Usage | None]:
     """An answer without what joining neighbours may change."""
     out: list[object] = []
     for block in response.choices[0].blocks:
-        if (
-            isinstance(block, Text | Thinking)
-            and out
-            and isinstance(out[-1], list)
-            and out[-1][0] is type(block)
-        ):
-            out[-1][1] += block.text
-        elif isinstance(block, Text | Thinking):
-            out.append([type(block), block.text])
-        else:
-            out.append(block)
-    return [*out, response.choices[0].stop.reason, response.usage]
+        match block:
+            case Text(text=text) | Thinking(text=text):
+                out.extend((type(block), letter) for letter in text)
+            case _:
+                out.append(block)
+    return out, response.choices[0].stop.reason, response.usage
 
 
 @given(response=answers(), sse=st.booleans(), size=st.integers(1, 50))
@@ -223,38 +224,26 @@ def test_an_answer_written_and_read_is_the_same(response: Response, sse: bool, s
 # --- requests --------------------------------------------------------------------------------------
 
 
-def requests() -> st.SearchStrategy[Request]:
+@st.composite
+def requests(draw: st.DrawFn) -> Request:
     """Requests of well-behaved clients of any format."""
-    words = st.text(min_size=1, max_size=6)
-    picture: Block = Image(Inline("image/png", "QQ=="))
-    paper: Block = Document(Inline("application/pdf", "QQ=="))
-    said: st.SearchStrategy[tuple[Block, ...]] = st.lists(
-        words.map(Text) | st.sampled_from([picture, paper]), min_size=1, max_size=3
-    ).map(tuple)
-    results = st.builds(lambda text, error: (text, error), words, st.booleans())
-
-    def exchange(question: tuple[Block, ...], answer: str, result: tuple[str, bool]) -> list[Message]:
-        call = ToolCall("call_1", "look", '{"a":1.0}')
-        return [
+    media: list[Block] = [Image(Inline("image/png", "QQ==")), Document(Inline("application/pdf", "QQ=="))]
+    question = tuple(draw(st.lists(WORDS.map(Text) | st.sampled_from(media), min_size=1, max_size=3)))
+    answer = draw(WORDS)
+    result = ToolResult("call_1", (Text(draw(WORDS)),), name="look", is_error=draw(st.booleans()))
+    parameters = b'{"type":"object","properties":{"a":{"type":"number"}}}'
+    return Request(
+        "openai_chat",
+        "m",
+        (
             Message(Role.USER, question),
-            Message(Role.ASSISTANT, (Text(answer), call)),
-            Message(Role.USER, (ToolResult("call_1", (Text(result[0]),), name="look", is_error=result[1]),)),
+            Message(Role.ASSISTANT, (Text(answer), ToolCall("call_1", "look", '{"a":1.0}'))),
+            Message(Role.USER, (result,)),
             Message(Role.ASSISTANT, (Text(answer),)),
             Message(Role.USER, question),
-        ]
-
-    return st.builds(
-        lambda question, answer, result, system: Request(
-            "openai_chat",
-            "m",
-            tuple(exchange(question, answer, result)),
-            system=tuple(Text(text) for text in system),
-            tools=(FunctionTool("look", "looks", b'{"type":"object","properties":{"a":{"type":"number"}}}'),),
         ),
-        said,
-        words,
-        results,
-        st.lists(words, max_size=2),
+        system=tuple(map(Text, draw(st.lists(WORDS, max_size=2)))),
+        tools=(FunctionTool("look", "looks", parameters),),
     )
 
 

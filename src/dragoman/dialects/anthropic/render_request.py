@@ -32,6 +32,7 @@ from dragoman.dialects.anthropic.schemas import InexpressibleError, is_object_sc
 from dragoman.dialects.anthropic.turns import arranged
 from dragoman.dialects.anthropic.wire import DIALECT
 from dragoman.dialects.dialect import Emulation, Rendered, Target, WireRequest
+from dragoman.dialects.foreign_fields import check_foreign_fields
 
 PATH = "/v1/messages"
 HEADERS = (("anthropic-version", "2023-06-01"),)
@@ -45,8 +46,6 @@ _UNKNOWN_CAP = 4096
 
 _TIERS = {"auto": "auto", "default": "standard_only", "standard": "standard_only", "flex": "standard_only"}
 _FAST_TIERS = frozenset({"priority", "fast", "scale"})
-_MODALITIES = frozenset({"modalities", "responsemodalities"})
-_STORED_STATE = frozenset({"cachedcontent", "previous_response_id", "conversation"})
 
 _ONE_OBJECT = "Respond with one JSON object only: no other text and no code fences."
 
@@ -137,20 +136,7 @@ class _Rendering:
                 "logprobs",
                 "unsupported_parameter",
             )
-        for extra in request.extras:
-            if extra.dialect == DIALECT:
-                continue
-            word = extra.field.rsplit(".", 1)[-1].lower()
-            if word in _MODALITIES and any(kind in extra.json.lower() for kind in (b"audio", b"image")):
-                raise invalid(
-                    f"'{extra.field}': this model answers in text only.", extra.field, "unsupported_parameter"
-                )
-            if word in _STORED_STATE:
-                raise invalid(
-                    f"'{extra.field}': what is stored at another vendor cannot be used with this model.",
-                    extra.field,
-                    "state_not_portable",
-                )
+        check_foreign_fields(request, DIALECT)
         check_content(request.messages)
 
     # --- length, sampling, stop ------------------------------------------------------------------

@@ -164,13 +164,15 @@ def _failure(status: int, headers: Mapping[str, str], said: _Said, body: bytes) 
     answered = status if status >= 400 else said.code or _WORDS.get(said.word, 502)
     kind = _kind(answered, said)
     waits = kind in {FailureKind.RATE_LIMIT, FailureKind.OVERLOADED, FailureKind.SERVER}
-    message = _redacted(said.message) or f"The upstream answered with status {answered}."
+    code = next((reason for reason in sorted(said.reasons) if reason), said.word) or None
     if kind is FailureKind.UPSTREAM_AUTHENTICATION:
-        message = f"The upstream refused the gateway's own credentials: {message}"
+        # what is said of a key may quote it, or the project that it belongs to: nothing of it goes on
+        message = f"The upstream refused the gateway's credentials (HTTP {answered})."
+        return Failure(kind, message, code=code if code in _KEY_REASONS else None, status=answered)
     return Failure(
         kind,
-        message,
-        code=next((reason for reason in sorted(said.reasons) if reason), said.word) or None,
+        _redacted(said.message) or f"The upstream answered with status {answered}.",
+        code=code,
         status=answered,
         retry_after=_retry_after(headers, said) if waits else None,
         dialect=DIALECT,
@@ -370,7 +372,7 @@ def _details(failure: Failure) -> list[object]:
     The others (ErrorInfo, DebugInfo, Help) name the key and project of the gateway.
     """
     details: list[object] = []
-    if failure.dialect == DIALECT and failure.kind is not FailureKind.UPSTREAM_AUTHENTICATION:
+    if failure.dialect == DIALECT:
         details.extend(_kept_details(failure.body))
     elif failure.param is not None:
         violation = {"field": failure.param, "description": failure.message}

@@ -12,6 +12,7 @@ from msgspec import Raw
 from dragoman.conversation.loss import Loss, dropped, emulated
 from dragoman.conversation.request import CustomTool, FunctionTool, Request
 from dragoman.dialects.dialect import Emulation, Rendered, Target, WireRequest
+from dragoman.dialects.foreign_fields import check_foreign_fields
 from dragoman.dialects.gemini.passthrough import model_path
 from dragoman.dialects.gemini.render_config import render_config
 from dragoman.dialects.gemini.render_contents import ContentsRenderer
@@ -27,6 +28,7 @@ _TIERS = {"flex": "flex", "priority": "priority", "fast": "priority"}
 
 def render_request(request: Request, target: Target) -> Rendered:
     """Write a request for a target. Raises `FailureError` for content that the target cannot take."""
+    check_foreign_fields(request, DIALECT)
     names = wire_names(request)
     renderer = ContentsRenderer(request, target, names)
     body: dict[str, object] = {"contents": renderer.contents()}

@@ -9,6 +9,7 @@ from dragoman.conversation.failure import invalid
 from dragoman.conversation.loss import Loss, approximated, dropped, emulated
 from dragoman.conversation.request import Request
 from dragoman.dialects.dialect import Emulation, Rendered, Target, WireRequest
+from dragoman.dialects.foreign_fields import check_foreign_fields
 from dragoman.dialects.openai_chat.passthrough import PATH
 from dragoman.dialects.openai_chat.render_effort import render_effort
 from dragoman.dialects.openai_chat.render_message import render_messages
@@ -45,6 +46,7 @@ def render_request(request: Request, target: Target) -> Rendered:
 
     Raises `FailureError` for content and tools that the target cannot take.
     """
+    check_foreign_fields(request, NAME)
     losses: list[Loss] = []
     names = ToolNames(request)
     tools, search = render_tools(request, target, names, losses)

@@ -1,0 +1,48 @@
+"""What a request brings along for its own format alone."""
+
+import pytest
+
+from dragoman.conversation.blocks import Text
+from dragoman.conversation.failure import FailureError
+from dragoman.conversation.opaque import Opaque
+from dragoman.conversation.request import Message, Request, Role
+from dragoman.dialects.dialect import Target
+from dragoman.dialects.foreign_fields import check_foreign_fields
+from dragoman.dialects.registry import DIALECTS
+from dragoman.models.profile import UNKNOWN
+
+REFUSED = [
+    Opaque("openai_chat", "modalities", b'["text", "audio"]'),
+    Opaque("gemini", "generationConfig.responseModalities", b'["IMAGE"]'),
+    Opaque("gemini", "cachedContent", b'"cachedContents/1"'),
+]
+DROPPED = [
+    Opaque("openai_chat", "modalities", b'["text"]'),
+    Opaque("openai_chat", "prediction", b'{"type": "content", "content": "audio"}'),
+    Opaque("gemini", "safetySettings", b"[]"),
+]
+
+
+def bringing(extra: Opaque) -> Request:
+    """A request of the field's own format."""
+    messages = (Message(Role.USER, (Text("Hello"),)),)
+    return Request(extra.dialect, "m", messages, extras=(extra,))
+
+
+@pytest.mark.parametrize("extra", REFUSED, ids=lambda extra: extra.field)
+def test_a_field_that_changes_what_the_answer_is_is_refused_by_name(extra: Opaque) -> None:
+    for name, dialect in DIALECTS.items():
+        if name == extra.dialect:
+            check_foreign_fields(bringing(extra), name)
+            continue
+        with pytest.raises(FailureError) as caught:
+            dialect.render_request(bringing(extra), Target("p", "m", "p/unknown", UNKNOWN))
+        assert caught.value.failure.param == extra.field
+
+
+@pytest.mark.parametrize("extra", DROPPED, ids=lambda extra: extra.field)
+def test_every_other_field_is_dropped_and_reported(extra: Opaque) -> None:
+    for name, dialect in DIALECTS.items():
+        if name != extra.dialect:
+            rendered = dialect.render_request(bringing(extra), Target("p", "m", "p/unknown", UNKNOWN))
+            assert f"$.{extra.field}" in [loss.path for loss in rendered.losses]
