@@ -7,19 +7,22 @@ from dragoman.conversation.failure import FailureError
 from dragoman.conversation.opaque import Opaque
 from dragoman.conversation.request import Message, Request, Role
 from dragoman.dialects.dialect import Target
-from dragoman.dialects.foreign_fields import check_foreign_fields
+from dragoman.dialects.foreign_fields import check_foreign_fields, foreign_losses
 from dragoman.dialects.registry import DIALECTS
 from dragoman.models.profile import UNKNOWN
 
 REFUSED = [
     Opaque("openai_chat", "modalities", b'["text", "audio"]'),
     Opaque("gemini", "generationConfig.responseModalities", b'["IMAGE"]'),
+    Opaque("gemini", "generationConfig.responseMimeType", b'"text/x.enum"'),
     Opaque("gemini", "cachedContent", b'"cachedContents/1"'),
+    Opaque("anthropic", "mcp_servers", b'[{"type": "url", "url": "https://example.com", "name": "m"}]'),
 ]
 DROPPED = [
     Opaque("openai_chat", "modalities", b'["text"]'),
     Opaque("openai_chat", "prediction", b'{"type": "content", "content": "audio"}'),
     Opaque("gemini", "safetySettings", b"[]"),
+    Opaque("anthropic", "mcp_servers", b"[]"),
 ]
 
 
@@ -46,3 +49,8 @@ def test_every_other_field_is_dropped_and_reported(extra: Opaque) -> None:
         if name != extra.dialect:
             rendered = dialect.render_request(bringing(extra), Target("p", "m", "p/unknown", UNKNOWN))
             assert f"$.{extra.field}" in [loss.path for loss in rendered.losses]
+
+
+def test_a_copy_of_what_every_format_can_say_is_no_loss() -> None:
+    copy = Opaque("gemini", "generationConfig.responseSchema", b'{"type":"OBJECT"}')
+    assert list(foreign_losses(bringing(copy), "anthropic")) == []

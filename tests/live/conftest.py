@@ -17,11 +17,14 @@ from dragoman.testing.server import FakeServer
 LONGEST_BODY = 65_536
 """Bytes of the largest request that the gateway with tight limits takes."""
 
-CONNECT, SILENCE, TOTAL = 0.4, 0.5, 1.2
+CONNECT, SILENCE, TOTAL = 0.3, 0.4, 0.9
 """Seconds that an upstream gets from the gateway with tight limits."""
 
 SECOND_MODELS = {"openai_chat": "gpt-4.1", "anthropic": "claude-haiku-4-5", "gemini": "gemini-2.5-pro"}
 """The model that a route falls back to."""
+
+Journal = list[MutableMapping[str, object]]
+"""What gateways log, an entry for each exchange."""
 
 GATEWAY = """
 [server]
@@ -139,7 +142,7 @@ def stream(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture(autouse=True)
-def journal(caplog: pytest.LogCaptureFixture) -> Iterator[list[MutableMapping[str, object]]]:
+def journal(caplog: pytest.LogCaptureFixture) -> Iterator[Journal]:
     """What the gateways log during a test. Whatever a test does, none of it may be a traceback."""
     with capture_logs() as entries:
         yield entries

@@ -9,6 +9,10 @@ from collections.abc import Callable
 
 from tests.live.client import Ask
 
+from dragoman.conversation.blocks import Text
+from dragoman.conversation.response import Choice, Response, Stop, StopReason
+from dragoman.conversation.usage import Usage
+from dragoman.testing.exchange import Answer, Chunk, Ending
 from dragoman.testing.provider import FakeProvider
 from dragoman.testing.script import Scripted
 
@@ -105,6 +109,12 @@ def close(_: Line) -> None:
     """Say nothing."""
 
 
+def saying(text: str) -> Response:
+    """An answer of a model."""
+    stop = Stop(StopReason.END)
+    return Response("", "", (Choice(0, (Text(text),), stop),), Usage(input=5, output=len(text.split())))
+
+
 def pieces_of(ask: Ask, scripted: Scripted) -> list[bytes]:
     """What the fake provider would answer to a request, frame by frame, for a raw upstream to say."""
     provider = FakeProvider()
@@ -112,3 +122,11 @@ def pieces_of(ask: Ask, scripted: Scripted) -> list[bytes]:
     path, _, query = ask.target.partition("?")
     answer = provider.answer(ask.method, path, query, ask.headers, ask.body)
     return [chunk.data for chunk in answer.chunks]
+
+
+def stream_of(
+    pieces: list[bytes], media_type: str = "text/event-stream", ending: Ending = Ending.WHOLE
+) -> Answer:
+    """A streamed answer for the fake to give, piece by piece."""
+    chunks = tuple(Chunk(0.0, piece) for piece in pieces)
+    return Answer(200, {"content-type": media_type}, chunks, streamed=True, ending=ending)

@@ -3,16 +3,15 @@
 import contextlib
 import socket
 import time
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator
 
 import pytest
 from tests.conftest import LiveGateway
 from tests.live.client import MODELS, Ask, Client
-from tests.live.raw_upstream import Line, RawUpstream, pieces_of
+from tests.live.conftest import Journal
+from tests.live.raw_upstream import Line, RawUpstream, pieces_of, saying
 
-from dragoman.conversation.blocks import Text
-from dragoman.conversation.response import Choice, Response, Stop, StopReason
-from dragoman.conversation.usage import Usage
+from dragoman.conversation.response import Response
 from dragoman.testing.exchange import Answer, Chunk
 from dragoman.testing.script import Received, Scripted
 from dragoman.testing.server import FakeServer
@@ -71,9 +70,7 @@ def visit() -> Iterator[Visit]:
 
 
 def answer(words: int = 400) -> Response:
-    text = " ".join([FIRST.decode()] * words)
-    stop = Stop(StopReason.END)
-    return Response("", "", (Choice(0, (Text(text),), stop),), Usage(input=5, output=words))
+    return saying(" ".join([FIRST.decode()] * words))
 
 
 def arrived(fake: FakeServer, number: int = 1) -> tuple[Received, ...]:
@@ -96,9 +93,7 @@ def settled(condition: Callable[[], bool]) -> bool:
 
 
 @pytest.fixture(autouse=True)
-def _all_is_well_afterwards(
-    fake: FakeServer, client: Client, route: str, journal: list[MutableMapping[str, object]]
-) -> Iterator[None]:
+def _all_is_well_afterwards(fake: FakeServer, client: Client, route: str, journal: Journal) -> Iterator[None]:
     """Whatever a client did, the gateway serves the next one, and no connection is left open for it."""
     assert client.get(route).status == 200
     before = fake.open_connections
@@ -147,7 +142,7 @@ def test_after_the_first_token(
     route: str,
     visit: Visit,
     fake: FakeServer,
-    journal: list[MutableMapping[str, object]],
+    journal: Journal,
 ) -> None:
     fake.script.add(Scripted(answer(), pace=0.02))
     visitor = visit(client.gateway.port, client.ask(route, stream=True).text())

@@ -1,18 +1,15 @@
 """An upstream that says no: each client gets its own dialect's status, word and envelope for it."""
 
 import json
-from collections.abc import MutableMapping
 
 import pytest
 from tests.live.client import Client, Reply, Told
+from tests.live.conftest import Journal
 from tests.live.vendor_errors import FACES, VENDOR_ERRORS, VendorError
 
 from dragoman.conversation.failure import FailureKind as Kind
 from dragoman.testing.exchange import Answer, Chunk
 from dragoman.testing.server import FakeServer
-
-Journal = list[MutableMapping[str, object]]
-
 
 ACTED_UPON = {
     Kind.CONTEXT_OVERFLOW,

@@ -216,7 +216,8 @@ def _read_anthropic(wire: Object) -> Sent:
         ),
         images=tuple(
             (block.source.media_type, base64.b64decode(block.source.data, validate=True))
-            for block in blocks
+            for outer in blocks
+            for block in (outer, *_blocks(outer.content))
             if block.type == "image" and block.source is not None
         ),
         thoughts=tuple(block.signature for block in blocks if block.type == "thinking"),

@@ -7,6 +7,7 @@ import anthropic
 import pydantic
 import pytest
 from anthropic.types import (
+    ImageBlockParam,
     Message,
     MessageParam,
     TextBlock,
@@ -284,6 +285,33 @@ def test_an_image_arrives_byte_for_byte(
     assert text_of(message).startswith("I received 1 image.")
     assert sent()[0].images == (("image/png", red_dot),)
     assert sent()[0].turns == (("user", "What colour is this?"),)
+
+
+def test_a_tools_picture_and_a_tools_failure_arrive(
+    anthropic_client: anthropic.Anthropic, upstream: Upstream, sent: SentTo, red_dot: bytes
+) -> None:
+    messages: list[MessageParam] = [{"role": "user", "content": "What is the weather in Paris and London?"}]
+    first = answered(anthropic_client, upstream.model, messages, streamed=False)
+    paris, london = calls_of(first)
+    picture: ImageBlockParam = {
+        "type": "image",
+        "source": {
+            "type": "base64",
+            "media_type": "image/png",
+            "data": base64.b64encode(red_dot).decode(),
+        },
+    }
+    results: list[ToolResultBlockParam] = [
+        {"type": "tool_result", "tool_use_id": paris.id, "content": [picture]},
+        {"type": "tool_result", "tool_use_id": london.id, "content": "no signal", "is_error": True},
+    ]
+    messages.append({"role": "assistant", "content": first.content})
+    messages.append({"role": "user", "content": results})
+    second = answered(anthropic_client, upstream.model, messages, streamed=False)
+    assert "no signal" in text_of(second)
+    assert ("image/png", red_dot) in sent()[-1].images
+    failed = [one for one in sent()[-1].answered if "no signal" in one.result]
+    assert [one.arguments for one in failed] == [{"city": "London"}]
 
 
 class Person(pydantic.BaseModel):

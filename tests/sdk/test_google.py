@@ -10,6 +10,7 @@ import pytest
 from google import genai
 from google.genai import errors
 from google.genai.types import (
+    Candidate,
     Content,
     FunctionCall,
     FunctionDeclaration,
@@ -317,10 +318,39 @@ def test_as_many_candidates_come_as_were_asked_for(google_client: genai.Client, 
     )
     assert answer.candidates is not None
     assert [candidate.index or 0 for candidate in answer.candidates] == [0, 1]
-    for candidate in answer.candidates:
-        assert candidate.content is not None
-        assert candidate.content.parts
-        assert "1 2 3" in (candidate.content.parts[-1].text or "")
+    texts = [spoken([candidate]) for candidate in answer.candidates]
+    assert all("1 2 3" in text for text in texts)
+
+    pieces = [
+        candidate
+        for chunk in google_client.models.generate_content_stream(
+            model=upstream.model, contents="Count to 12", config=GenerateContentConfig(candidate_count=2)
+        )
+        for candidate in chunk.candidates or []
+    ]
+    assert [spoken(one for one in pieces if (one.index or 0) == index) for index in (0, 1)] == texts
+
+
+def spoken(candidates: Iterable[Candidate]) -> str:
+    """The text of one candidate, whole or in pieces."""
+    contents = [candidate.content for candidate in candidates if candidate.content is not None]
+    return "".join(part.text or "" for content in contents for part in content.parts or [])
+
+
+def test_a_chat_remembers_what_was_said(
+    google_client: genai.Client, upstream: Upstream, sent: SentTo
+) -> None:
+    chat = google_client.chats.create(
+        model=upstream.model, config=GenerateContentConfig(system_instruction=SYSTEM)
+    )
+    assert chat.send_message("Say Good evening").text == "Good evening"
+    assert "".join(text_of(chunk) for chunk in chat.send_message_stream("Say Good night")) == "Good night"
+    assert sent()[-1].system == SYSTEM
+    assert sent()[-1].turns == (
+        ("user", "Say Good evening"),
+        ("model", "Good evening"),
+        ("user", "Say Good night"),
+    )
 
 
 def test_knobs_of_other_vendors_models_are_accepted(google_client: genai.Client, upstream: Upstream) -> None:

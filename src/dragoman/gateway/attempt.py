@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
 from dragoman.dialects.dialect import Dialect, WireRequest
 from dragoman.gateway.call import Call
+from dragoman.gateway.time_limits import TimeLimits
 from dragoman.providers.provider import Provider
 from dragoman.upstream.transport import Transport, UpstreamRequest, UpstreamResponse
 
@@ -87,6 +88,25 @@ async def send_all(
     except BaseException:
         await _let_go(tasks)
         raise
+
+
+async def read_answer(upstream: UpstreamResponse, limits: TimeLimits) -> bytes:
+    """The body of a whole answer. Every piece of it is a sign of life: upstreams that are busy for long
+    send white space ahead of the answer.
+
+    Raises `FailureError` (bad gateway) for one that breaks off, or has more than `MAX_ANSWER` bytes.
+    """
+    pieces: list[bytes] = []
+    size = 0
+    while piece := await upstream.next():
+        limits.alive()
+        size += len(piece)
+        if size > MAX_ANSWER:
+            raise FailureError(
+                Failure(FailureKind.BAD_GATEWAY, f"The upstream's answer is larger than {MAX_ANSWER} bytes.")
+            )
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 async def _let_go(tasks: Iterable[asyncio.Task[UpstreamResponse]]) -> None:

@@ -13,7 +13,7 @@ from dragoman.conversation.fold import fold, unfold
 from dragoman.conversation.response import Response
 from dragoman.dialects.dialect import Dialect, Head, Reply, Target
 from dragoman.gateway.answer_headers import answer_headers
-from dragoman.gateway.attempt import MAX_ANSWER, address, send_all
+from dragoman.gateway.attempt import address, read_answer, send_all
 from dragoman.gateway.call import Call, Client
 from dragoman.gateway.emulation import emulate
 from dragoman.gateway.fan_in import joined
@@ -66,8 +66,7 @@ class Exchange:
             head = call.dialect.read_head(call.body, call.location)
             record.model, record.stream = head.model, head.stream
             targets = self._gateway.router.resolve(head.model).targets
-            async with TimeLimits(self._gateway.timeouts) as limits:
-                await self._first_that_answers(head, targets, limits)
+            await self._first_that_answers(head, targets)
         except FailureError as error:
             record.failure = error.failure
             failed = call.dialect.render_error(error.failure, call.request_id)
@@ -79,16 +78,17 @@ class Exchange:
             record.ended = self._loop.time()
             self._gateway.journal(record)
 
-    async def _first_that_answers(
-        self, head: Head, targets: tuple[RouteTarget, ...], limits: TimeLimits
-    ) -> None:
+    async def _first_that_answers(self, head: Head, targets: tuple[RouteTarget, ...]) -> None:
         """Try the targets in order until one answers; the last one's `FailureError` if none does."""
+        end = self._record.began + self._gateway.timeouts.total
         for number, candidate in enumerate(targets, 1):
             self._record.attempts = number
             try:
-                await self._attempt(head, candidate, limits)
+                async with TimeLimits(self._gateway.timeouts, end) as limits:
+                    await self._attempt(head, candidate, limits)
             except FailureError as error:
-                if number == len(targets) or not worth_another(error.failure):
+                last = number == len(targets) or self._loop.time() >= end
+                if last or not worth_another(error.failure):
                     raise
             else:
                 return
@@ -117,9 +117,9 @@ class Exchange:
             limits.alive()
             record.first_byte = self._loop.time()
             if not head.stream:
-                await self._whole(planned, target, upstreams)
+                await self._whole(planned, target, upstreams, limits)
             elif answers_whole(upstreams[0], spoken, call):
-                await self._stream_of_whole(planned, target, upstreams)
+                await self._stream_of_whole(planned, target, upstreams, limits)
             else:
                 await self._stream(planned, target, upstreams, limits)
         finally:
@@ -155,41 +155,45 @@ class Exchange:
             self._record.failure = reading.failure
 
     async def _stream_of_whole(
-        self, planned: Plan, target: Target, upstreams: list[UpstreamResponse]
+        self, planned: Plan, target: Target, upstreams: list[UpstreamResponse], limits: TimeLimits
     ) -> None:
         """A streamed answer for the client, from an upstream that answered in one piece."""
         call = self._call
         if isinstance(planned, Passthrough):
             planned = translation(call.dialect, call.body, call.location, planned.dialect, target)
-        response = await self._read(planned, target, upstreams)
+        response = await self._read(planned, target, upstreams, limits)
         encoder = call.dialect.stream_encoder(self._reply(planned, target))
         out = b"".join(encoder.encode(event) for event in unfold(response)) + encoder.close()
         await self._client.start(200, self._stream_headers(planned, upstreams[0]))
         await self._client.write(out)
         await self._client.finish()
 
-    async def _whole(self, planned: Plan, target: Target, upstreams: list[UpstreamResponse]) -> None:
+    async def _whole(
+        self, planned: Plan, target: Target, upstreams: list[UpstreamResponse], limits: TimeLimits
+    ) -> None:
         """An answer in one piece."""
         call, record = self._call, self._record
+        if isinstance(planned, Passthrough) and _media_type(upstreams[0]) == _STREAM:
+            planned = translation(call.dialect, call.body, call.location, planned.dialect, target)
         match planned:
             case Passthrough():
-                body = await upstreams[0].read(MAX_ANSWER)
+                body = await read_answer(upstreams[0], limits)
                 meter = call.dialect.meter_response(body)
                 record.usage, record.stops = meter.usage, meter.stops
             case Translation():
-                response = await self._read(planned, target, upstreams)
+                response = await self._read(planned, target, upstreams, limits)
                 body = call.dialect.render_response(response, self._reply(planned, target))
         headers = self._headers(planned, upstreams[0], "application/json")
         await self._client.respond(200, headers, body)
 
     async def _read(
-        self, planned: Translation, target: Target, upstreams: list[UpstreamResponse]
+        self, planned: Translation, target: Target, upstreams: list[UpstreamResponse], limits: TimeLimits
     ) -> Response:
         """The upstream's whole answer, several of them joined into one, every emulation done."""
         responses: list[Response] = []
         for upstream in upstreams:
-            body = await upstream.read(MAX_ANSWER)
-            if upstream.headers.get("content-type", "").startswith("text/event-stream"):
+            body = await read_answer(upstream, limits)
+            if _media_type(upstream) == _STREAM:
                 decoder = planned.dialect.stream_decoder(target.origin)
                 responses.append(fold([*decoder.feed(body), *decoder.close()]))
             else:
@@ -236,8 +240,15 @@ def worth_another(failure: Failure) -> bool:
 
 def answers_whole(upstream: UpstreamResponse, spoken: Dialect, call: Call) -> bool:
     """Whether an upstream that was asked for a stream answers with one JSON body."""
-    media_type = upstream.headers.get("content-type", "").partition(";")[0].strip().lower()
+    media_type = _media_type(upstream)
     if media_type != "application/json":
         return False
     # Google streams a JSON array to those who ask for no server-sent events.
     return spoken is not call.dialect or not spoken.stream_type(call.location).startswith(media_type)
+
+
+_STREAM = "text/event-stream"
+
+
+def _media_type(upstream: UpstreamResponse) -> str:
+    return upstream.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -4,6 +4,7 @@ Two pipelines with one shape: bytes of the upstream in, bytes for the client out
 the bytes and keeps the time; a pipeline decides what they become.
 """
 
+import re
 from typing import Protocol
 
 import msgspec
@@ -21,6 +22,9 @@ from dragoman.conversation.response import StopReason
 from dragoman.conversation.usage import Usage
 from dragoman.dialects.dialect import Dialect, Emulation, Location, Reply, StreamDecoder
 from dragoman.gateway.emulation import Emulator
+
+
+_FRAME_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 
 
 class Reading:
@@ -73,7 +77,9 @@ class Pipeline(Protocol):
         ...
 
     def fail(self, failure: Failure) -> bytes:
-        """What the client gets when the stream breaks after the client has seen some of it."""
+        """What the client gets when the stream breaks after the client has seen some of it: an error,
+        unless the answer itself was complete and only what comes after it is missing.
+        """
         ...
 
 
@@ -108,6 +114,8 @@ class PassthroughPipeline:
         if reading.failure is not None and not reading.failure.body:
             return b""  # bytes that are no frame of this dialect are not worth passing on
         data = self._tail + data if self._tail else data
+        if reading.failure is not None:
+            return self._out(_up_to_frame(data, reading.failure.body))
         pending = self._decoder.pending
         if pending:
             self._tail = data[len(data) - pending :]
@@ -127,6 +135,9 @@ class PassthroughPipeline:
     def fail(self, failure: Failure) -> bytes:
         """The dialect's own error, unless the upstream's own has gone through already."""
         if self.reading.failure is None:
+            rest = self.close()
+            if self.reading.failure is None:
+                return rest
             self.reading.failure = failure
         if self._told:
             return b""
@@ -138,6 +149,13 @@ class PassthroughPipeline:
         self._sent = self._sent or bool(frames)
         self._told = self.reading.failure is not None and bool(frames)
         return frames
+
+
+def _up_to_frame(data: bytes, content: bytes) -> bytes:
+    """The bytes up to the end of the server-sent event that holds `content`; all, where there is none."""
+    place = data.rfind(content)
+    end = _FRAME_END.search(data, place + len(content)) if place >= 0 else None
+    return data if end is None else data[: end.end()]
 
 
 class TranslationPipeline:
@@ -158,7 +176,7 @@ class TranslationPipeline:
             else None
         )
         self._encoder = client.stream_encoder(reply)
-        self._open = branches
+        self._open = set(range(branches))
         self._started = False
         self.reading = Reading()
 
@@ -173,21 +191,21 @@ class TranslationPipeline:
 
     def close(self, branch: int = 0) -> bytes:
         """The client's last frames of one branch, and of the stream when it was the last branch."""
+        self._open.discard(branch)
         out = b"" if self.finished else self._encoded(self._decoders[branch].close(), branch)
-        return out + self._ended()
+        if self.reading.failure is not None or (self._open and not self.finished):
+            return out
+        return out + self._encoder.close()
 
     def fail(self, failure: Failure) -> bytes:
         """The client dialect's own error, in the stream."""
+        out = b""
         if self.reading.failure is None:
+            out = b"".join([self.close(branch) for branch in sorted(self._open)])
+            if self.reading.failure is None:
+                return out
             self.reading.failure = failure
-        return self._encoder.encode(Failed(failure)) + self._encoder.close()
-
-    def _ended(self) -> bytes:
-        self._open -= 1
-        if self.reading.failure is not None or (self._open > 0 and not self.finished):
-            return b""
-        self._open = 0
-        return self._encoder.close()
+        return out + self._encoder.encode(Failed(failure)) + self._encoder.close()
 
     def _encoded(self, events: list[Event], branch: int) -> bytes:
         reading = self.reading

@@ -68,7 +68,7 @@ class _Outlet:
             return
         self._held += data
         reading = self._pipeline.reading
-        if reading.failure is not None and not reading.meaningful:
+        if reading.failure is not None and not (reading.meaningful and self._held):
             raise FailureError(reading.failure)
         if reading.meaningful or len(self._held) > MAX_HELD:
             self.committed = True

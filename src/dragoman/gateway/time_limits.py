@@ -1,4 +1,4 @@
-"""How long an upstream may take: one timer for each exchange, moved on with every sign of life."""
+"""How long an upstream may take: one timer for each attempt, moved on with every sign of life."""
 
 import asyncio
 from types import TracebackType
@@ -9,17 +9,17 @@ from dragoman.conversation.failure import Failure, FailureError, FailureKind
 
 
 class TimeLimits:
-    """Bounds what happens inside `async with`: the whole, and each silence of the upstream.
+    """Bounds what happens inside `async with`: the whole exchange, and each silence of the upstream.
 
     Raises `FailureError` (timeout) that says which limit was reached. `alive` starts the count of
     silence anew.
     """
 
-    def __init__(self, timeouts: Timeouts) -> None:
-        """Take the limits, in seconds."""
+    def __init__(self, timeouts: Timeouts, end: float) -> None:
+        """Take the limits, in seconds, and when the exchange is over, on the event loop's clock."""
         self._timeouts = timeouts
         self._loop = asyncio.get_running_loop()
-        self._end = self._loop.time() + timeouts.total
+        self._end = end
         self._timeout = asyncio.timeout_at(self._next())
 
     def alive(self) -> None:

@@ -293,6 +293,13 @@ def test_a_schema_that_refers_to_itself_becomes_a_tool(render: Render, request_o
     assert render(request_of(output=schema_output(schema))).emulation.answer_tool == "structured_output"
 
 
+def test_a_schema_for_no_object_is_asked_for_in_words(body_of: BodyOf, request_of: RequestOf) -> None:
+    schema = b'{"type":"array","items":{"type":"string"}}'
+    system = str(body_of(request_of(output=schema_output(schema)))["system"])
+    assert "one JSON value only" in system
+    assert schema.decode() in system
+
+
 def test_any_json_object_is_asked_for_in_words_after_the_system_prompt(
     body_of: BodyOf, losses_of: LossesOf, request_of: RequestOf
 ) -> None:
@@ -398,7 +405,7 @@ def test_content_without_a_place_is_refused_inside_tool_results_too(
 ) -> None:
     with pytest.raises(FailureError) as caught:
         render(request_of(ToolResult("t", (Text("x"), Audio(Inline("audio/wav", "AAAA"))))))
-    assert caught.value.failure.param == "messages[0].content[0].content[1]"
+    assert caught.value.failure.param == "messages[0].content[1]"
 
 
 # --- caching -------------------------------------------------------------------------------------

@@ -41,6 +41,7 @@ def text(arguments: str, *, custom: bool = False) -> str:
         ('{"a":tr', "{}"),
         ("{", "{}"),
         ('{"a":1}}', None),
+        ('{"a":1 "b":2, "c', '{"__raw_arguments":"{\\"a\\":1 \\"b\\":2, \\"c"}'),
         ("rm -rf", '{"__raw_arguments":"rm -rf"}'),
         ('{"a":1] ', '{"__raw_arguments":"{\\"a\\":1] "}'),
     ],
@@ -114,6 +115,14 @@ def test_streamed_arguments_are_built_path_by_path() -> None:
     assert arguments.text == (
         '{"city":{"impossible":"x"},"days":[{"n":1.0},{"n":2}],"a b":{"flag":true},"nothing":null}'
     )
+
+
+def test_another_value_ends_a_string_that_was_to_continue() -> None:
+    arguments = PartialArguments()
+    arguments.feed(PartialArg(json_path="$.a", string_value="on", will_continue=True))
+    arguments.feed(PartialArg(json_path="$.b", bool_value=False))
+    arguments.feed(PartialArg(json_path="$.c", string_value="cut", will_continue=True))
+    assert arguments.text == '{"a":"on","b":false,"c":"cut"}'
 
 
 def test_a_string_that_does_not_continue_is_replaced_not_extended() -> None:

@@ -118,8 +118,8 @@ def test_what_is_no_schema_is_refused_with_its_path(schema: bytes) -> None:
 
 
 def test_nesting_without_end_is_refused() -> None:
-    deep = b'{"type":"array","items":' * 900 + b"{}" + b"}" * 900
-    with pytest.raises(FailureError, match=r"nested too deeply|expected a JSON Schema"):
+    deep = b'{"type":"array","items":' * 600 + b"{}" + b"}" * 600
+    with pytest.raises(FailureError, match="nested too deeply"):
         render_json_schema(deep, "p")
 
 

@@ -115,6 +115,15 @@ def test_native_signatures_stay_on_their_part() -> None:
     )
 
 
+def test_a_part_with_attributes_of_its_own_stays_apart() -> None:
+    metadata = Opaque("gemini", "partMetadata", b'{"x":1.0}')
+    assert model('{"text":"a"}', '{"text":"b","partMetadata":{"x":1.0}}', '{"text":"c"}') == (
+        Text("a"),
+        Text("b", opaque=(metadata,)),
+        Text("c"),
+    )
+
+
 def carried(*entries: Entry) -> str:
     return json.dumps(packed(list(entries)))
 

@@ -230,6 +230,7 @@ def test_an_answer_of_one_bare_word_is_googles_own_business() -> None:
         ),
         ('"toolConfig":{"functionCallingConfig":{"mode":9}}', "toolConfig.functionCallingConfig.mode"),
         ('"generationConfig":{"topP":2}', "generationConfig.topP"),
+        ('"generationConfig":{"responseMimeType":"text/html"}', "generationConfig.responseMimeType"),
         (
             '"generationConfig":{"thinkingConfig":{"thinkingLevel":"VERY"}}',
             "generationConfig.thinkingConfig.thinkingLevel",

@@ -309,7 +309,7 @@ def test_what_cannot_be_asked_for_is_recorded(old: Target) -> None:
 @pytest.mark.parametrize(
     ("block", "path", "code"),
     [
-        (Image(Stored("openai_chat", "file_1")), "messages[1].content[1]", "file_id_not_portable"),
+        (Image(Stored("anthropic", "file_1")), "messages[1].content[1]", "file_id_not_portable"),
         (Unknown("anthropic", "search_result", b"{}"), "messages[1].content[1]", "content_not_portable"),
         (
             ToolResult("1", (Text("x"), Document(Stored("anthropic", "file_1")))),
@@ -322,7 +322,7 @@ def test_content_of_another_vendor_is_refused_with_its_path(
     old: Target, block: Block, path: str, code: str
 ) -> None:
     with pytest.raises(FailureError) as caught:
-        rendered(old, user(Text("a")), user(Text("b"), block))
+        rendered(old, user(Text("a")), user(Text("b"), block), dialect="anthropic")
     assert caught.value.failure.param == path
     assert caught.value.failure.code == code
 
@@ -466,3 +466,29 @@ def test_the_first_call_of_each_step_of_the_current_turn_gets_a_placeholder(new:
     listed, codes = rendered(old, *messages)
     assert set(signatures(listed)) == {"-"}
     assert "signature_placeholder" not in codes
+
+
+def test_blocks_in_unusual_places(new: Target) -> None:
+    stray = Unknown("gemini", "fileData", b'{"fileData":{"fileUri":"https://youtu.be/x"}}')
+    listed, _ = rendered(
+        new,
+        user(Refusal("no"), Thinking("mine")),
+        model(PICTURE, ToolResult("1", ()), call("f", "2")),
+        user(result("2", stray)),
+    )
+    assert [content["parts"] for content in listed[:2]] == [
+        [{"text": "no"}],
+        [
+            {"inlineData": {"mimeType": "image/png", "data": "QQ=="}},
+            {
+                "functionCall": {"id": "2", "name": "f", "args": {"x": 1.0}},
+                "thoughtSignature": "skip_thought_signature_validator",
+            },
+        ],
+    ]
+    assert '"parts": [{"fileData": {"fileUri": "https://youtu.be/x"}}]' in json.dumps(listed[2])
+
+
+def test_what_a_user_says_without_saying_anything_is_a_placeholder(new: Target) -> None:
+    listed, _ = rendered(new, user(Thinking("mine")))
+    assert listed == [{"role": "user", "parts": [{"text": "(empty message)"}]}]

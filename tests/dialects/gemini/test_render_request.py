@@ -192,6 +192,18 @@ def test_googles_own_request_survives_being_read_and_written(new: Target) -> Non
     assert b'"x":1.0' in rendered.wire.body
 
 
+def test_what_only_google_has_finds_its_place_even_alone(new: Target) -> None:
+    extras = (
+        Opaque("gemini", "toolConfig.retrievalConfig", b'{"languageCode":"de"}'),
+        Opaque("gemini", "generationConfig.speechConfig", b"{}"),
+        Opaque("gemini", "labels", b'{"a":"b"}'),
+    )
+    wire = json.loads(render_request(Request("gemini", "m", HELLO, extras=extras), new).wire.body)
+    assert wire["toolConfig"] == {"retrievalConfig": {"languageCode": "de"}}
+    assert wire["generationConfig"] == {"speechConfig": {}}
+    assert wire["labels"] == {"a": "b"}
+
+
 def test_every_upstream_prefix_is_kept_as_a_conversation_grows(new: Target) -> None:
     turns = [
         Message(Role.USER, (Text("one"),)),

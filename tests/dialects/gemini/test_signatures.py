@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dragoman.conversation.blocks import Block, Text, Thinking, ToolCall
+from dragoman.conversation.blocks import Block, Image, Inline, Text, Thinking, ToolCall
 from dragoman.conversation.envelope import MARKS, seal
 from dragoman.conversation.opaque import Signature
 from dragoman.dialects.gemini.signatures import Carrier, Entry, Kind, packed, placed, unpacked
@@ -123,6 +123,37 @@ def test_redacted_reasoning_keeps_its_order() -> None:
 
 def msg_after(entry: Entry, after: int) -> Entry:
     return Entry(entry.signature, entry.kind, after, entry.text)
+
+
+def test_what_is_no_text_has_no_length() -> None:
+    picture = Image(Inline("image/png", "QQ=="))
+    assert carried([Text("ab"), picture, Text("c")], 3, thinking("x", 2)) == [
+        Text("a"),
+        Thinking("x", CLAUDE),
+        Text("b"),
+        picture,
+        Text("c"),
+    ]
+
+
+def test_places_out_of_order_are_taken_as_the_nearest_in_order() -> None:
+    assert carried([Text("abcd")], 1, thinking("x", 1), thinking("y", 3)) == [
+        Text("a"),
+        Thinking("x", CLAUDE),
+        Thinking("y", CLAUDE),
+        Text("bcd"),
+    ]
+
+
+def test_a_signed_text_keeps_its_signature_at_its_end() -> None:
+    signed = Text("abcd", signature=CLAUDE)
+    assert carried([signed], 1, thinking("x", 3), thinking("y", 1)) == [
+        Text("a"),
+        Thinking("x", CLAUDE),
+        Text("bc"),
+        Thinking("y", CLAUDE),
+        Text("d", signature=CLAUDE),
+    ]
 
 
 def test_a_distance_beyond_the_turn_ends_at_its_beginning() -> None:

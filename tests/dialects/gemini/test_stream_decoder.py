@@ -327,6 +327,17 @@ def test_pending_counts_what_belongs_to_no_whole_frame() -> None:
     assert decoder.pending == 4
 
 
+def test_nothing_of_an_array_is_passed_on_before_its_first_element() -> None:
+    decoder = GeminiStreamDecoder(ORIGIN)
+    fed = 0
+    for piece in (b"\n", b" [", b"\n{", b'"a"'):
+        decoder.feed(piece)
+        fed += len(piece)
+        assert decoder.pending == fed
+    decoder.feed(b":1}\n")
+    assert decoder.pending == 1
+
+
 # --- usage, citations, log probabilities -----------------------------------------------------------
 
 

@@ -254,7 +254,6 @@ def test_a_schema_is_sent_as_it_is() -> None:
         (SCHEMA, True),
         (b'{"type":"object"}', False),
         (b'{"type":"object","additionalProperties":false}', True),
-        (b'{"type":"array","items":{"type":"string"}}', False),
         (SCHEMA.replace(b'["a"]', b"[]"), False),
         (SCHEMA.replace(b'{"type":"string"}', b'{"type":"string","minLength":1}'), False),
         (SCHEMA.replace(b'{"type":"string"}', b'{"type":"object"}'), False),
@@ -271,6 +270,15 @@ def test_a_schema_of_another_vendor_is_strict_where_openai_takes_it_so(schema: b
         "type": "json_schema",
         "json_schema": {"name": "response", "schema": json.loads(schema), "strict": strict},
     }
+
+
+def test_a_schema_for_no_object_is_asked_for_in_words_where_openai_would_refuse_it() -> None:
+    output = OutputFormat(OutputMode.JSON_SCHEMA, b'{"type":"array","items":{"type":"string"}}')
+    got = body(request(output=output))
+    assert "response_format" not in got
+    assert "one JSON value only" in json.dumps(got["messages"])
+    assert lost(request(output=output)) == [(LossKind.EMULATED, "json_schema")]
+    assert "response_format" in body(request("openai_chat", output=output))
 
 
 def test_our_own_clients_say_themselves_whether_it_is_strict() -> None:

@@ -27,10 +27,11 @@ from dragoman.conversation.blocks import (
 from dragoman.conversation.failure import FailureError, invalid
 from dragoman.conversation.loss import Loss, approximated, dropped
 from dragoman.conversation.opaque import Opaque
-from dragoman.conversation.request import Message
+from dragoman.conversation.request import Message, Request
 from dragoman.dialects.anthropic import arguments, wire
 from dragoman.dialects.anthropic.identifiers import ToolNames, call_id
 from dragoman.dialects.anthropic.wire import DIALECT
+from dragoman.dialects.places import place_of, place_within
 
 W = TypeVar(
     "W",
@@ -111,14 +112,14 @@ def with_opaque(written: W, opaque: tuple[Opaque, ...]) -> W | msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode(written)[:-1] + members + b"}")
 
 
-def check_content(messages: tuple[Message, ...]) -> None:
+def check_content(request: Request) -> None:
     """Refuse content that this format has no place for. Raises `FailureError` that names it."""
-    for index, message in enumerate(messages):
-        for place, block in enumerate(message.blocks):
-            _check(block, f"messages[{index}].content[{place}]")
+    for index, message in enumerate(request.messages):
+        for number, block in enumerate(message.blocks):
+            _check(block, place_of(request, index, number), request.dialect)
 
 
-def _check(block: Block, path: str) -> None:
+def _check(block: Block, path: str, dialect: str) -> None:
     match block:
         case Audio():
             raise _refused(path, "audio cannot be sent to this model")
@@ -127,9 +128,9 @@ def _check(block: Block, path: str) -> None:
         case Document():
             document_source(block, path)
         case ToolResult():
-            for place, inner in enumerate(block.blocks):
-                _check(inner, f"{path}.content[{place}]")
-        case Unknown(dialect=dialect, kind=kind, server_side=False) if dialect != DIALECT:
+            for number, inner in enumerate(block.blocks):
+                _check(inner, place_within(dialect, path, number), dialect)
+        case Unknown(dialect=owner, kind=kind, server_side=False) if owner != DIALECT:
             raise _refused(path, f"`{kind}` content cannot be sent to this model")
         case Text() | Refusal() | Thinking() | ToolCall() | Unknown():
             pass

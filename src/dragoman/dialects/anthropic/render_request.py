@@ -32,7 +32,7 @@ from dragoman.dialects.anthropic.schemas import InexpressibleError, is_object_sc
 from dragoman.dialects.anthropic.turns import arranged
 from dragoman.dialects.anthropic.wire import DIALECT
 from dragoman.dialects.dialect import Emulation, Rendered, Target, WireRequest
-from dragoman.dialects.foreign_fields import check_foreign_fields
+from dragoman.dialects.foreign_fields import check_foreign_fields, foreign_losses
 
 PATH = "/v1/messages"
 HEADERS = (("anthropic-version", "2023-06-01"),)
@@ -48,6 +48,7 @@ _TIERS = {"auto": "auto", "default": "standard_only", "standard": "standard_only
 _FAST_TIERS = frozenset({"priority", "fast", "scale"})
 
 _ONE_OBJECT = "Respond with one JSON object only: no other text and no code fences."
+_ONE_VALUE = "Respond with one JSON value only: no other text and no code fences."
 
 
 def render_request(request: Request, target: Target) -> Rendered:
@@ -137,7 +138,7 @@ class _Rendering:
                 "unsupported_parameter",
             )
         check_foreign_fields(request, DIALECT)
-        check_content(request.messages)
+        check_content(request)
 
     # --- length, sampling, stop ------------------------------------------------------------------
 
@@ -234,8 +235,9 @@ class _Rendering:
                 )
             )
             return
+        form = _ONE_OBJECT if is_object_schema(output.schema) else _ONE_VALUE
         schema_text = output.schema.decode()
-        self._instruct(f"{_ONE_OBJECT} It must match this JSON Schema: {schema_text}", "json_schema")
+        self._instruct(f"{form} It must match this JSON Schema: {schema_text}", "json_schema")
 
     def _format(self, schema: bytes) -> None:
         written = b'{"type":"json_schema","schema":' + schema + b"}"
@@ -327,11 +329,7 @@ class _Rendering:
                 self._losses.append(dropped(f"$.{name}", name, f"the format has no {name}"))
         if any(message.name for message in request.messages):
             self._losses.append(dropped("$.messages", "message_name", "messages have no names here"))
-        for extra in request.extras:
-            if extra.dialect != DIALECT:
-                self._losses.append(
-                    dropped(f"$.{extra.field}", "unknown_field", f"only {extra.dialect} has this field")
-                )
+        self._losses.extend(foreign_losses(request, DIALECT))
 
     def _encoded(self, body: wire.MessagesRequest) -> bytes:
         """The body, with the client's own fields of this format and without those that the host refuses."""

@@ -77,7 +77,6 @@ def closed(text: str) -> str | None:
     expected: list[str] = []
     in_string = False
     whole = 0  # up to where the text holds nothing but whole members
-    tail = ""  # what closes the text up to there
     position = 0
     while position < len(text):
         letter = text[position]
@@ -91,16 +90,17 @@ def closed(text: str) -> str | None:
             in_string = True
         elif letter in "{[":
             expected.append("}" if letter == "{" else "]")
-            whole, tail = position, "".join(reversed(expected))
+            whole = position
         elif letter in "}]":
             if not expected or expected.pop() != letter:
                 return None
-            whole, tail = position, "".join(reversed(expected))
+            whole = position
         elif letter == ",":
-            whole, tail = position - 1, "".join(reversed(expected))
+            whole = position - 1
+    # no bracket comes after `whole`, so that the same ones close the text from there
     ends = "".join(reversed(expected))
     attempts = [text + '"' + ends, text.removesuffix("\\") + '"' + ends] if in_string else [text + ends]
-    for attempt in (*attempts, text[:whole] + tail):
+    for attempt in (*attempts, text[:whole] + ends):
         if is_json_object(attempt):
             return attempt
     return None
@@ -109,33 +109,41 @@ def closed(text: str) -> str | None:
 class PartialArguments:
     """Arguments that Vertex AI streams value by value, each under its JSON path."""
 
-    __slots__ = ("_growing", "_root")
+    __slots__ = ("_growing", "_pieces", "_root")
 
     def __init__(self) -> None:
         self._root: dict[str, object] = {}
         self._growing: str | None = None
+        self._pieces: list[str] = []
 
     def feed(self, piece: PartialArg) -> None:
         """Take one piece: a value, or more of the string that the piece before began."""
-        steps = _steps(piece.json_path)
-        if not steps:
-            return
-        value: object = None
+        if self._growing != piece.json_path or piece.string_value is None:
+            self._end_string()
         if piece.string_value is not None:
-            value = piece.string_value
-            if self._growing == piece.json_path:
-                before = _lookup(self._root, steps)
-                value = (before if isinstance(before, str) else "") + piece.string_value
+            self._growing = piece.json_path
+            self._pieces.append(piece.string_value)
+            if not piece.will_continue:
+                self._end_string()
         elif piece.number_value:
-            value = piece.number_value
-        elif piece.bool_value is not None:
-            value = piece.bool_value
-        self._growing = piece.json_path if piece.will_continue else None
-        _store(self._root, steps, value)
+            self._store(piece.json_path, piece.number_value)
+        else:
+            self._store(piece.json_path, piece.bool_value)
+
+    def _end_string(self) -> None:
+        if self._growing is not None:
+            self._store(self._growing, "".join(self._pieces))
+        self._growing = None
+        self._pieces = []
+
+    def _store(self, path: str, value: object) -> None:
+        if steps := _steps(path):
+            _store(self._root, steps, value)
 
     @property
     def text(self) -> str:
         """The arguments so far, as one JSON object."""
+        self._end_string()
         return msgspec.json.encode(self._root).decode()
 
 
@@ -149,13 +157,6 @@ def _steps(path: str) -> list[str | int]:
         name, index, _, quoted = match.groups()
         steps.append(int(index) if index is not None else name if name is not None else quoted)
     return steps
-
-
-def _lookup(root: object, steps: list[str | int]) -> object:
-    place = root
-    for step in steps:
-        place = _child(place, step)
-    return place
 
 
 def _child(place: object, step: str | int) -> object:

@@ -12,9 +12,10 @@ from dragoman.conversation.turns import derived_call_id
 from dragoman.dialects.gemini.arguments import arguments_text
 from dragoman.dialects.gemini.errors import parse_error_tree
 from dragoman.dialects.gemini.grounding import Texts, parse_citations
+from dragoman.dialects.gemini.joined_blocks import JoinedBlocks
 from dragoman.dialects.gemini.logprobs import parse_logprobs
 from dragoman.dialects.gemini.media import media_block
-from dragoman.dialects.gemini.parse_contents import server_block
+from dragoman.dialects.gemini.parse_parts import server_block
 from dragoman.dialects.gemini.stops import BROKEN, EMPTY, blocked, broken, parse_stop, reason_name
 from dragoman.dialects.gemini.tree import ANY
 from dragoman.dialects.gemini.usage import parse_usage, service_tier
@@ -119,7 +120,7 @@ class _Answer:
     """The blocks of one candidate."""
 
     def __init__(self, response_id: str, index: int, origin: str) -> None:
-        self.blocks: list[Block] = []
+        self._joined = JoinedBlocks()
         self.calls = 0
         self._response_id = response_id
         self._index = index
@@ -127,50 +128,41 @@ class _Answer:
         self._part_starts: list[int] = []
         self._bytes = 0
 
+    @property
+    def blocks(self) -> list[Block]:
+        """The blocks so far."""
+        return self._joined.blocks
+
     def add(self, part: Part) -> None:
         """Take the next part; neighbouring texts are one block, as they are in a stream."""
         self._part_starts.append(self._bytes)
-        signature = (
-            Signature(DIALECT, self._origin, part.thought_signature) if part.thought_signature else None
-        )
-        before = self.blocks[-1] if self.blocks else None
+        value = part.thought_signature
+        signature = Signature(DIALECT, self._origin, value) if value else None
         if part.function_call is not None and (part.function_call.name or given(part.function_call.args)):
             call = parse_call(part.function_call, self._response_id, self._index, self.calls)
             self.calls += 1
-            self.blocks.append(msgspec.structs.replace(call, signature=signature))
+            self._joined.add(msgspec.structs.replace(call, signature=signature))
         elif part.inline_data is not None or part.file_data is not None:
-            self.blocks.append(media_block(part))
+            self._joined.add(media_block(part))
         elif (block := server_block(part)) is not None:
-            self.blocks.append(block)
-        elif not part.text and signature is None:
-            return
+            self._joined.add(block)
         elif part.thought:
-            if isinstance(before, Thinking) and before.signature is None:
-                self.blocks[-1] = Thinking(before.text + (part.text or ""), signature)
-            else:
-                self.blocks.append(Thinking(part.text or "", signature))
+            self._joined.grow(Thinking, part.text or "", signature)
         else:
             text = part.text or ""
             self._bytes += len(text.encode("utf-8", "surrogatepass"))
-            if isinstance(before, Text) and before.signature is None:
-                self.blocks[-1] = Text(before.text + text, signature=signature)
-            else:
-                self.blocks.append(Text(text, signature=signature))
+            self._joined.grow(Text, text, signature)
 
     def cited(self, candidate: Candidate) -> tuple[Block, ...]:
         """The blocks, with citations on the texts."""
+        blocks = self.blocks
         recitations = [candidate.citation_metadata] if given(candidate.citation_metadata) else []
         if not recitations and not given(candidate.grounding_metadata):
-            return tuple(self.blocks)
-        places = [place for place, block in enumerate(self.blocks) if isinstance(block, Text)]
-        texts = [block.text for block in self.blocks if isinstance(block, Text)]
-        citations = parse_citations(
-            Texts(texts, self._part_starts), len(texts) - 1, candidate.grounding_metadata, recitations
-        )
-        for index, citation in citations:
-            block = self.blocks[places[index]]
-            if isinstance(block, Text):
-                self.blocks[places[index]] = msgspec.structs.replace(
-                    block, citations=(*block.citations, citation)
-                )
-        return tuple(self.blocks)
+            return tuple(blocks)
+        texts = {place: block for place, block in enumerate(blocks) if isinstance(block, Text)}
+        spoken = Texts([block.text for block in texts.values()], self._part_starts)
+        found = parse_citations(spoken, len(texts) - 1, candidate.grounding_metadata, recitations)
+        for number, place in enumerate(texts):
+            citations = tuple(citation for index, citation in found if index == number)
+            blocks[place] = msgspec.structs.replace(texts[place], citations=citations)
+        return tuple(blocks)

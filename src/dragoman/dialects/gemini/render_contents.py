@@ -29,6 +29,7 @@ from dragoman.dialects.gemini.arguments import arguments_object
 from dragoman.dialects.gemini.media import attributes, media_data, not_portable
 from dragoman.dialects.gemini.signatures import PLACEHOLDER
 from dragoman.dialects.json_text import is_json_object
+from dragoman.dialects.places import place_of, place_within
 
 DIALECT = "gemini"
 
@@ -71,7 +72,7 @@ class ContentsRenderer:
         """The contents. Raises `FailureError` for content that Google cannot take, naming its path."""
         for place, message in enumerate(self._request.messages):
             for number, block in enumerate(message.blocks):
-                self._check(block, self._path(place, number))
+                self._check(block, place_of(self._request, place, number))
         contents: list[WireContent] = []
         for message in self._turns():
             if message.role is Role.ASSISTANT:
@@ -81,11 +82,6 @@ class ContentsRenderer:
         if self._target.profile.signed_calls:
             self._sign(contents)
         return contents
-
-    def _path(self, place: int, number: int) -> str:
-        if self._request.dialect == DIALECT:
-            return f"contents[{place}].parts[{number}]"
-        return f"messages[{place}].content[{number}]"
 
     def _check(self, block: Block, path: str) -> None:
         match block:
@@ -101,7 +97,7 @@ class ContentsRenderer:
                     )
             case ToolResult(blocks=blocks):
                 for number, inner in enumerate(blocks):
-                    self._check(inner, f"{path}.content[{number}]")
+                    self._check(inner, place_within(self._request.dialect, path, number))
             case Text() | Refusal() | Thinking() | ToolCall():
                 pass
 

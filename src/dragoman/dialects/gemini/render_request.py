@@ -12,7 +12,7 @@ from msgspec import Raw
 from dragoman.conversation.loss import Loss, dropped, emulated
 from dragoman.conversation.request import CustomTool, FunctionTool, Request
 from dragoman.dialects.dialect import Emulation, Rendered, Target, WireRequest
-from dragoman.dialects.foreign_fields import check_foreign_fields
+from dragoman.dialects.foreign_fields import check_foreign_fields, foreign_losses
 from dragoman.dialects.gemini.passthrough import model_path
 from dragoman.dialects.gemini.render_config import render_config
 from dragoman.dialects.gemini.render_contents import ContentsRenderer
@@ -97,11 +97,7 @@ def _unsaid(request: Request) -> Iterator[Loss]:
         yield dropped("$.verbosity", "verbosity", "verbosity cannot be asked for")
     if _caches(request):
         yield dropped("$.cache_control", "cache_control", "caching is left to the vendor")
-    for field in request.extras:
-        if field.dialect != DIALECT:
-            yield dropped(
-                f"$.{field.field}", "unknown_field", f"{field.field} is known to {field.dialect} only"
-            )
+    yield from foreign_losses(request, DIALECT)
 
 
 def _caches(request: Request) -> bool:

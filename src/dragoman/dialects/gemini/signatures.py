@@ -134,63 +134,84 @@ def placed(blocks: list[Block], since: int, carrier: int, entries: list[Entry]) 
     """Put carried reasoning back among a turn's blocks, in place.
 
     `blocks[since:]` are the blocks after the carrier before; `carrier` is the index from which the
-    distance of an entry is counted back: that of a call, or one behind a text.
+    distance of an entry is counted back: that of a call, or one behind a text. Entries come in the
+    order of the turn, so that one walk from the end finds the places of all.
     """
-    shown = [
-        index
-        for index in range(since, carrier)
-        if isinstance(block := blocks[index], Thinking) and block.signature is None
-    ]
-    carrier -= _without_copies(blocks, shown, entries)
-    for entry in entries:
+    walk = _Walk(_without_copies(blocks[since:carrier], entries))
+    for entry in reversed(entries):
         match entry.kind:
             case Kind.THINKING | Kind.REDACTED:
-                block = Thinking(entry.text, entry.signature, redacted=entry.kind is Kind.REDACTED)
-                index, grown = _opening(blocks, since, carrier, entry.after)
-                blocks.insert(index, block)
-                carrier += 1 + grown
-            case Kind.PLAIN if entry.signature.dialect == DIALECT:
-                pass
+                walk.back(entry.after)
+                walk.put(Thinking(entry.text, entry.signature, redacted=entry.kind is Kind.REDACTED))
             case Kind.PLAIN:
-                before = blocks[carrier - 1] if carrier > since else None
-                if isinstance(before, Thinking) and before.signature is None:
-                    blocks[carrier - 1] = Thinking(before.text, entry.signature)
-                else:
-                    blocks.insert(carrier, Thinking("", entry.signature))
-                    carrier += 1
+                if entry.signature.dialect != DIALECT:
+                    walk.sign(entry.signature)
             case Kind.CALL | Kind.TEXT:
                 pass
+    blocks[since:carrier] = walk.end()
 
 
-def _without_copies(blocks: list[Block], shown: list[int], entries: list[Entry]) -> int:
-    """Remove the thoughts that were shown to the client and come back signed; how many they were."""
+def _without_copies(blocks: list[Block], entries: list[Entry]) -> list[Block]:
+    """The blocks without the thoughts that were shown to the client and come back signed."""
     carried = [entry.text for entry in entries if entry.kind is Kind.THINKING]
-    texts = {index: block.text for index in shown if isinstance(block := blocks[index], Thinking)}
-    if "".join(texts.values()) == "".join(carried):
-        copies = shown
-    else:
-        copies = [index for index in shown if texts[index] in carried]
-    for index in reversed(copies):
-        del blocks[index]
-    return len(copies)
+    shown = [block.text for block in blocks if isinstance(block, Thinking) and block.signature is None]
+    copies = set(shown if "".join(shown) == "".join(carried) else carried)
+    return [
+        block
+        for block in blocks
+        if not (isinstance(block, Thinking) and block.signature is None and block.text in copies)
+    ]
 
 
-def _opening(blocks: list[Block], since: int, carrier: int, after: int) -> tuple[int, int]:
-    """Where `after` code points of text lie before `carrier`, and how many blocks that added: a
-    text is cut in two when the place lies inside it.
-    """
-    index = carrier
-    while after > 0 and index > since:
-        index -= 1
-        block = blocks[index]
-        if not isinstance(block, Text):
-            continue
-        if len(block.text) > after:
-            cut = len(block.text) - after
-            blocks[index : index + 1] = [
-                Text(block.text[:cut]),
-                msgspec.structs.replace(block, text=block.text[cut:]),
-            ]
-            return index + 1, 1
-        after -= len(block.text)
-    return index, 0
+class _Walk:
+    """A walk over blocks from the last to the first, that puts others in on its way."""
+
+    def __init__(self, blocks: list[Block]) -> None:
+        self._ahead = blocks
+        self._behind: list[Block] = []
+        self._passed = 0
+        self._left: int | None = None
+        """How much of the text ahead is left, where the walk stands inside it."""
+
+    def back(self, distance: int) -> None:
+        """Go on until so many code points of text lie behind, or to the first block."""
+        while self._passed < distance and self._ahead:
+            block = self._ahead[-1]
+            if not isinstance(block, Text):
+                self._behind.append(self._ahead.pop())
+                continue
+            left = len(block.text) if self._left is None else self._left
+            cut = max(0, left - (distance - self._passed))
+            self._behind.append(_cut(block, cut, left))
+            self._passed += left - cut
+            self._left = cut
+            if not cut:
+                self._ahead.pop()
+                self._left = None
+
+    def put(self, block: Block) -> None:
+        """Put a block in here."""
+        self._behind.append(block)
+
+    def sign(self, signature: Signature) -> None:
+        """Sign the thought that lies ahead, or put a signed one in here."""
+        ahead = self._ahead[-1] if self._ahead else None
+        if isinstance(ahead, Thinking) and ahead.signature is None:
+            self._ahead[-1] = Thinking(ahead.text, signature)
+        else:
+            self.put(Thinking("", signature))
+
+    def end(self) -> list[Block]:
+        """All blocks, in order."""
+        if self._left is not None:
+            block = self._ahead.pop()
+            if isinstance(block, Text):
+                self._behind.append(_cut(block, 0, self._left))
+        return [*self._ahead, *reversed(self._behind)]
+
+
+def _cut(block: Text, start: int, end: int) -> Text:
+    """A part of a text; what is signed or cited is the end of it."""
+    if end < len(block.text):
+        return Text(block.text[start:end])
+    return block if start == 0 else msgspec.structs.replace(block, text=block.text[start:])

@@ -23,7 +23,7 @@ from dragoman.dialects.gemini.arguments import PartialArguments
 from dragoman.dialects.gemini.grounding import Texts, parse_citations
 from dragoman.dialects.gemini.logprobs import parse_logprobs
 from dragoman.dialects.gemini.media import media_block
-from dragoman.dialects.gemini.parse_contents import server_block
+from dragoman.dialects.gemini.parse_parts import server_block
 from dragoman.dialects.gemini.parse_response import ended, parse_call
 from dragoman.dialects.gemini.stops import EMPTY
 from dragoman.dialects.gemini.wire import Candidate, FunctionCall, Part, given, part_list

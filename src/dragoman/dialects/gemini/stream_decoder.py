@@ -27,9 +27,9 @@ class GeminiStreamDecoder:
         "_done",
         "_feedback",
         "_frames",
-        "_head",
         "_id",
         "_origin",
+        "_skipped",
         "_started",
         "_tokens",
         "_usage",
@@ -38,7 +38,7 @@ class GeminiStreamDecoder:
     def __init__(self, origin: str) -> None:
         self._origin = origin
         self._frames: SSEDecoder | JSONArrayDecoder | None = None
-        self._head = b""
+        self._skipped = 0
         self._done = False
         self._started = False
         self._id = ""
@@ -50,7 +50,7 @@ class GeminiStreamDecoder:
     @property
     def pending(self) -> int:
         """Bytes at the end of what was fed that belong to no whole frame yet."""
-        return len(self._head) if self._frames is None else self._frames.pending
+        return self._skipped + (self._frames.pending if self._frames is not None else 0)
 
     def feed(self, data: bytes, /) -> list[Event]:
         """The events that `data` completes."""
@@ -58,13 +58,12 @@ class GeminiStreamDecoder:
             return []
         frames = self._frames
         if frames is None:
-            data = self._head + data
-            first = data.lstrip(_SPACE)[:1]
-            if not first:
-                self._head = data
+            self._skipped += len(data)
+            data = data.lstrip(_SPACE)
+            if not data:
                 return []
-            self._head = b""
-            frames = self._frames = JSONArrayDecoder() if first in b"[{" else SSEDecoder()
+            frames = self._frames = JSONArrayDecoder() if data[0] in b"[{" else SSEDecoder()
+            self._skipped -= len(data)
         events: list[Event] = []
         try:
             if isinstance(frames, SSEDecoder):
@@ -74,6 +73,9 @@ class GeminiStreamDecoder:
         except ValueError as error:
             self._fail(events, _unreadable(str(error)))
             return events
+        if payloads or isinstance(frames, SSEDecoder):
+            # until then, space before an array is not yet worth passing on: nothing of it is open
+            self._skipped = 0
         for payload in payloads:
             self._take(payload, events)
         return events
@@ -91,8 +93,7 @@ class GeminiStreamDecoder:
                     self._take(frame.data, events)
                 self._bare_error(rest, events)
             elif frames is not None:
-                for payload in frames.feed(b""):
-                    self._take(payload, events)
+                frames.feed(b"")
                 if frames.remainder:
                     self._fail(events, TRUNCATED)
         except ValueError as error:

@@ -24,11 +24,12 @@ def wire_names(request: Request) -> dict[str, str]:
     taken = {name for name in names if _RULE.fullmatch(name)}
     renamed: dict[str, str] = {}
     for name in dict.fromkeys(names):
-        if name in taken or name in renamed:
+        if _RULE.fullmatch(name):
             continue
         wire = _sanitised(name)
-        if wire in taken or wire in renamed.values():
+        if wire in taken:
             wire = _suffixed(wire, name)
+        taken.add(wire)
         renamed[name] = wire
     return renamed
 

@@ -29,6 +29,7 @@ from dragoman.conversation.opaque import Opaque
 from dragoman.dialects.openai_chat.media import audio_format, data_url
 from dragoman.dialects.openai_chat.render_tools import cache_control
 from dragoman.dialects.openai_chat.wire import NAME
+from dragoman.dialects.places import place_within
 
 Part = dict[str, object] | msgspec.Raw
 
@@ -40,8 +41,10 @@ class ContentWriter:
     """
 
     def __init__(self, dialect: str) -> None:
+        self._dialect = dialect
         self._own = dialect == NAME
         self._messages = "contents" if dialect == "gemini" else "messages"
+        self._place = self._messages
         self._lost: dict[str, Loss] = {}
 
     @property
@@ -55,7 +58,26 @@ class ContentWriter:
 
     def refuse(self, what: str, code: str) -> FailureError:
         """The error for content that the format has no place for."""
-        return invalid(f"'{self._messages}': {what}", self._messages, code)
+        return invalid(f"'{self._place}': {what}", self._place, code)
+
+    def check(self, block: Block, place: str) -> None:
+        """Refuse media and vendors' own content that cannot be said. Raises `FailureError` that names
+        `place`: later, when turns are arranged anew, it is not known any more.
+        """
+        match block:
+            case Image(source=Inline()) | Document(source=Inline()):
+                pass  # can be said, and may be large
+            case Image() | Audio() | Document() | Unknown(server_side=False):
+                self._place = place
+                self._part(block)
+                self._place = self._messages
+            case ToolResult(blocks=blocks):
+                for number, inner in enumerate(blocks):
+                    if isinstance(inner, Unknown):
+                        continue  # goes as its JSON
+                    self.check(inner, place_within(self._dialect, place, number))
+            case _:
+                pass
 
     def parts(self, blocks: tuple[Block, ...]) -> list[Part]:
         """The parts for the blocks. Raises `FailureError` for content that cannot be said."""

@@ -21,6 +21,7 @@ from dragoman.dialects.dialect import Target
 from dragoman.dialects.openai_chat.render_content import ContentWriter, Part, content_of, is_plain, plain_text
 from dragoman.dialects.openai_chat.render_tools import ToolNames
 from dragoman.dialects.openai_chat.wire import NAME, DetailWire
+from dragoman.dialects.places import place_of
 
 MAX_ID = 40
 """Characters of a call's id that this endpoint takes (`string_above_max_length`)."""
@@ -42,6 +43,7 @@ def render_messages(
     """
     turns, losses = answered_calls(named_calls(request.messages))
     writer = _Writer(request, target, names)
+    writer.check(request)
     writer.instruct(system)
     for turn in turns:
         writer.write(turn)
@@ -65,6 +67,12 @@ class _Writer:
     def losses(self) -> tuple[Loss, ...]:
         """What could not be said."""
         return self._content.losses
+
+    def check(self, request: Request) -> None:
+        """Refuse content that cannot be said, by its place in the client's request."""
+        for index, message in enumerate(request.messages):
+            for number, block in enumerate(message.blocks):
+                self._content.check(block, place_of(request, index, number))
 
     def instruct(self, system: tuple[Text, ...]) -> None:
         """The leading instructions: one message, its parts where the blocks' borders are."""

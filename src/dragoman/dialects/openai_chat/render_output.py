@@ -68,13 +68,14 @@ def _schema(
     profile = target.profile
     schema = output.schema or b"{}"
     tools = any(not isinstance(tool, ServerTool) for tool in request.tools)
-    if not profile.json_schema or (tools and not profile.tools_with_schema):
+    takes_root = request.dialect == NAME or not _excludes_objects(schema)
+    if not profile.json_schema or not takes_root or (tools and not profile.tools_with_schema):
         losses.append(emulated("$.response_format", "json_schema", "the schema as an instruction"))
         words = (
-            "Answer with one JSON object only, without any text around it, that matches this JSON Schema: "
-            + schema.decode("utf-8", "replace")
+            f"Answer with one JSON {'object' if takes_root else 'value'} only, without any text around it, "
+            "that matches this JSON Schema: " + schema.decode("utf-8", "replace")
         )
-        return None if profile.json_schema else {"type": "json_object"}, words
+        return None if profile.json_schema or not takes_root else {"type": "json_object"}, words
     form: dict[str, object] = {"name": _FOREIGN.sub("_", output.name or "")[:64] or "response"}
     if output.description is not None:
         form["description"] = output.description
@@ -85,6 +86,15 @@ def _schema(
     if strict is not None:
         form["strict"] = strict
     return {"type": "json_schema", "json_schema": form}, None
+
+
+def _excludes_objects(schema: bytes) -> bool:
+    """Whether the schema is for a list or a plain value: other vendors take that, OpenAI does not."""
+    try:
+        types = _types(_ANY.decode(schema))
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return types != [None] and "object" not in types
 
 
 def qualifies(schema: bytes) -> bool:

@@ -9,7 +9,7 @@ from dragoman.conversation.failure import invalid
 from dragoman.conversation.loss import Loss, approximated, dropped, emulated
 from dragoman.conversation.request import Request
 from dragoman.dialects.dialect import Emulation, Rendered, Target, WireRequest
-from dragoman.dialects.foreign_fields import check_foreign_fields
+from dragoman.dialects.foreign_fields import check_foreign_fields, foreign_losses
 from dragoman.dialects.openai_chat.passthrough import PATH
 from dragoman.dialects.openai_chat.render_effort import render_effort
 from dragoman.dialects.openai_chat.render_message import render_messages
@@ -175,10 +175,7 @@ def _extras(request: Request, body: Body, losses: list[Loss]) -> None:
     for extra in request.extras:
         if extra.dialect == NAME:
             body.setdefault(extra.field, msgspec.Raw(extra.json))
-        else:
-            losses.append(
-                dropped(f"$.{extra.field}", "unknown_field", f"only {extra.dialect} has this field")
-            )
+    losses.extend(foreign_losses(request, NAME))
 
 
 def _emulation(
