@@ -122,7 +122,7 @@ class Client:
 
     def read_error(self, reply: Reply) -> Told:
         """The error that an answer is, its form checked."""
-        assert self.grammar.check_error(reply.body) == []
+        _good(self.grammar.check_error(reply.body), reply)
         assert reply.headers["content-type"].startswith("application/json")
         assert reply.headers["x-request-id"].startswith("req_")
         told = self.told(reply.object)
@@ -156,9 +156,9 @@ class Client:
 
     def stream_error(self, reply: Reply) -> Told | None:
         """The error inside a streamed answer, whose form is checked; None for a good one."""
-        assert reply.status == 200
+        assert reply.status == 200, reply
         assert reply.headers["content-type"].startswith("text/event-stream")
-        assert self.grammar.check_stream(reply.body) == []
+        _good(self.grammar.check_stream(reply.body), reply)
         return next((self.told(frame) for frame in self.frames(reply.body) if "error" in frame), None)
 
     def finished(self, stream: bytes) -> bool:
@@ -175,6 +175,10 @@ class Client:
         streamed = reply.headers["content-type"].startswith("text/event-stream")
         answers = self.frames(reply.body) if streamed else [reply.object]
         return "".join(text for answer in answers for text in texts(answer))
+
+
+def _good(problems: list[str], reply: Reply) -> None:
+    assert not problems, f"{problems} in {reply}"
 
 
 def _text(value: JSON) -> str | None:

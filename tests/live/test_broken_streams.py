@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from msgspec import structs
 from tests.conftest import LiveGateway
 from tests.live.client import MODELS, Ask, Client, Reply
 from tests.live.conftest import Journal
@@ -86,9 +87,12 @@ NONSENSE = {
     "list": b"data: [1, 2]\n\n",
     "number": b"data: 5\n\n",
     "html": b"<html><body>502 Bad Gateway</body></html>\n",
-    "invalid_utf_8": b'data: {"choices": [{"delta": {"content": "\xff"}}], "type": "\xff"}\n\n',
-    "wrong_types": b'event: content_block_delta\ndata: {"type": "content_block_delta", "index": "x", "choices": 5, "candidates": 5}\n\n',
     "half_a_frame": b'data: {"choices": [',
+    "wrong_types": b'data: {"type": "content_block_delta", "index": "x", "choices": 5, "candidates": 5}\n\n',
+    "invalid_utf_8": (
+        b'data: {"type": "\xff", "choices": [{"delta": {"content": "\xff"}}], '
+        b'"candidates": [{"content": {"parts": [{"text": "\xff"}]}}]}\n\n'
+    ),
 }
 
 
@@ -96,33 +100,66 @@ NONSENSE = {
 def test_nonsense_in_the_middle_is_not_passed_on(
     client: Client, route: str, nonsense: bytes, pieces: list[bytes], fake: FakeServer
 ) -> None:
-    fake.script.add(stream_of([*pieces[:BEGUN], nonsense]))
-    reply = client.get(route, stream=True)
-    breaks_as(client, reply, Kind.BAD_GATEWAY)
+    good = stream_of(pieces[:BEGUN])
+    fake.script.add(structs.replace(good, chunks=(*good.chunks, Chunk(0.02, nonsense))))
+    breaks_as(client, client.get(route, stream=True), Kind.BAD_GATEWAY)
 
 
-def test_what_follows_an_error_is_not_passed_on(
-    client: Client, upstream: str, route: str, pieces: list[bytes], fake: FakeServer
+def test_nonsense_right_behind_the_first_words_is_an_error_either_way(
+    client: Client, route: str, pieces: list[bytes], fake: FakeServer
 ) -> None:
-    error = {
-        "openai_chat": b'data: {"error": {"message": "busy", "type": "server_error", "code": null, "param": null}}\n\n',
-        "anthropic": b'event: error\ndata: {"type": "error", "error": {"type": "api_error", "message": "busy"}}\n\n',
-        "gemini": b'data: {"error": {"code": 500, "message": "busy", "status": "INTERNAL"}}\r\n\r\n',
-    }[upstream]
-    fake.script.add(stream_of([*pieces[:BEGUN], error, *pieces[BEGUN:]]))
-    breaks_as(client, client.get(route, stream=True), Kind.SERVER)
+    """They come in one piece: whether the words still go out or not, the client learns of the error."""
+    fake.script.add(stream_of([b"".join(pieces[:BEGUN]) + b"data: {not json}\n\n"]))
+    reply = client.get(route, stream=True)
+    if reply.status == 200:
+        breaks_as(client, reply, Kind.BAD_GATEWAY)
+    else:
+        assert client.read_error(reply).word == FACES[Kind.BAD_GATEWAY][client.name].word
+
+
+ERRORS = {
+    "openai_chat": b'data: {"error": {"message": "busy", "type": "server_error"}}\n\n',
+    "anthropic": b'event: error\ndata: {"type":"error","error":{"type":"api_error","message":"busy"}}\n\n',
+    "gemini": b'data: {"error": {"code": 500, "message": "busy", "status": "INTERNAL"}}\r\n\r\n',
+}
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_what_follows_an_error_is_not_passed_on(
+    client: Client, upstream: str, route: str, together: bool, pieces: list[bytes], fake: FakeServer
+) -> None:
+    said = [*pieces[:BEGUN], ERRORS[upstream], *pieces[BEGUN:]]
+    fake.script.add(stream_of([b"".join(said)] if together else said))
+    reply = client.get(route, stream=True)
+    assert client.words(reply).startswith("Good morning")
+    assert not client.finished(reply.body)
+    errors = [frame for frame in client.frames(reply.body) if "error" in frame]
+    assert len(errors) == 1
+    assert client.frames(reply.body)[-1] == errors[0]
 
 
 @pytest.mark.parametrize("ending", [Ending.WHOLE, Ending.CLOSED])
 @pytest.mark.parametrize("upstream", ["openai_chat", "anthropic"], indirect=True)
 def test_a_stream_without_its_last_frame_is_complete_where_a_finish_was_seen(
-    client: Client, route: str, ending: Ending, pieces: list[bytes], fake: FakeServer
+    client: Client, upstream: str, route: str, ending: Ending, pieces: list[bytes], fake: FakeServer
 ) -> None:
     """`[DONE]` and `message_stop` add nothing: some hosts leave them out."""
     fake.script.add(stream_of(pieces[:-1], ending=ending))
     reply = client.get(route, stream=True)
-    assert client.stream_error(reply) is None
+    assert reply.status == 200
+    assert not [frame for frame in client.frames(reply.body) if "error" in frame]
     assert client.finished(reply.body)
+    assert client.words(reply).endswith("on this day.")
+    if upstream != client.name:
+        assert client.stream_error(reply) is None
+
+
+def test_an_upstream_that_never_hangs_up_behind_its_answer_makes_no_error(
+    client: Client, upstream: str, pieces: list[bytes], fake: FakeServer, hasty: LiveGateway
+) -> None:
+    fake.script.add(stream_of(pieces, ending=Ending.STALLED))
+    reply = client.at(hasty).get(f"fake_{upstream}", stream=True)
+    assert client.stream_error(reply) is None
     assert client.words(reply).endswith("on this day.")
 
 
@@ -206,7 +243,7 @@ def test_a_tool_call_that_is_cut_off_is_no_tool_call(
     client: Client, upstream: str, route: str, stream: bool, gateway: LiveGateway, fake: FakeServer
 ) -> None:
     pieces = pieces_of(streaming(upstream, gateway), Scripted(TWO_CALLS))
-    cut = next(number for number, piece in enumerate(pieces) if b"Oslo" in piece) + 1
+    cut = next(number for number, piece in enumerate(pieces) if b'"look"' in piece) + 1
     fake.script.add(stream_of(pieces[:cut]))
     reply = client.get(route, stream=stream)
     if reply.status == 200:

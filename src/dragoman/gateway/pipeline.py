@@ -23,7 +23,6 @@ from dragoman.conversation.usage import Usage
 from dragoman.dialects.dialect import Dialect, Emulation, Location, Reply, StreamDecoder
 from dragoman.gateway.emulation import Emulator
 
-
 _FRAME_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 
 

@@ -199,10 +199,6 @@ def test_a_blocked_prompt_is_an_answer() -> None:
         (b"nonsense", FailureKind.BAD_GATEWAY),
         (b'{"error":{"code":503,"message":"x"}}', FailureKind.OVERLOADED),
         (b'{"candidates":[{"finishReason":"MALFORMED_FUNCTION_CALL"}]}', FailureKind.BAD_GATEWAY),
-        (
-            b'{"candidates":[{"content":{"parts":[{"text":""}]},"finishReason":"STOP"}]}',
-            FailureKind.BAD_GATEWAY,
-        ),
         (b'{"candidates":[{"content":{}}]}', FailureKind.BAD_GATEWAY),
     ],
 )

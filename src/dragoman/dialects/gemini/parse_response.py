@@ -41,9 +41,8 @@ def parse_response(body: bytes, origin: str) -> Response:
     candidates = wire.candidates or []
     feedback = wire.prompt_feedback
     if candidates:
-        silent = usage is None or not usage.output
         choices = tuple(
-            _choice(candidate, place, wire.response_id or "", origin, silent=silent)
+            _choice(candidate, place, wire.response_id or "", origin)
             for place, candidate in enumerate(candidates)
         )
     elif given(wire.error):
@@ -74,7 +73,7 @@ def parse_created(time: str | None) -> int | None:
         return None
 
 
-def _choice(candidate: Candidate, place: int, response_id: str, origin: str, *, silent: bool) -> Choice:
+def _choice(candidate: Candidate, place: int, response_id: str, origin: str) -> Choice:
     index = place if candidate.index is None else candidate.index
     answer = _Answer(response_id, index, origin)
     for part in part_list(candidate.content.parts if candidate.content is not None else None):
@@ -85,7 +84,6 @@ def _choice(candidate: Candidate, place: int, response_id: str, origin: str, *, 
         candidate.finish_reason or "FINISH_REASON_UNSPECIFIED",
         candidate.finish_message,
         called=answer.calls > 0,
-        silent=silent and not answer.blocks,
         empty=not answer.blocks,
     )
     return Choice(
@@ -96,16 +94,14 @@ def _choice(candidate: Candidate, place: int, response_id: str, origin: str, *, 
     )
 
 
-def ended(reason: str | int, message: str | None, *, called: bool, empty: bool, silent: bool) -> Stop:
-    """How a candidate ended. `empty` is one without content, `silent` one without any token too.
+def ended(reason: str | int, message: str | None, *, called: bool, empty: bool) -> Stop:
+    """How a candidate ended. `empty` is one without content: a model may stop without a word.
 
     Raises `FailureError` (bad gateway) where that amounts to no answer.
     """
     name = reason_name(reason)
     if empty and name in BROKEN:
         raise FailureError(broken(name, message))
-    if silent and name == "STOP":
-        raise FailureError(EMPTY)
     return parse_stop(name, message, called=called)
 
 

@@ -139,18 +139,17 @@ def meter_response(body: bytes) -> Meter:
         if feedback is None or not feedback.block_reason:
             raise FailureError(EMPTY)
         return Meter(usage, (blocked(feedback.block_reason, None).reason,))
-    silent = usage is None or not usage.output
-    return Meter(usage, tuple(_stop(candidate, silent=silent) for candidate in answer.candidates))
+    return Meter(usage, tuple(_stop(candidate) for candidate in answer.candidates))
 
 
-def _stop(candidate: MeteredCandidate, *, silent: bool) -> StopReason:
+def _stop(candidate: MeteredCandidate) -> StopReason:
     found = candidate.content.parts if candidate.content is not None else None
     parts = [found] if isinstance(found, MeteredPart) else found or []
     reason = reason_name(candidate.finish_reason or "FINISH_REASON_UNSPECIFIED")
     if not any(part not in _SILENT_PARTS for part in parts):
         if reason in BROKEN:
             raise FailureError(broken(reason, None))
-        if not candidate.finish_reason or (reason == "STOP" and silent):
+        if not candidate.finish_reason:
             raise FailureError(EMPTY)
     called = any(given(part.function_call) for part in parts)
     return parse_stop(reason, None, called=called).reason

@@ -176,19 +176,17 @@ class StreamCandidate:
             events.append(BlockEnded(self._next - 1, self._index))
             self._partial = None
 
-    def close(self, events: list[Event], *, silent: bool, otherwise: Stop | None) -> None:
+    def close(self, events: list[Event], *, otherwise: Stop | None) -> None:
         """End the candidate; `otherwise` is how, where it said no finish reason.
 
         Raises `FailureError` where it did not end, or amounts to no answer.
         """
         if self._reason is not None:
-            empty = self._next == 0
             stop = ended(
                 self._reason,
                 self._message,
                 called=self._calls > 0,
-                empty=empty,
-                silent=empty and silent,
+                empty=self._next == 0,
             )
         elif otherwise is not None:
             stop = otherwise

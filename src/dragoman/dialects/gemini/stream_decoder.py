@@ -182,10 +182,9 @@ class GeminiStreamDecoder:
                 self._fail(events, EMPTY)
                 return
             events.append(Stopped(stop))
-        silent = self._usage is None or not self._usage.output
         try:
             for answer in self._answers.values():
-                answer.close(events, silent=silent, otherwise=stop)
+                answer.close(events, otherwise=stop)
         except FailureError as error:
             self._fail(events, error.failure)
         self._done = True
