@@ -31,6 +31,7 @@ async def answered(transport: Transport, serve: "Serve", coding: bytes, body: by
 @pytest.mark.parametrize(
     ("coding", "body"),
     [(b"gzip", gzip.compress(b"hello")), (b"Deflate", zlib.compress(b"hello")), (b"identity", b"hello")],
+    ids=["gzip", "deflate", "identity"],
 )
 async def test_it_is_unpacked(transport: Transport, serve: "Serve", coding: bytes, body: bytes) -> None:
     response = await answered(transport, serve, coding, body)
