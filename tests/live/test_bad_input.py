@@ -103,7 +103,7 @@ NO_OBJECT = {
     "null": b"null",
     "two": b"{}{}",
     "deep_lists": b"[" * 50_000,
-    "deep_objects": b'{"a":' * 10_000,
+    "deep_objects": b'{"a":' * 100_000,
 }
 
 
@@ -135,8 +135,8 @@ FLAWS = {
     "invalid_utf_8": b'"x": "\xff\xfe"',
     "overlong_utf_8": b'"x": "\xc0\xaf"',
     "surrogate_in_utf_8": b'"x": "\xed\xa0\x80"',
-    "deep_lists": b'"x": ' + b"[" * 20_000 + b"]" * 20_000,
-    "deep_objects": b'"x": ' + b'{"a":' * 5_000 + b"1" + b"}" * 5_000,
+    "deep_lists": b'"x": ' + b"[" * 100_000 + b"]" * 100_000,
+    "deep_objects": b'"x": ' + b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
 }
 
 
