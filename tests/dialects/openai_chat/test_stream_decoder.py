@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from dragoman.conversation.blocks import Text, Thinking
+from dragoman.conversation.blocks import Text, Thinking, ToolCall
 from dragoman.conversation.events import (
     BlockStarted,
     Event,
@@ -263,3 +263,11 @@ def test_errors_without_a_status_are_known_by_their_words() -> None:
         ("boom", FailureKind.SERVER),
     ):
         assert failure(frame({"error": error})).kind is kind
+
+
+def test_a_call_whose_first_piece_says_nothing_opens_when_its_arguments_come() -> None:
+    def piece(index: int, **function: str) -> bytes:
+        return chunk({"tool_calls": [{"index": index, "function": function}]})
+
+    read = choice(piece(0), piece(1, name="g", arguments="{}"), piece(0, arguments="1"), chunk({}, "stop"))
+    assert [block.arguments for block in read.blocks if isinstance(block, ToolCall)] == ["{}", "1"]

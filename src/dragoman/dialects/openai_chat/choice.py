@@ -315,7 +315,7 @@ class OpenChoice:
                 events.append(SignatureDelta(call.block, call.signature, self.index))
         if text and not call.repeats(text) and (call.block < 0 or call in self._open_calls):
             call.parts.append(text)
-            self._start_calls(events)
+            self._start_call(call, events)
             events.append(ArgumentsDelta(call.block, text, self.index))
 
     def _continued(self, index: int | None, own: str, name: str, text: str) -> OpenCall | None:
@@ -339,8 +339,12 @@ class OpenChoice:
 
     def _start_calls(self, events: list[Event]) -> None:
         """Open the last call if it is not open yet: its name is whole when anything else begins."""
-        call = self._calls[-1] if self._calls else None
-        if call is None or call.block >= 0 or not (call.name or call.parts):
+        if self._calls:
+            self._start_call(self._calls[-1], events)
+
+    def _start_call(self, call: OpenCall, events: list[Event]) -> None:
+        """Open a call as a block, unless it is open already or nothing is known of it."""
+        if call.block >= 0 or not (call.name or call.parts):
             return
         self._end(events)
         self._end_complete_calls(events)
