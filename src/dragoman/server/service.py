@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 
 from dragoman.access.keys import KeyRing
 from dragoman.config.settings import Settings
+from dragoman.conversation.failure import STATUS
 from dragoman.dialects.registry import DIALECTS
 from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.record import Record
@@ -69,7 +70,7 @@ def http_server(app: ASGIApp) -> uvicorn.Server:
 def _log_entry(record: Record) -> None:
     log: structlog.stdlib.BoundLogger = structlog.get_logger("dragoman")
     entry = record.entry()
-    if record.failure is not None and (record.failure.status or 500) >= 500:
+    if record.failure is not None and STATUS[record.failure.kind] >= 500:
         log.warning("exchange failed", **entry)
     else:
         log.info("exchange", **entry)
