@@ -115,9 +115,12 @@ def calls_of(response: Response, choice: int) -> list[tuple[str, Any]]:
 
 
 def same_json(text: str, other: str) -> bool:
-    """Whether two texts are the same JSON, or the same text where they are no JSON."""
+    """Whether two texts are the same JSON, or the same text where they are no JSON; `null` and no text
+    are calls without arguments.
+    """
+    text, other = ("{}" if each in {"", "null"} else each for each in (text, other))
     try:
-        return json.loads(text or "{}") == json.loads(other or "{}")
+        return json.loads(text) == json.loads(other)
     except ValueError:
         return text == other
 

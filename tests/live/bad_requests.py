@@ -31,7 +31,6 @@ def user(content: JSON) -> list[JSON]:
 
 
 HUGE = 10**40
-NEVER: JSON = "never"
 
 TOP: dict[str, list[Bad]] = {
     "openai_chat": [

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import socket
 import threading
+import time
 from collections.abc import Iterator, MutableMapping
 
 import pytest
@@ -148,3 +149,13 @@ def journal(caplog: pytest.LogCaptureFixture) -> Iterator[Journal]:
         yield entries
     assert [entry for entry in entries if entry["log_level"] in {"error", "critical"}] == []
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+def noted(journal: Journal) -> MutableMapping[str, object]:
+    """The entry of the one exchange of a test, which is noted right behind its answer."""
+    until = time.monotonic() + 1
+    while not (entries := [entry for entry in journal if str(entry["event"]).startswith("exchange")]):
+        assert time.monotonic() < until, "the exchange was not noted"
+        time.sleep(0.002)
+    assert len(entries) == 1
+    return entries[0]

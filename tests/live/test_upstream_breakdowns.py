@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from tests.conftest import LiveGateway
 from tests.live.client import MODELS, Client, Reply
-from tests.live.conftest import CONNECT, SECOND_MODELS, SILENCE, TOTAL, Journal
+from tests.live.conftest import CONNECT, SECOND_MODELS, SILENCE, TOTAL, Journal, noted
 from tests.live.raw_upstream import Line, RawUpstream, pieces_of, saying
 from tests.live.vendor_errors import FACES
 
@@ -221,7 +221,7 @@ def test_the_next_target_answers_what_the_first_does_not(
     reply = client.at(hasty).get(f"raw_{upstream}_or_fake", stream=stream)
     answered_by_the_second(client, upstream, reply, fake)
     assert len(raw.asked) == 1
-    assert [entry["attempts"] for entry in journal if entry["event"] == "exchange"] == [2]
+    assert noted(journal)["attempts"] == 2
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from tests.live.client import Client, Reply, Told
-from tests.live.conftest import Journal
+from tests.live.conftest import Journal, noted
 from tests.live.vendor_errors import FACES, VENDOR_ERRORS, VendorError
 
 from dragoman.conversation.failure import FailureKind as Kind
@@ -68,8 +68,7 @@ def test_a_vendors_error_reaches_every_client_in_its_own_form(
             assert phrase_of_an_overflow(client) in told.message
         case _:
             assert error.words in told.message
-    (entry,) = [entry for entry in journal if "failure" in entry]
-    assert entry["failure"] == error.kind
+    assert noted(journal)["failure"] == error.kind
 
 
 def phrase_of_an_overflow(client: Client) -> str:

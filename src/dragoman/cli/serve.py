@@ -1,6 +1,10 @@
 """`dragoman serve`: start the gateway and say in a few lines what was found."""
 
+import os
+import signal
+import sys
 from pathlib import Path
+from types import FrameType
 
 import click
 
@@ -19,6 +23,14 @@ from dragoman.telemetry.log import configure_logging
 def run(config: Path | None, host: str | None, port: int | None) -> None:
     """Load, say what was found, and serve until told to stop."""
     settings, providers = load(config, host, port)
+    try:
+        listener = listen(settings.server.host, settings.server.port)
+    except OSError as error:
+        address = f"{settings.server.host}:{settings.server.port}"
+        number = error.errno or 0  # below 0 where the name could not be looked up
+        reason = os.strerror(number) if number > 0 else error.strerror
+        fail(f"Cannot listen on {address}: {reason}. Try another --port; 0 takes a free one.")
+    # only now: a new key is shown once, and must not be made by a start that fails
     directory = data_directory()
     try:
         keys = KeyRing.from_settings(settings, directory)
@@ -31,14 +43,16 @@ def run(config: Path | None, host: str | None, port: int | None) -> None:
         secrets.append(keys.created)
     configure_logging(settings.log, secrets)
 
-    try:
-        listener = listen(settings.server.host, settings.server.port)
-    except OSError as error:
-        address = f"{settings.server.host}:{settings.server.port}"
-        fail(f"Cannot listen on {address}: {error.strerror}. Try another --port; 0 takes a free one.")
     for line in found(settings, providers, keys, directory, listener.getsockname()[1]):
         click.echo(line)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # the server ends in order at both, then sends them once more to whoever was there before it
+        signal.signal(number, _leave)
     http_server(build(settings, providers, keys)).run(sockets=[listener])
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    sys.exit(0)
 
 
 def found(

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import inspect
 
 from dragoman.conversation.failure import Failure, FailureError, FailureKind, invalid
+from dragoman.dialects.json_tree import ANY, UNREADABLE
 
 T = TypeVar("T")
 
@@ -129,12 +130,9 @@ def decode_upstream(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
 def is_json_object(text: str) -> bool:
     """Whether the text is one valid JSON object, nothing before or after it."""
     try:
-        return text.lstrip()[:1] == "{" and isinstance(_ANY.decode(text), dict)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return text.lstrip()[:1] == "{" and isinstance(ANY.decode(text), dict)
+    except UNREADABLE:
         return False
-
-
-_ANY: msgspec.json.Decoder[object] = msgspec.json.Decoder(object)
 
 
 def raw(text: str | bytes) -> msgspec.Raw:

@@ -1,16 +1,32 @@
 """The headers of an answer that come from us, not from a wire format."""
 
+import re
+from collections.abc import Iterable
+
 from dragoman.conversation.loss import Loss
 from dragoman.upstream.transport import UpstreamResponse
 
+_ID = re.compile(r"[!-~]{1,256}")
+"""Control characters would break the answer, and clients refuse long headers."""
+
+_MOST_LOSSES = 40
+"""Longer lists end in how many there are besides: clients take some 8 KB of headers."""
+_LONGEST_PATH = 100
+
 
 def answer_headers(
-    request_id: str, media_type: str, upstream: UpstreamResponse, losses: tuple[Loss, ...]
+    request_id: str,
+    media_type: str,
+    upstream: UpstreamResponse,
+    losses: tuple[Loss, ...],
+    secrets: Iterable[str] = (),
 ) -> list[tuple[str, str]]:
-    """Our id of the request in both vendors' spellings, the upstream's id, and what was lost."""
+    """Our id of the request in both vendors' spellings, the upstream's id (unless it is none that one
+    would write down, or there is a secret in it), and what was lost.
+    """
     headers = [("content-type", media_type), ("x-request-id", request_id), ("request-id", request_id)]
     theirs = upstream.headers.get("x-request-id") or upstream.headers.get("request-id")
-    if theirs:
+    if theirs and _ID.fullmatch(theirs) and not any(secret in theirs for secret in secrets):
         headers.append(("x-dragoman-upstream-request-id", theirs))
     if losses:
         headers.append(("x-dragoman-losses", render_losses(losses)))
@@ -19,9 +35,14 @@ def answer_headers(
 
 def render_losses(losses: tuple[Loss, ...]) -> str:
     """The losses as a list of items with parameters (RFC 8941): `code;kind=dropped;path="$.top_k"`."""
-    return ", ".join(f'{loss.code};kind={loss.kind};path="{_quoted(loss.path)}"' for loss in losses)
+    items = [f'{loss.code};kind={loss.kind};path="{_quoted(loss.path)}"' for loss in losses[:_MOST_LOSSES]]
+    if len(losses) > _MOST_LOSSES:
+        items.append(f"more;count={len(losses) - _MOST_LOSSES}")
+    return ", ".join(items)
 
 
 def _quoted(text: str) -> str:
+    if len(text) > _LONGEST_PATH:
+        text = text[: _LONGEST_PATH - 3] + "..."
     visible = "".join(char if " " <= char <= "~" else "?" for char in text)
     return visible.replace("\\", "\\\\").replace('"', '\\"')

@@ -1,7 +1,6 @@
 """One attempt: the request as it goes to one target, and the head of what comes back."""
 
 import asyncio
-from collections.abc import Iterable
 
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
 from dragoman.dialects.dialect import Dialect, WireRequest
@@ -14,6 +13,9 @@ MAX_ANSWER = 256 * 1024 * 1024
 """Bytes that a whole answer may have; pictures and sound come inside answers."""
 MAX_ERROR = 1024 * 1024
 
+_SHORTEST = 4
+"""Characters of a secret below which it would be found in ordinary words."""
+
 _OWN = frozenset({"anthropic-api-key", "x-goog-api-key"})
 """Headers that carry credentials and never go through, whatever their prefix."""
 
@@ -24,10 +26,13 @@ def address(call: Call, spoken: Dialect, wire: WireRequest, provider: Provider) 
     """
     headers = {"content-type": "application/json", **dict(wire.headers)}
     if spoken is call.dialect and spoken.forwarded:
-        for name, value in call.headers:
-            text = name.decode("latin-1")
-            if text.startswith(spoken.forwarded) and text not in _OWN:
-                headers[text] = value.decode("latin-1")
+        theirs: dict[str, str] = {}
+        for raw_name, raw_value in call.headers:
+            name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+            if name.startswith(spoken.forwarded) and name not in _OWN:
+                # a header that is given twice is a list (RFC 9110, 5.3), such as of betas
+                theirs[name] = f"{theirs[name]}, {value}" if name in theirs else value
+        headers.update(theirs)
     headers.update(provider.headers)
     if provider.api_key:
         credential, prefix = spoken.credential
@@ -65,7 +70,7 @@ async def send(
                 status=upstream.status,
             )
         )
-    raise FailureError(_without_secret(spoken.parse_error(upstream.status, upstream.headers, body), provider))
+    raise FailureError(spoken.parse_error(upstream.status, upstream.headers, body))
 
 
 async def send_all(
@@ -86,7 +91,10 @@ async def send_all(
     try:
         return list(await asyncio.gather(*tasks))
     except BaseException:
-        await _let_go(tasks)
+        # waits for nothing: a cancellation that came meanwhile would get lost
+        for task in tasks:
+            task.cancel()
+            task.add_done_callback(_close_answer)
         raise
 
 
@@ -109,24 +117,25 @@ async def read_answer(upstream: UpstreamResponse, limits: TimeLimits) -> bytes:
     return b"".join(pieces)
 
 
-async def _let_go(tasks: Iterable[asyncio.Task[UpstreamResponse]]) -> None:
-    for task in tasks:
-        task.cancel()
-    for task in tasks:
-        try:
-            (await task).close()
-        except (asyncio.CancelledError, FailureError):
-            continue
+def _close_answer(task: asyncio.Task[UpstreamResponse]) -> None:
+    if not task.cancelled() and task.exception() is None:
+        task.result().close()
 
 
-def _without_secret(failure: Failure, provider: Provider) -> Failure:
+def without_secret(failure: Failure, provider: Provider) -> Failure:
     """The failure, unless the upstream quotes our key in it: then only what kind it is."""
-    key = provider.api_key
-    if key and (key in failure.message or key.encode() in failure.body):
-        return Failure(
-            failure.kind,
-            f"The provider '{provider.name}' refused the request (HTTP {failure.status}).",
-            status=failure.status,
-            retry_after=failure.retry_after,
-        )
-    return failure
+    if not any(secret in failure.message or secret.encode() in failure.body for secret in secrets(provider)):
+        return failure
+    status = f" (HTTP {failure.status})" if failure.status else ""
+    return Failure(
+        failure.kind,
+        f"The provider '{provider.name}' reported an error{status} in words that hold its key.",
+        status=failure.status,
+        retry_after=failure.retry_after,
+    )
+
+
+def secrets(provider: Provider) -> list[str]:
+    """What is presented to a provider and nobody else may see."""
+    values = [provider.api_key, *(value for _, value in provider.headers)]
+    return [value for value in values if len(value) >= _SHORTEST]

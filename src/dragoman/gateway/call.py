@@ -10,20 +10,30 @@ from dragoman.dialects.dialect import Dialect, Location
 class Call(msgspec.Struct, frozen=True):
     """One client request, read to its last byte.
 
-    `headers` are as HTTP servers give them: lower-case names, undecoded values. `key` is the
-    client's key in whatever style it came. `request_id` is ours and goes back with the answer.
+    `headers` are as HTTP servers give them: lower-case names, undecoded values. `key` is the name of
+    the client's key, never the key. `request_id` is ours and goes back with the answer.
     """
 
     dialect: Dialect
     location: Location
     body: bytes
     headers: list[tuple[bytes, bytes]]
-    key: str | None
+    key: str
     request_id: str
 
 
 class Client(Protocol):
     """Where the answer goes. `respond` is the whole of it; else `start`, `write` and `finish`."""
+
+    @property
+    def started(self) -> bool:
+        """Whether the client has been sent anything."""
+        ...
+
+    @property
+    def left(self) -> bool:
+        """Whether the client has gone away."""
+        ...
 
     async def respond(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         """Send a whole answer."""

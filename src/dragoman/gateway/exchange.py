@@ -1,10 +1,11 @@
 """One exchange, from the client's request to the last byte of the answer. Start reading here.
 
-Authenticate, read the head, find the route; then for each target: plan, send, relay; at the end,
-take note of what happened.
+Read the head, find the route; then for each target: plan, send, relay; at the end, take note of what
+happened.
 """
 
 import asyncio
+import functools
 import hashlib
 import os
 
@@ -13,7 +14,7 @@ from dragoman.conversation.fold import fold, unfold
 from dragoman.conversation.response import Response
 from dragoman.dialects.dialect import Dialect, Head, Reply, Target
 from dragoman.gateway.answer_headers import answer_headers
-from dragoman.gateway.attempt import address, read_answer, send_all
+from dragoman.gateway.attempt import address, read_answer, secrets, send_all, without_secret
 from dragoman.gateway.call import Call, Client
 from dragoman.gateway.emulation import emulate
 from dragoman.gateway.fan_in import joined
@@ -21,8 +22,9 @@ from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.pipeline import PassthroughPipeline, Pipeline, TranslationPipeline
 from dragoman.gateway.plan import Passthrough, Plan, Translation, plan, translation
 from dragoman.gateway.record import Record
-from dragoman.gateway.relay import relay
+from dragoman.gateway.relay import STOPPING, relay
 from dragoman.gateway.time_limits import TimeLimits
+from dragoman.providers.provider import Provider
 from dragoman.routing.router import RouteTarget
 from dragoman.upstream.transport import UpstreamResponse
 
@@ -35,7 +37,10 @@ async def exchange(gateway: Gateway, call: Call, client: Client) -> None:
 
 
 def authenticate(gateway: Gateway, key: str | None) -> str:
-    """The name of the client's key. Raises `FailureError` for a missing or unknown one."""
+    """The name of the client's key. Raises `FailureError` for a missing or unknown one.
+
+    Whoever serves an endpoint asks this first, before a request is read to its end.
+    """
     known = gateway.keys.verify(key)
     if known is not None:
         return known.name
@@ -56,40 +61,46 @@ class Exchange:
         self._call = call
         self._client = client
         self._loop = asyncio.get_running_loop()
-        self._record = Record(call.request_id, call.dialect.name, began=self._loop.time())
+        self._record = Record(call.request_id, call.dialect.name, began=self._loop.time(), key=call.key)
 
     async def run(self) -> None:
         """From the first byte in to the last byte out, and the record of it."""
         call, record = self._call, self._record
         try:
-            record.key = authenticate(self._gateway, call.key)
             head = call.dialect.read_head(call.body, call.location)
             record.model, record.stream = head.model, head.stream
             targets = self._gateway.router.resolve(head.model).targets
             await self._first_that_answers(head, targets)
         except FailureError as error:
-            record.failure = error.failure
-            failed = call.dialect.render_error(error.failure, call.request_id)
-            await self._client.respond(failed.status, [*failed.headers], failed.body)
+            await self._refuse(error.failure)
         except asyncio.CancelledError:
-            record.client_left = True
-            raise
+            record.client_left = self._client.left
+            if record.client_left or self._client.started:
+                raise
+            await self._refuse(STOPPING)
         finally:
             record.ended = self._loop.time()
             self._gateway.journal(record)
+
+    async def _refuse(self, failure: Failure) -> None:
+        self._record.failure = failure
+        failed = self._call.dialect.render_error(failure, self._call.request_id)
+        await self._client.respond(failed.status, [*failed.headers], failed.body)
 
     async def _first_that_answers(self, head: Head, targets: tuple[RouteTarget, ...]) -> None:
         """Try the targets in order until one answers; the last one's `FailureError` if none does."""
         end = self._record.began + self._gateway.timeouts.total
         for number, candidate in enumerate(targets, 1):
             self._record.attempts = number
+            limits = TimeLimits(self._gateway.timeouts, end)
             try:
-                async with TimeLimits(self._gateway.timeouts, end) as limits:
+                async with limits:
                     await self._attempt(head, candidate, limits)
             except FailureError as error:
-                last = number == len(targets) or self._loop.time() >= end
-                if last or not worth_another(error.failure):
-                    raise
+                failure = without_secret(error.failure, candidate.provider)
+                last = number == len(targets) or limits.over
+                if last or not worth_another(failure):
+                    raise FailureError(failure) from None
             else:
                 return
 
@@ -105,6 +116,8 @@ class Exchange:
         )
         planned = plan(call.dialect, head, call.body, spoken, target)
         record.plan = type(planned).__name__.lower()
+        # what an earlier attempt left behind
+        record.failure, record.losses = None, ()
         upstreams = await send_all(
             gateway.transport(provider),
             address(call, spoken, planned.wire, provider),
@@ -117,25 +130,26 @@ class Exchange:
             limits.alive()
             record.first_byte = self._loop.time()
             if not head.stream:
-                await self._whole(planned, target, upstreams, limits)
+                await self._whole(planned, candidate, upstreams, limits)
             elif answers_whole(upstreams[0], spoken, call):
-                await self._stream_of_whole(planned, target, upstreams, limits)
+                await self._stream_of_whole(planned, candidate, upstreams, limits)
             else:
-                await self._stream(planned, target, upstreams, limits)
+                await self._stream(planned, candidate, upstreams, limits)
         finally:
             for upstream in upstreams:
                 upstream.close()
 
     async def _stream(
-        self, planned: Plan, target: Target, upstreams: list[UpstreamResponse], limits: TimeLimits
+        self, planned: Plan, candidate: RouteTarget, upstreams: list[UpstreamResponse], limits: TimeLimits
     ) -> None:
         """A streamed answer, as it comes."""
-        call = self._call
+        call, provider, target = self._call, candidate.provider, candidate.target
+        clean = functools.partial(without_secret, provider=provider)
         pipeline: Pipeline
         match planned:
             case Passthrough():
                 pipeline = PassthroughPipeline(
-                    call.dialect, target.origin, call.location, hide_usage=planned.hide_usage
+                    call.dialect, target.origin, call.location, clean, hide_usage=planned.hide_usage
                 )
             case Translation():
                 pipeline = TranslationPipeline(
@@ -143,36 +157,37 @@ class Exchange:
                     planned.dialect,
                     self._reply(planned, target),
                     planned.emulation,
+                    clean,
                     len(upstreams),
                 )
+        headers = self._stream_headers(planned, upstreams[0], provider)
         try:
-            await relay(
-                upstreams, pipeline, self._client, self._stream_headers(planned, upstreams[0]), limits
-            )
+            await relay(upstreams, pipeline, self._client, headers, limits)
         finally:
             reading = pipeline.reading
             self._record.usage, self._record.stops = reading.usage, tuple(reading.stops)
             self._record.failure = reading.failure
 
     async def _stream_of_whole(
-        self, planned: Plan, target: Target, upstreams: list[UpstreamResponse], limits: TimeLimits
+        self, planned: Plan, candidate: RouteTarget, upstreams: list[UpstreamResponse], limits: TimeLimits
     ) -> None:
         """A streamed answer for the client, from an upstream that answered in one piece."""
-        call = self._call
+        call, target = self._call, candidate.target
         if isinstance(planned, Passthrough):
             planned = translation(call.dialect, call.body, call.location, planned.dialect, target)
         response = await self._read(planned, target, upstreams, limits)
         encoder = call.dialect.stream_encoder(self._reply(planned, target))
         out = b"".join(encoder.encode(event) for event in unfold(response)) + encoder.close()
-        await self._client.start(200, self._stream_headers(planned, upstreams[0]))
+        limits.lift()
+        await self._client.start(200, self._stream_headers(planned, upstreams[0], candidate.provider))
         await self._client.write(out)
         await self._client.finish()
 
     async def _whole(
-        self, planned: Plan, target: Target, upstreams: list[UpstreamResponse], limits: TimeLimits
+        self, planned: Plan, candidate: RouteTarget, upstreams: list[UpstreamResponse], limits: TimeLimits
     ) -> None:
         """An answer in one piece."""
-        call, record = self._call, self._record
+        call, record, target = self._call, self._record, candidate.target
         if isinstance(planned, Passthrough) and _media_type(upstreams[0]) == _STREAM:
             planned = translation(call.dialect, call.body, call.location, planned.dialect, target)
         match planned:
@@ -183,7 +198,8 @@ class Exchange:
             case Translation():
                 response = await self._read(planned, target, upstreams, limits)
                 body = call.dialect.render_response(response, self._reply(planned, target))
-        headers = self._headers(planned, upstreams[0], "application/json")
+        limits.lift()
+        headers = self._headers(planned, upstreams[0], candidate.provider, "application/json")
         await self._client.respond(200, headers, body)
 
     async def _read(
@@ -214,13 +230,20 @@ class Exchange:
             origin=target.origin,
         )
 
-    def _headers(self, planned: Plan, upstream: UpstreamResponse, media_type: str) -> list[tuple[str, str]]:
+    def _headers(
+        self, planned: Plan, upstream: UpstreamResponse, provider: Provider, media_type: str
+    ) -> list[tuple[str, str]]:
         if isinstance(planned, Translation):
             self._record.losses = planned.losses
-        return answer_headers(self._call.request_id, media_type, upstream, self._record.losses)
+        return answer_headers(
+            self._call.request_id, media_type, upstream, self._record.losses, secrets(provider)
+        )
 
-    def _stream_headers(self, planned: Plan, upstream: UpstreamResponse) -> list[tuple[str, str]]:
-        headers = self._headers(planned, upstream, self._call.dialect.stream_type(self._call.location))
+    def _stream_headers(
+        self, planned: Plan, upstream: UpstreamResponse, provider: Provider
+    ) -> list[tuple[str, str]]:
+        media_type = self._call.dialect.stream_type(self._call.location)
+        headers = self._headers(planned, upstream, provider, media_type)
         # Proxies in front of us must neither keep the pieces nor gather them.
         headers += [("cache-control", "no-cache"), ("x-accel-buffering", "no")]
         return headers

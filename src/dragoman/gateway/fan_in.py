@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import msgspec
 
-from dragoman.conversation.failure import FailureError
 from dragoman.conversation.response import Response
 from dragoman.conversation.usage import Usage
 from dragoman.upstream.transport import UpstreamResponse
@@ -56,21 +55,23 @@ class FanIn:
         self._left -= not data
         return branch, data
 
-    async def close(self) -> None:
-        """Stop reading and let every upstream go."""
+    def close(self) -> None:
+        """Stop reading and let every upstream go. Waits for nothing, so that no cancellation gets lost."""
         for task in self._readers:
             task.cancel()
+            task.add_done_callback(_forget)
         for upstream in self._upstreams:
             upstream.close()
-        for task in tuple(self._readers):
-            try:
-                await task
-            except (asyncio.CancelledError, FailureError):
-                continue
         self._readers.clear()
 
     def _read(self, branch: int) -> None:
         self._readers[asyncio.ensure_future(self._upstreams[branch].next())] = branch
+
+
+def _forget(task: asyncio.Task[bytes]) -> None:
+    """Look at how a reader ended: asyncio complains about errors that nobody has looked at."""
+    if not task.cancelled():
+        task.exception()
 
 
 def joined(responses: Sequence[Response]) -> Response:

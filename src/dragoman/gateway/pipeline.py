@@ -4,7 +4,9 @@ Two pipelines with one shape: bytes of the upstream in, bytes for the client out
 the bytes and keeps the time; a pipeline decides what they become.
 """
 
+import itertools
 import re
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -24,12 +26,18 @@ from dragoman.dialects.dialect import Dialect, Emulation, Location, Reply, Strea
 from dragoman.gateway.emulation import Emulator
 
 _FRAME_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+"""Where server-sent events end. Cuts elsewhere do no harm: decoders take their bytes in any pieces."""
+
+
+Clean = Callable[[Failure], Failure]
+"""Takes out of an upstream's failure what no client may see."""
 
 
 class Reading:
     """What the gateway itself takes from a stream: usage, why it stopped, whether it failed."""
 
-    def __init__(self) -> None:
+    def __init__(self, clean: Clean) -> None:
+        self._clean = clean
         self.usage: Usage | None = None
         self.stops: list[StopReason] = []
         self.model = ""
@@ -45,7 +53,7 @@ class Reading:
             case Started(model=model):
                 self.model = model
             case Failed(failure=failure):
-                self.failure = failure
+                self.failure = self._clean(failure)
             case Stopped(stop=stop):
                 self.stops.append(stop.reason)
                 self.meaningful = True
@@ -89,15 +97,17 @@ class PassthroughPipeline:
     understands.
     """
 
-    def __init__(self, dialect: Dialect, origin: str, location: Location, *, hide_usage: bool) -> None:
+    def __init__(
+        self, dialect: Dialect, origin: str, location: Location, clean: Clean, *, hide_usage: bool
+    ) -> None:
         self._dialect = dialect
         self._decoder = dialect.stream_decoder(origin)
         self._location = location
         self._hide_usage = hide_usage
-        self._tail = b""
+        self._tail = bytearray()
         self._sent = False
         self._told = False
-        self.reading = Reading()
+        self.reading = Reading(clean)
 
     @property
     def finished(self) -> bool:
@@ -105,30 +115,41 @@ class PassthroughPipeline:
         return self.reading.failure is not None
 
     def feed(self, data: bytes, branch: int = 0) -> bytes:
-        """The whole frames among the bytes so far, unless one of them makes no sense."""
+        """The whole frames among the bytes so far, up to the first that makes no sense."""
         del branch
+        ends = [found.end() for found in _FRAME_END.finditer(data)]
+        if len(ends) < 2:
+            return self._fed(data)
+        out: list[bytes] = []
+        for start, end in itertools.pairwise([0, *ends, len(data)]):
+            out.append(self._fed(data[start:end]))
+            if self.reading.failure is not None:
+                break
+        return b"".join(out)
+
+    def _fed(self, data: bytes) -> bytes:
+        """As `feed`, for bytes that complete one frame at most."""
         reading = self.reading
         for event in self._decoder.feed(data):
             reading.note(event)
         if reading.failure is not None and not reading.failure.body:
-            return b""  # bytes that are no frame of this dialect are not worth passing on
-        data = self._tail + data if self._tail else data
-        if reading.failure is not None:
-            return self._out(_up_to_frame(data, reading.failure.body))
+            return b""  # bytes that are no frame of this dialect, or hold a secret, are not passed on
         pending = self._decoder.pending
-        if pending:
-            self._tail = data[len(data) - pending :]
-            data = data[: len(data) - pending]
-        else:
-            self._tail = b""
-        return self._out(data)
+        if not self._tail and not pending:
+            return self._out(data)
+        # a frame may come in thousands of pieces: none of them is copied more than once
+        self._tail += data
+        whole = len(self._tail) - pending
+        frames = bytes(self._tail[:whole])
+        del self._tail[:whole]
+        return self._out(frames)
 
     def close(self, branch: int = 0) -> bytes:
         """What was left without the blank line that ends a frame."""
         del branch
         for event in self._decoder.close():
             self.reading.note(event)
-        tail, self._tail = self._tail, b""
+        tail, self._tail = bytes(self._tail), bytearray()
         return b"" if self.reading.failure is not None else self._out(tail)
 
     def fail(self, failure: Failure) -> bytes:
@@ -150,13 +171,6 @@ class PassthroughPipeline:
         return frames
 
 
-def _up_to_frame(data: bytes, content: bytes) -> bytes:
-    """The bytes up to the end of the server-sent event that holds `content`; all, where there is none."""
-    place = data.rfind(content)
-    end = _FRAME_END.search(data, place + len(content)) if place >= 0 else None
-    return data if end is None else data[: end.end()]
-
-
 class TranslationPipeline:
     """Upstream bytes to events, through the emulations, to bytes of the client's dialect.
 
@@ -165,7 +179,13 @@ class TranslationPipeline:
     """
 
     def __init__(
-        self, client: Dialect, upstream: Dialect, reply: Reply, emulation: Emulation, branches: int = 1
+        self,
+        client: Dialect,
+        upstream: Dialect,
+        reply: Reply,
+        emulation: Emulation,
+        clean: Clean,
+        branches: int = 1,
     ) -> None:
         self._decoders: list[StreamDecoder] = [upstream.stream_decoder(reply.origin) for _ in range(branches)]
         self._usages: list[Usage | None] = [None] * branches
@@ -177,7 +197,7 @@ class TranslationPipeline:
         self._encoder = client.stream_encoder(reply)
         self._open = set(range(branches))
         self._started = False
-        self.reading = Reading()
+        self.reading = Reading(clean)
 
     @property
     def finished(self) -> bool:

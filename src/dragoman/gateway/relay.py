@@ -18,6 +18,9 @@ from dragoman.upstream.transport import UpstreamResponse
 MAX_HELD = 1024 * 1024
 """Bytes held back at most while waiting for the first good piece of an answer."""
 
+STOPPING = Failure(FailureKind.OVERLOADED, "The gateway is being stopped. Send the request again.")
+"""What those are told whose answer is still on its way when the gateway can wait no longer."""
+
 
 async def relay(
     upstreams: Sequence[UpstreamResponse],
@@ -32,23 +35,25 @@ async def relay(
     """
     out = _Outlet(client, pipeline, headers)
     fan_in = FanIn(upstreams)
+    failure: Failure | None = None
     try:
         while not pipeline.finished and (piece := await fan_in.next()) is not None:
-            limits.alive()
+            limits.pause()
             branch, data = piece
             await out.write(pipeline.feed(data, branch) if data else pipeline.close(branch))
             limits.alive()
-        await out.finish(cut_short=fan_in.open)
     except FailureError as error:
-        if not out.committed:
-            raise
-        await out.fail(error.failure)
+        failure = error.failure
     except asyncio.CancelledError:
-        if not (out.committed and limits.expired):
+        if client.left or not (out.committed or limits.expired):
             raise
-        await out.fail(limits.failure())
+        failure = limits.failure() if limits.expired else STOPPING
     finally:
-        await fan_in.close()
+        cut_short = fan_in.open
+        # before the client hears of the end: it may be slow to, and the upstream is not to wait for it
+        fan_in.close()
+    limits.lift()
+    await out.end(failure, cut_short=cut_short)
 
 
 class _Outlet:
@@ -77,20 +82,16 @@ class _Outlet:
                 await self._client.write(bytes(self._held))
                 self._held.clear()
 
-    async def finish(self, *, cut_short: bool) -> None:
-        failure = self._pipeline.reading.failure
+    async def end(self, failure: Failure | None, *, cut_short: bool) -> None:
+        """Nothing more will come. Raises `FailureError` where the client has seen nothing."""
+        failure = failure or self._pipeline.reading.failure
         if not self.committed:
             raise FailureError(failure or Failure(FailureKind.BAD_GATEWAY, "The upstream answered nothing."))
+        rest = b""
         if failure is not None:
-            await self.fail(failure)
-            return
-        rest = self._pipeline.close() if cut_short else b""
-        if rest:
-            await self._client.write(rest)
-        await self._client.finish()
-
-    async def fail(self, failure: Failure) -> None:
-        rest = self._pipeline.fail(failure)
+            rest = self._pipeline.fail(failure)
+        elif cut_short:
+            rest = self._pipeline.close()
         if rest:
             await self._client.write(rest)
         await self._client.finish()

@@ -14,6 +14,9 @@ from dragoman.dialects.dialect import ModelCard, Target
 from dragoman.models.profile import families, profile_of
 from dragoman.providers.provider import Provider
 
+_LONGEST_NAME = 512
+"""Characters of a model's name; the longest in use are resource names of cloud vendors."""
+
 
 class RouteTarget(msgspec.Struct, frozen=True):
     """One place that a route may go to: a provider, and the target as wire formats see it."""
@@ -43,7 +46,8 @@ class Router:
 
     def resolve(self, model: str) -> Route:
         """The route for a model name. Raises `FailureError` (model not found) if nothing fits."""
-        route = self._routes.get(model) or self._resolve(model)
+        # what was looked up is kept for the next time: only names that can be meant as such
+        route = self._routes.get(model) or (self._resolve(model) if len(model) <= _LONGEST_NAME else None)
         if route is None:
             raise FailureError(Failure(FailureKind.MODEL_NOT_FOUND, self._advice(model), param="model"))
         return route
@@ -86,6 +90,8 @@ class Router:
 
     def _advice(self, model: str) -> str:
         known = [*self._routes, *(f"{name}/<model>" for name in self._providers)]
+        if len(model) > _LONGEST_NAME:
+            model = model[:_LONGEST_NAME] + "..."
         return f"The model '{model}' is not known here. Known: {', '.join(known[:12])}."
 
 

@@ -52,6 +52,8 @@ class App:
         try:
             await self._serve(found, scope, receive, connection, request_id)
         except FailureError as error:
+            kind, words = error.failure.kind, error.failure.message
+            _log.info("request refused", request_id=request_id, failure=str(kind), error=words)
             await _refuse(found, error.failure, connection, request_id)
         except Exception:
             # The last resort: a bug of ours must not reach a client as a traceback.
@@ -87,7 +89,8 @@ class App:
             raise FailureError(
                 Failure(FailureKind.METHOD_NOT_ALLOWED, f"{method} is not served here; use {allowed}.")
             )
-        key = presented_key(headers, scope["query_string"])[0]
+        # before the body is read: nobody without a key gets to fill memory with one
+        key = authenticate(self._gateway, presented_key(headers, scope["query_string"])[0])
         match found:
             case Generation(dialect=dialect, location=location):
                 _check_media_type(headers)
@@ -96,10 +99,8 @@ class App:
                 async with Departure(receive, connection):
                     await exchange(self._gateway, call, connection)
             case ModelList(dialect=dialect):
-                authenticate(self._gateway, key)
                 await _show(connection, dialect.render_models(self._gateway.router.cards()), request_id)
             case ModelEntry(dialect=dialect, model=model):
-                authenticate(self._gateway, key)
                 await _show(connection, dialect.render_model(self._gateway.router.card(model)), request_id)
             case _:
                 assert_never(found)

@@ -50,6 +50,7 @@ class Connection:
         self._send = send
         self.started = False
         self.finished = False
+        self.left = False
 
     async def respond(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         """Send a whole answer."""
@@ -83,7 +84,6 @@ class Departure:
         self._receive = receive
         self._connection = connection
         self._watch: asyncio.Task[None] | None = None
-        self._left = False
 
     async def __aenter__(self) -> None:
         task = asyncio.current_task()
@@ -97,12 +97,13 @@ class Departure:
         if self._watch is not None:
             self._watch.cancel()
         task = asyncio.current_task()
-        return self._left and task is not None and task.uncancel() == 0 and kind is asyncio.CancelledError
+        ours = self._connection.left and task is not None and task.uncancel() == 0
+        return ours and kind is asyncio.CancelledError
 
     async def _wait(self, task: "asyncio.Task[object]") -> None:
         while (await self._receive())["type"] != "http.disconnect":
             continue
         # Servers report the end of an answered request as a disconnect too.
         if not self._connection.finished:
-            self._left = True
+            self._connection.left = True
             task.cancel()

@@ -17,6 +17,7 @@ from dragoman.gateway.record import Record
 from dragoman.providers.provider import Provider
 from dragoman.routing.router import Router
 from dragoman.server.app import App, browser_ready
+from dragoman.server.http_protocol import LimitedHttpProtocol
 from dragoman.testing.provider import FakeProvider
 from dragoman.upstream.aiohttp_transport import AiohttpTransport
 from dragoman.upstream.embedded import EmbeddedTransport
@@ -54,7 +55,7 @@ def http_server(app: ASGIApp) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             app,
-            http="httptools",
+            http=LimitedHttpProtocol,
             ws="none",
             lifespan="on",
             access_log=False,

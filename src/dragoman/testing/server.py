@@ -194,7 +194,8 @@ class _Connection:
     # answering
 
     def _finished(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, ConnectionError):
             # a fault of the fake itself: the test that meets it has to see it
             context = {"message": "The fake provider failed.", "exception": error}
             asyncio.get_running_loop().call_exception_handler(context)

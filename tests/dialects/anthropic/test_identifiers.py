@@ -1,4 +1,4 @@
-"""Ids and names."""
+"""Ids."""
 
 import re
 
@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dragoman.dialects.anthropic.identifiers import CallIds, ToolNames, call_id, message_id
+from dragoman.dialects.answer_id import answer_id
+from dragoman.dialects.anthropic.identifiers import ANSWER_PREFIX, CallIds, call_id
 
 
 @pytest.mark.parametrize("own", ["toolu_01A", "call_1", "a-b_C9"])
@@ -43,20 +44,4 @@ def test_a_call_without_an_id_of_its_own_gets_one_from_its_place() -> None:
     ],
 )
 def test_answers_are_called_messages(upstream: str, expected: str) -> None:
-    assert message_id(upstream, "msg_fallback") == expected
-
-
-@given(st.lists(st.text(max_size=70), unique=True, max_size=5))
-def test_names_lead_back_to_the_clients_own(own: list[str]) -> None:
-    names = ToolNames(own)
-    wire = [names.wire(name) for name in own]
-    assert len(set(wire)) == len(own)
-    assert all(re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", name) for name in wire)
-    assert [names.changed.get(name, name) for name in wire] == own
-
-
-def test_names_of_undeclared_tools_in_the_history_are_made_to_fit_too() -> None:
-    names = ToolNames(["a_b"])
-    assert names.wire("c") == "c"
-    assert names.wire("a.b") not in {"a_b", "a.b"}
-    assert names.wire("a.b") == names.wire("a.b")
+    assert answer_id(upstream, "msg_fallback", ANSWER_PREFIX) == expected

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dragoman.conversation.blocks import CacheMark, Text
-from dragoman.conversation.failure import FailureError, FailureKind
+from dragoman.conversation.failure import Failure, FailureError, FailureKind
 from dragoman.conversation.opaque import Opaque
 from dragoman.conversation.request import (
     FunctionTool,
@@ -264,10 +264,12 @@ def test_no_more_messages_than_the_vendor_takes(parse: Parse) -> None:
     assert caught.value.failure.param == "messages"
 
 
-def test_text_that_is_no_utf8_is_refused_with_its_path() -> None:
+def test_a_body_that_is_no_utf8_is_refused_as_a_whole() -> None:
     body = (
         b'{"model":"m","max_tokens":1,"messages":[{"role":"user","content":[{"type":"text","text":"\xff"}]}]}'
     )
     with pytest.raises(FailureError) as caught:
         DIALECT.parse_request(body, Location())
-    assert caught.value.failure.param == "messages[0].content[0]"
+    assert caught.value.failure == Failure(
+        FailureKind.INVALID_REQUEST, "The request body is not valid UTF-8."
+    )

@@ -388,7 +388,7 @@ def test_content_is_written(body_of: BodyOf, request_of: RequestOf, block: Block
         (Document(Inline("application/msword", "AAAA")), "unsupported_document"),
         (Document(Inline("text/plain", "not base64!")), "unsupported_document"),
         (Document(Inline("text/plain", "/////w==")), "unsupported_document"),
-        (Unknown("gemini", "executableCode", b"{}"), "unsupported_content"),
+        (Unknown("gemini", "executableCode", b"{}"), "content_not_portable"),
     ],
 )
 def test_content_without_a_place_is_refused_with_its_path(

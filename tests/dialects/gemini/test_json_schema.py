@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from dragoman.conversation.failure import FailureError
 from dragoman.dialects.gemini.json_schema import has_no_parameters, render_json_schema
-from dragoman.dialects.gemini.tree import members
+from dragoman.dialects.json_tree import members
 
 
 def rendered(schema: str) -> object:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from dragoman.conversation.failure import FailureError
 from dragoman.dialects.gemini.openapi_schema import render_openapi_schema
-from dragoman.dialects.gemini.tree import elements, members, text
+from dragoman.dialects.json_tree import elements, members, text
 
 
 def rendered(schema: str) -> object:

@@ -183,7 +183,7 @@ FLASH = Profile("g", reasoning="budget", budget_min=0, budget_max=24576)
         (LEVEL, Reasoning(effort="medium"), {"thinkingLevel": "MEDIUM"}, []),
         (LEVEL, Reasoning(effort="minimal"), {"thinkingLevel": "LOW"}, ["reasoning_level_clamped"]),
         (LEVEL, Reasoning(effort="max"), {"thinkingLevel": "HIGH"}, ["reasoning_level_clamped"]),
-        (LEVEL, Reasoning(effort="strange"), {"thinkingLevel": "HIGH"}, ["reasoning_level_clamped"]),
+        (LEVEL, Reasoning(effort="strange"), {"thinkingLevel": "MEDIUM"}, ["reasoning_level_clamped"]),
         (LEVEL, Reasoning(effort="none"), {"thinkingLevel": "LOW"}, ["reasoning_always_on"]),
         (LEVEL, Reasoning(budget=-1), {}, []),
         (

@@ -26,6 +26,8 @@ from dragoman.conversation.request import Message, Request, Role
 from dragoman.conversation.turns import UNANSWERED
 from dragoman.dialects.dialect import Target
 from dragoman.dialects.gemini.render_contents import ContentsRenderer
+from dragoman.dialects.gemini.render_tools import NAMES
+from dragoman.dialects.tool_names import ToolNames
 
 PICTURE = Image(Inline("image/png", "QQ=="))
 CLAUDE = Signature("anthropic", "anthropic/claude", "s")
@@ -52,7 +54,7 @@ def result(
 def rendered(
     target: Target, *messages: Message, dialect: str = "openai_chat"
 ) -> tuple[list[dict[str, object]], set[str]]:
-    renderer = ContentsRenderer(Request(dialect, "m", messages), target, {})
+    renderer = ContentsRenderer(Request(dialect, "m", messages), target, ToolNames(NAMES))
     contents = json.loads(msgspec.json.encode(renderer.contents()))
     return contents, {loss.code for loss in renderer.losses}
 

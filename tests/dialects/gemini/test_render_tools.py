@@ -20,8 +20,8 @@ from dragoman.conversation.request import (
     ToolChoiceMode,
 )
 from dragoman.dialects.dialect import Target
-from dragoman.dialects.gemini.render_tools import render_tool_choice, render_tools
-from dragoman.dialects.gemini.tool_names import wire_names
+from dragoman.dialects.gemini.render_tools import NAMES, render_tool_choice, render_tools
+from dragoman.dialects.tool_names import ToolNames, tool_names
 from dragoman.models.profile import UNKNOWN
 
 SCHEMA = b'{"type":"object","properties":{"a":{"type":"integer","exclusiveMinimum":0,"format":"x"}}}'
@@ -29,7 +29,7 @@ SCHEMA = b'{"type":"object","properties":{"a":{"type":"integer","exclusiveMinimu
 
 def rendered(target: Target, *tools: Tool) -> tuple[list[dict[str, object]], list[str]]:
     request = Request("openai_chat", "m", (), tools=tools)
-    entries, losses = render_tools(request, target, wire_names(request))
+    entries, losses = render_tools(request, target, tool_names(request, NAMES))
     return json.loads(msgspec.json.encode(entries)), [f"{loss.path} {loss.code}" for loss in losses]
 
 
@@ -111,8 +111,8 @@ def test_a_free_text_tool_is_a_function_with_one_string(new: Target, old: Target
     entries, losses = rendered(new, tool)
     [declaration] = json.loads(json.dumps(entries))[0]["functionDeclarations"]
     assert declaration["parametersJsonSchema"]["properties"] == {"input": {"type": "string"}}
-    assert declaration["description"].startswith("applies a patch\n\nThe input must follow this grammar")
-    assert losses == ["$.tools[0] custom_tool", "$.tools[0].format custom_tool_grammar"]
+    assert declaration["description"].startswith("applies a patch\n\nFormat of the input: ")
+    assert losses == ["$.tools[0] custom_tool", "$.tools[0].format custom_tool_format"]
     [declaration] = json.loads(json.dumps(rendered(old, CustomTool("p"))[0]))[0]["functionDeclarations"]
     assert set(declaration) == {"name", "parameters"}
 
@@ -153,7 +153,7 @@ def test_a_bad_schema_is_named(new: Target, old: Target) -> None:
     ],
 )
 def test_choices_are_modes(choice: ToolChoice, expected: dict[str, object]) -> None:
-    assert render_tool_choice(choice, UNKNOWN, {"g h": "g_h"}) == (expected, [])
+    assert render_tool_choice(choice, UNKNOWN, ToolNames(NAMES, ["g h"])) == (expected, [])
 
 
 @pytest.mark.parametrize(
@@ -165,21 +165,16 @@ def test_choices_are_modes(choice: ToolChoice, expected: dict[str, object]) -> N
 )
 def test_a_call_that_cannot_be_demanded_is_asked_for(choice: ToolChoice, mode: str) -> None:
     profile = msgspec.structs.replace(UNKNOWN, forced_tools=False)
-    calling, [loss] = render_tool_choice(choice, profile, {})
+    calling, [loss] = render_tool_choice(choice, profile, ToolNames(NAMES))
     assert calling["mode"] == mode
     assert loss.code == "forced_tool_downgraded"
 
 
 def names(*tools: str, calls: tuple[str, ...] = ()) -> dict[str, str]:
     blocks = tuple(ToolCall("", name, "{}") for name in calls)
-    return wire_names(
-        Request(
-            "openai_chat",
-            "m",
-            (Message(Role.ASSISTANT, blocks),),
-            tools=tuple(FunctionTool(name) for name in tools),
-        )
-    )
+    declared = tuple(FunctionTool(name) for name in tools)
+    request = Request("openai_chat", "m", (Message(Role.ASSISTANT, blocks),), tools=declared)
+    return {own: wire for wire, own in tool_names(request, NAMES).changed.items()}
 
 
 def test_names_that_google_takes_stay() -> None:

@@ -3,6 +3,7 @@
 import json
 
 import msgspec
+import pytest
 
 from dragoman.conversation.blocks import Image, Inline, Refusal, Remote, Text, Thinking, ToolCall, Unknown
 from dragoman.conversation.events import (
@@ -15,8 +16,11 @@ from dragoman.conversation.events import (
 )
 from dragoman.conversation.fold import fold
 from dragoman.conversation.opaque import Signature
+from dragoman.conversation.request import Request
 from dragoman.conversation.response import Choice, StopReason
+from dragoman.dialects.dialect import Location, Reply
 from dragoman.dialects.openai_chat import DIALECT
+from dragoman.dialects.registry import DIALECTS
 
 ORIGIN = "somewhere/some-family"
 DONE = b"data: [DONE]\n\n"
@@ -129,6 +133,53 @@ def test_a_call_without_arguments_is_opened_all_the_same() -> None:
 def test_arguments_written_as_an_object_become_text() -> None:
     piece = chunk({"tool_calls": [{"index": 0, "id": "a", "function": {"name": "f", "arguments": {"x": 1}}}]})
     assert calls(piece) == [("a", "f", '{"x":1}')]
+
+
+@pytest.mark.parametrize("pieces", [["null"], ["nu", "ll"], [" ", "null", " "], [" "]])
+def test_null_is_no_arguments(pieces: list[str]) -> None:
+    stream = [call(0, "a", "f"), *(call(0, text=piece) for piece in pieces), chunk({}, "tool_calls")]
+    assert calls(*stream) == [("a", "f", "")]
+
+
+@pytest.mark.parametrize(
+    ("client", "expected"),
+    [
+        ("openai_chat", b'"function":{"arguments":"{}"}'),
+        ("anthropic", b'"name":"f","input":{}'),
+        ("gemini", b'"name":"f","args":{}'),
+    ],
+)
+def test_null_reaches_every_client_as_an_empty_object(client: str, expected: bytes) -> None:
+    reply = Reply(Request(client, "m", ()), Location(), 0, "id", "fp", "o/f")
+    encoder = DIALECTS[client].stream_encoder(reply)
+    events = decode(call(0, "a", "f", "null"), chunk({}, "tool_calls"), DONE)
+    sent = b"".join(map(encoder.encode, events)) + encoder.close()
+    assert expected in sent
+    assert b'"null' not in sent
+
+
+def test_null_in_a_whole_answer_is_no_arguments() -> None:
+    body = {
+        "choices": [
+            {
+                "finish_reason": "tool_calls",
+                "message": {"tool_calls": [{"id": "a", "function": {"name": "f", "arguments": "null"}}]},
+            }
+        ]
+    }
+    [got] = DIALECT.parse_response(json.dumps(body).encode(), ORIGIN).choices
+    assert [block.arguments for block in got.blocks if isinstance(block, ToolCall)] == [""]
+
+
+@pytest.mark.parametrize("pieces", [["nu"], ["null", "able"], [" ", "{}"], ["n", "o"]])
+def test_arguments_that_begin_like_null_are_kept(pieces: list[str]) -> None:
+    stream = [call(0, "a", "f"), *(call(0, text=piece) for piece in pieces), chunk({}, "tool_calls")]
+    assert calls(*stream) == [("a", "f", "".join(pieces))]
+
+
+def test_null_is_the_text_of_a_free_text_tool() -> None:
+    custom = {"index": 0, "id": "a", "type": "custom", "custom": {"name": "f", "input": "null"}}
+    assert calls(chunk({"tool_calls": [custom]}), chunk({}, "tool_calls")) == [("a", "f", "null")]
 
 
 def test_a_piece_that_says_nothing_is_no_call() -> None:

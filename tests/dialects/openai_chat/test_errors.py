@@ -66,6 +66,11 @@ KINDS: list[tuple[int, object, FailureKind]] = [
     (429, openai(code="organization_spend_limit_exceeded"), FailureKind.QUOTA),
     (429, openai("You exceeded your current quota, please check your plan"), FailureKind.QUOTA),
     (429, openai("Request too large: too many tokens per minute"), FailureKind.RATE_LIMIT),
+    (
+        429,
+        openai("You exceeded your current quota.\n* Quota exceeded, limit: 10\nPlease retry in 34.07s."),
+        FailureKind.RATE_LIMIT,
+    ),
     (498, b"", FailureKind.OVERLOADED),
     (500, b"", FailureKind.SERVER),
     (502, b"<html><title>502 Bad Gateway</title></html>", FailureKind.BAD_GATEWAY),
@@ -142,9 +147,9 @@ def test_overflow_is_known_by_its_code() -> None:
         (b"just text", "just text"),
         (b"<html><head><title>400 Bad Request</title></head><body>x</body></html>", "400 Bad Request"),
         (b"<p>No&nbsp;title</p><script>x()</script>", "No title"),
-        (b"", "The upstream answered with an error (HTTP 400) and no message."),
-        ({}, "The upstream answered with an error (HTTP 400) and no message."),
-        ({"error": {}}, "The upstream answered with an error (HTTP 400) and no message."),
+        (b"", "The upstream answered with status 400."),
+        ({}, "The upstream answered with status 400."),
+        ({"error": {}}, "The upstream answered with status 400."),
         (b"\xff\xfe", "\ufffd\ufffd"),
     ],
 )
@@ -159,7 +164,7 @@ def test_code_and_param_are_kept_and_numbers_are_no_codes() -> None:
 
 
 def test_a_long_message_is_cut() -> None:
-    assert len(parsed(400, openai("x" * 5000)).message) == 2000
+    assert len(parsed(400, openai("x" * 5000)).message) == 2048
 
 
 def test_the_body_goes_along_for_a_client_of_this_dialect() -> None:

@@ -272,6 +272,17 @@ def test_a_schema_of_another_vendor_is_strict_where_openai_takes_it_so(schema: b
     }
 
 
+@pytest.mark.parametrize("dialect", ["anthropic", "openai_chat"])
+def test_a_schema_that_breaks_the_rules_for_strict_ones_is_a_guide_only(dialect: str) -> None:
+    output = OutputFormat(OutputMode.JSON_SCHEMA, SCHEMA.replace(b'["a"]', b"[]"), strict=True)
+    asked = request(dialect, output=output)
+    assert body(asked)["response_format"] == {
+        "type": "json_schema",
+        "json_schema": {"name": "response", "schema": json.loads(output.schema or b""), "strict": False},
+    }
+    assert lost(asked) == [(LossKind.APPROXIMATED, "strict")]
+
+
 def test_a_schema_for_no_object_is_asked_for_in_words_where_openai_would_refuse_it() -> None:
     output = OutputFormat(OutputMode.JSON_SCHEMA, b'{"type":"array","items":{"type":"string"}}')
     got = body(request(output=output))

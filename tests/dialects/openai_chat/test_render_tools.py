@@ -56,11 +56,28 @@ def names(rendered: Rendered) -> list[str]:
 
 
 def test_a_function_is_declared_with_its_schema_byte_for_byte() -> None:
-    tool = FunctionTool("f", "d", b'{ "type":"object", "x":1.0 }', strict=True, cache=CacheMark())
+    schema = b'{ "type":"object", "additionalProperties":false, "x":1.0 }'
+    tool = FunctionTool("f", "d", schema, strict=True, cache=CacheMark())
     assert b'"tools":[{"type":"function","function":{"name":"f","description":"d","parameters":' in (
         render(tool).wire.body
     )
-    assert b'{ "type":"object", "x":1.0 },"strict":true}}]' in render(tool).wire.body
+    assert schema + b',"strict":true}}]' in render(tool).wire.body
+
+
+@pytest.mark.parametrize("dialect", ["anthropic", "openai_chat"])
+def test_a_tool_that_breaks_the_rules_for_strict_ones_is_a_guide_only(dialect: str) -> None:
+    open_object = b'{"type":"object","properties":{"a":{"type":"string"}},"additionalProperties":false}'
+    got = render(FunctionTool("f"), FunctionTool("g", parameters=open_object, strict=True), dialect=dialect)
+    assert json.loads(got.wire.body)["tools"][1]["function"]["strict"] is False
+    assert [(loss.kind, loss.code, loss.path) for loss in got.losses] == [
+        (LossKind.APPROXIMATED, "strict", "$.tools[1].strict")
+    ]
+
+
+def test_a_strict_tool_without_a_schema_stays_strict() -> None:
+    got = render(FunctionTool("f", strict=True))
+    assert json.loads(got.wire.body)["tools"][0]["function"] == {"name": "f", "strict": True}
+    assert got.losses == ()
 
 
 def test_cache_marks_go_back_only_to_those_who_wrote_them() -> None:

@@ -1,15 +1,17 @@
 """Failures from the wire and to it."""
 
-import math
-import re
 from collections.abc import Mapping
 
 import msgspec
 
 from dragoman.conversation.failure import STATUS, Failure, FailureKind
-from dragoman.dialects.anthropic.error_body import ErrorText, read_error
 from dragoman.dialects.anthropic.wire import DIALECT
 from dragoman.dialects.dialect import ErrorBody, Location
+from dragoman.dialects.error_kind import kind_of
+from dragoman.dialects.error_text import ErrorText, read_error
+from dragoman.dialects.overflow import overflow_numbers
+from dragoman.dialects.retry_after import parse_retry_after, render_retry_after
+from dragoman.dialects.upstream_failure import upstream_failure
 from dragoman.frames.sse import encode_event
 
 _BY_TYPE = {
@@ -26,53 +28,8 @@ _BY_TYPE = {
     "overloaded_error": FailureKind.OVERLOADED,
 }
 
-_BY_STATUS = {
-    400: FailureKind.INVALID_REQUEST,
-    401: FailureKind.UPSTREAM_AUTHENTICATION,
-    402: FailureKind.BILLING,
-    403: FailureKind.PERMISSION,
-    404: FailureKind.NOT_FOUND,
-    # the gateway chose method, path and headers: what they get wrong is not the client's fault
-    405: FailureKind.BAD_GATEWAY,
-    415: FailureKind.BAD_GATEWAY,
-    421: FailureKind.BAD_GATEWAY,
-    408: FailureKind.TIMEOUT,
-    409: FailureKind.CONFLICT,
-    413: FailureKind.TOO_LARGE,
-    424: FailureKind.SERVER,
-    429: FailureKind.RATE_LIMIT,
-    498: FailureKind.OVERLOADED,
-    500: FailureKind.SERVER,
-    502: FailureKind.BAD_GATEWAY,
-    503: FailureKind.OVERLOADED,
-    504: FailureKind.TIMEOUT,
-    520: FailureKind.BAD_GATEWAY,
-    522: FailureKind.TIMEOUT,
-    524: FailureKind.TIMEOUT,
-    529: FailureKind.OVERLOADED,
-}
-
 _STATUS_DECIDES = frozenset({401, 402, 405, 409, 413, 415, 421})
 """Statuses that mean one thing, whatever the body calls it."""
-
-_OVERFLOW = re.compile(
-    r"context_length_exceeded|maximum context length|prompt is too long|exceed_context_size_error"
-    r"|input length and `?max_tokens`? exceed context limit|input is too long for requested model"
-    r"|input token count.{0,80}exceeds the maximum|too many tokens|exceeds the available context size"
-    r"|exceeds the maximum allowed input length|max_prompt_tokens"
-    r"|context window.{0,80}exceed|exceed.{0,80}context window",
-    re.IGNORECASE | re.DOTALL,
-)
-_HARD_QUOTA = re.compile(
-    r"(?:enforced|contract|organization)_spend_limit|insufficient_quota|credit_balance_exhausted"
-    r"|reached your specified api usage limits|quota exceeded for the (?:month|day)",
-    re.IGNORECASE,
-)
-_BILLING = re.compile(r"credit balance is too low|insufficient (?:balance|credits)", re.IGNORECASE)
-_POLICY = re.compile(r"content_policy_violation|content_filter|content filtering policy", re.IGNORECASE)
-_NUMBER = re.compile(r"\d[\d,]{2,}")
-
-_REFUSED_KEY = "The upstream provider refused the gateway's credentials."
 
 _TYPES = {
     FailureKind.INVALID_REQUEST: "invalid_request_error",
@@ -114,8 +71,7 @@ class ErrorEnvelope(msgspec.Struct, tag_field="type", tag="error", omit_defaults
 
 def parse_error(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
     """What an upstream's error answer means. Header names are in lower case. Never raises."""
-    text = read_error(body)
-    return _failure(status, headers, body, text)
+    return _failure(status, headers, body, read_error(body))
 
 
 def parse_stream_error(body: bytes) -> Failure:
@@ -123,73 +79,21 @@ def parse_stream_error(body: bytes) -> Failure:
     return _failure(None, {}, body, read_error(body))
 
 
-def _failure(status: int | None, headers: Mapping[str, str], body: bytes, text: ErrorText) -> Failure:
-    kind = _kind(status, headers, text)
-    message = text.message or f"The upstream answered with status {status}."
-    if kind is FailureKind.UPSTREAM_AUTHENTICATION:
-        # the upstream may have quoted the key: nothing of what it said goes on
-        return Failure(kind, _REFUSED_KEY, status=status)
-    return Failure(
-        kind,
-        message,
-        code=text.code or None,
-        status=status,
-        retry_after=None if kind is FailureKind.QUOTA else _retry_after(headers),
-        dialect=DIALECT if text.own else "",
-        body=body if text.own else b"",
-    )
+def _failure(status: int | None, headers: Mapping[str, str], body: bytes, error: ErrorText) -> Failure:
+    kind = _kind(status, headers, error)
+    enveloped = error.outer.get("type") == "error" and error.inner is not error.outer
+    if enveloped and error.inner.get("message"):
+        return upstream_failure(kind, status, headers, error, DIALECT, body)
+    return upstream_failure(kind, status, headers, error)
 
 
-def _kind(status: int | None, headers: Mapping[str, str], text: ErrorText) -> FailureKind:
-    by_type = _BY_TYPE.get(text.type)
-    if status is None:
-        by_status = _BY_STATUS.get(text.status or 500, FailureKind.SERVER)
-    elif status >= 500:
-        by_status = _BY_STATUS.get(status, FailureKind.SERVER)
-    else:
-        by_status = _BY_STATUS.get(status, FailureKind.INVALID_REQUEST)
-    kind = by_status if by_type is None or status in _STATUS_DECIDES else by_type
-    said = f"{text.code} {text.type} {text.message}"
-    if kind in _REFUSALS and _OVERFLOW.search(said):
-        return FailureKind.CONTEXT_OVERFLOW
-    if kind in _REFUSALS and _POLICY.search(said):
-        return FailureKind.CONTENT_POLICY
-    if kind in _REFUSALS and _BILLING.search(said):
-        return FailureKind.BILLING
-    if kind in {FailureKind.RATE_LIMIT, FailureKind.INVALID_REQUEST} and _HARD_QUOTA.search(said):
-        return FailureKind.QUOTA
-    if (
-        kind is FailureKind.RATE_LIMIT
-        and headers.get("x-should-retry") == "false"
-        and _retry_after(headers) is None
-    ):
-        return FailureKind.QUOTA
-    if kind is FailureKind.NOT_FOUND and "model" in said.lower():
-        return FailureKind.MODEL_NOT_FOUND
-    return kind
-
-
-_REFUSALS = frozenset(
-    {
-        FailureKind.INVALID_REQUEST,
-        FailureKind.PERMISSION,
-        FailureKind.TOO_LARGE,
-        FailureKind.SERVER,
-        FailureKind.RATE_LIMIT,
-    }
-)
-"""Kinds under which hosts hide that the prompt is too long, or that nobody pays."""
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    for name, scale in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
-        try:
-            seconds = float(headers.get(name, "")) / scale
-        except ValueError:
-            continue
-        if math.isfinite(seconds) and seconds >= 0:
-            return seconds
-    return None
+def _kind(status: int | None, headers: Mapping[str, str], error: ErrorText) -> FailureKind:
+    known = None if status in _STATUS_DECIDES else _BY_TYPE.get(error.type)
+    if known is None and status == 424:
+        known = FailureKind.SERVER  # Amazon's word for a model that broke off
+    kind = kind_of(status, error, known)
+    final = headers.get("x-should-retry") == "false" and parse_retry_after(headers, error) is None
+    return FailureKind.QUOTA if kind is FailureKind.RATE_LIMIT and final else kind
 
 
 def render_error(failure: Failure, request_id: str) -> ErrorBody:
@@ -202,9 +106,8 @@ def render_error(failure: Failure, request_id: str) -> ErrorBody:
         ("content-type", "application/json"),
         ("request-id", request_id),
         ("x-request-id", request_id),
+        *render_retry_after(failure),
     ]
-    if failure.retry_after is not None:
-        headers.append(("retry-after", str(math.ceil(failure.retry_after))))
     status = _OVERLOADED_STATUS if failure.kind is FailureKind.OVERLOADED else STATUS[failure.kind]
     if failure.dialect == DIALECT and failure.body:
         return ErrorBody(failure.status or status, tuple(headers), failure.body)
@@ -237,7 +140,6 @@ def _overflow_message(message: str) -> str:
     """The phrase by which this format's clients know that the conversation has to be shortened."""
     if message.startswith("prompt is too long"):
         return message
-    numbers = [int(number.replace(",", "")) for number in _NUMBER.findall(message)]
-    limit = next((number for number in numbers if number < max(numbers)), None)
-    counts = "" if limit is None else f"{max(numbers)} tokens > {limit} maximum "
+    numbers = overflow_numbers(message)
+    counts = "" if numbers is None else f"{numbers[0]} tokens > {numbers[1]} maximum "
     return f"prompt is too long: {counts}({message})"

@@ -9,7 +9,7 @@ from dragoman.conversation.events import (
     ThinkingDelta,
 )
 from dragoman.conversation.opaque import Signature
-from dragoman.dialects.anthropic import arguments
+from dragoman.dialects.arguments import closed_object, custom_input, input_object
 from dragoman.dialects.json_text import is_json_object
 
 Delta = TextDelta | ThinkingDelta | SignatureDelta | ArgumentsDelta | CitationDelta
@@ -62,8 +62,8 @@ class OpenBlock:
         """What the arguments still lack on the wire to be an object; None for nothing."""
         written = "".join(self.arguments)
         if not self.holds_json:
-            return bytes(arguments.custom_input(written)).decode()
+            return bytes(custom_input(written)).decode()
         if not self.streams_input:
-            return bytes(arguments.input_object(written)[0]).decode() if written else ""
-        closed = None if is_json_object(written) else arguments.closed_object(written)
+            return bytes(input_object(written)[0]).decode() if written else ""
+        closed = None if is_json_object(written) else closed_object(written)
         return closed[len(written) :] if closed is not None and closed.startswith(written) else None

@@ -23,10 +23,11 @@ from dragoman.conversation.blocks import (
 )
 from dragoman.conversation.failure import invalid
 from dragoman.conversation.opaque import Opaque, Signature
-from dragoman.dialects.anthropic import arguments, wire
+from dragoman.dialects.anthropic import wire
 from dragoman.dialects.anthropic.citations import parse_citation
 from dragoman.dialects.anthropic.signatures import Slot, opened
 from dragoman.dialects.anthropic.wire import DIALECT
+from dragoman.dialects.arguments import arguments_text
 from dragoman.dialects.json_text import field_error
 
 Fields = dict[str, msgspec.Raw]
@@ -249,7 +250,7 @@ def _parse_tool_use(raw: msgspec.Raw, fields: Fields, path: str) -> ToolCall:
     if wire.given(block.input):
         if not wire.opens_with(block.input, b"{"):
             raise invalid(f"'{path}.input': expected an object.", f"{path}.input", "invalid_value")
-        written = decoded(arguments.compact, block.input, f"{path}.input")
+        written = decoded(arguments_text, block.input, f"{path}.input")
     return ToolCall(
         block.id,
         block.name,

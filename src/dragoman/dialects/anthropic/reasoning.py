@@ -6,10 +6,8 @@ from dragoman.conversation.blocks import Thinking, ToolCall, ToolResult
 from dragoman.conversation.loss import Loss, approximated, dropped
 from dragoman.conversation.request import Message, Reasoning, Request, Role
 from dragoman.dialects.anthropic.wire import DIALECT
+from dragoman.dialects.effort import effort_of, nearest_effort
 from dragoman.models.profile import Profile
-
-EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
-"""Words for effort, weakest first."""
 
 _BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh": 32768}
 _ANY_BUDGET = 8192
@@ -131,23 +129,17 @@ def _word(reasoning: Reasoning, losses: list[Loss]) -> str | None:
     if budget is None or budget < 0:
         return None
     losses.append(approximated("$.reasoning", "budget_to_effort", "a token budget became a word for effort"))
-    for limit, word in ((0, "none"), (4096, "low"), (16384, "medium"), (32768, "high")):
-        if budget <= limit:
-            return word
-    return "xhigh"
+    return effort_of(budget)
 
 
 def _clamped(effort: str | None, profile: Profile, losses: list[Loss]) -> str | None:
     """The nearest word below that the model knows; above only if there is none below."""
     if effort is None or effort in profile.efforts:
         return effort
-    known = [word for word in EFFORTS if word in profile.efforts]
-    if not known:
+    nearest = nearest_effort(effort, profile.efforts)
+    if nearest is None:
         losses.append(dropped("$.reasoning", "effort_dropped", "this model takes no word for effort"))
         return None
-    place = EFFORTS.index(effort) if effort in EFFORTS else EFFORTS.index("medium")
-    below = [word for word in known if EFFORTS.index(word) <= place]
-    nearest = below[-1] if below else known[0]
     losses.append(approximated("$.reasoning", "effort_clamped", f"effort {effort} became {nearest}"))
     return nearest
 

@@ -28,10 +28,14 @@ from dragoman.conversation.failure import FailureError, invalid
 from dragoman.conversation.loss import Loss, approximated, dropped
 from dragoman.conversation.opaque import Opaque
 from dragoman.conversation.request import Message, Request
-from dragoman.dialects.anthropic import arguments, wire
-from dragoman.dialects.anthropic.identifiers import ToolNames, call_id
+from dragoman.dialects.anthropic import wire
+from dragoman.dialects.anthropic.identifiers import call_id
 from dragoman.dialects.anthropic.wire import DIALECT
+from dragoman.dialects.arguments import call_input
+from dragoman.dialects.foreign_content import foreign_block, foreign_file
+from dragoman.dialects.media_type import bare_type, sniffed_type
 from dragoman.dialects.places import place_of, place_within
+from dragoman.dialects.tool_names import ToolNames
 
 W = TypeVar(
     "W",
@@ -48,12 +52,6 @@ MAX_MARKS = 4
 """Cache breakpoints that one request may have."""
 
 _IMAGE_TYPES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
-_MAGIC = (
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"GIF8", "image/gif"),
-    (b"%PDF-", "application/pdf"),
-)
 _TEXT_TYPES = frozenset(
     {
         "application/json",
@@ -130,8 +128,8 @@ def _check(block: Block, path: str, dialect: str) -> None:
         case ToolResult():
             for number, inner in enumerate(block.blocks):
                 _check(inner, place_within(dialect, path, number), dialect)
-        case Unknown(dialect=owner, kind=kind, server_side=False) if owner != DIALECT:
-            raise _refused(path, f"`{kind}` content cannot be sent to this model")
+        case Unknown(dialect=owner, server_side=False) if owner != DIALECT:
+            raise foreign_block(block, path)
         case Text() | Refusal() | Thinking() | ToolCall() | Unknown():
             pass
         case _:
@@ -146,7 +144,7 @@ def image_source(image: Image, path: str) -> wire.Base64Source | wire.UrlSource 
     """Where a picture is. Raises `FailureError` for kinds of pictures that are not accepted."""
     source = image.source
     if isinstance(source, Inline):
-        media_type = _sniffed(source.data) or _plain_type(source.media_type)
+        media_type = sniffed_type(source.data) or bare_type(source.media_type)
         if media_type not in _IMAGE_TYPES:
             raise _refused(
                 path,
@@ -164,7 +162,7 @@ def document_source(
     source = document.source
     if not isinstance(source, Inline):
         return _elsewhere(source, path)
-    media_type = _sniffed(source.data) or _plain_type(source.media_type)
+    media_type = sniffed_type(source.data) or bare_type(source.media_type)
     if media_type == "application/pdf" or media_type in _IMAGE_TYPES:
         return wire.Base64Source(media_type, source.data)
     if media_type.startswith("text/") or media_type in _TEXT_TYPES:
@@ -181,11 +179,7 @@ def _elsewhere(source: Remote | Stored, path: str) -> wire.UrlSource | wire.File
     match source:
         case Stored(dialect=dialect, file_id=file_id):
             if dialect != DIALECT:
-                raise _refused(
-                    path,
-                    "the file is stored at another vendor: send its content instead",
-                    "file_id_not_portable",
-                )
+                raise foreign_file(source, path)
             return wire.FileSource(file_id)
         case Remote(url=url):
             if not url.startswith(("https://", "http://")):
@@ -193,22 +187,6 @@ def _elsewhere(source: Remote | Stored, path: str) -> wire.UrlSource | wire.File
             return wire.UrlSource(url)
         case _:
             assert_never(source)
-
-
-def _plain_type(media_type: str) -> str:
-    plain = media_type.partition(";")[0].strip().lower()
-    return "image/jpeg" if plain == "image/jpg" else plain
-
-
-def _sniffed(data: str) -> str | None:
-    """The media type that the first bytes tell; clients often send a wrong one."""
-    try:
-        head = base64.b64decode(data[:24])
-    except (binascii.Error, ValueError):
-        return None
-    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return "image/webp"
-    return next((media_type for magic, media_type in _MAGIC if head.startswith(magic)), None)
 
 
 class ContentRenderer:
@@ -286,10 +264,7 @@ class ContentRenderer:
         return with_opaque(rendered, tuple(each for each in document.opaque if each is not as_sent))
 
     def _call(self, call: ToolCall) -> wire.Encodable:
-        if call.custom:
-            given, altered = arguments.custom_input(call.arguments), False
-        else:
-            given, altered = arguments.input_object(call.arguments)
+        given, altered = call_input(call)
         if altered:
             self._lose(
                 approximated(

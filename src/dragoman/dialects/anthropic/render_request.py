@@ -22,17 +22,18 @@ from dragoman.dialects.anthropic.render_content import (
     count_marks,
 )
 from dragoman.dialects.anthropic.render_tools import (
+    NAMES,
     Chosen,
     ToolRenderer,
-    custom_tools,
     render_choice,
-    tool_names,
 )
 from dragoman.dialects.anthropic.schemas import InexpressibleError, is_object_schema, strict_schema
 from dragoman.dialects.anthropic.turns import arranged
 from dragoman.dialects.anthropic.wire import DIALECT
+from dragoman.dialects.custom_tools import custom_tools
 from dragoman.dialects.dialect import Emulation, Rendered, Target, WireRequest
 from dragoman.dialects.foreign_fields import check_foreign_fields, foreign_losses
+from dragoman.dialects.tool_names import tool_names
 
 PATH = "/v1/messages"
 HEADERS = (("anthropic-version", "2023-06-01"),)
@@ -76,7 +77,7 @@ class _Rendering:
     def render(self) -> Rendered:
         request, profile, losses = self._request, self._profile, self._losses
         self._refuse()
-        names = tool_names(request)
+        names = tool_names(request, NAMES)
         chosen = render_choice(request, profile, names, losses)
         if chosen.instruction is not None:
             self._instructions.append(chosen.instruction)

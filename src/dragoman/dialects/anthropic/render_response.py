@@ -18,14 +18,16 @@ from dragoman.conversation.blocks import (
 )
 from dragoman.conversation.response import Choice, Response, Stop, StopReason
 from dragoman.conversation.usage import Usage
-from dragoman.dialects.anthropic import arguments, wire, wire_answer
+from dragoman.dialects.answer_id import answer_id
+from dragoman.dialects.anthropic import wire, wire_answer
 from dragoman.dialects.anthropic.citations import cited_spans
-from dragoman.dialects.anthropic.identifiers import CallIds, message_id
+from dragoman.dialects.anthropic.identifiers import ANSWER_PREFIX, CallIds
 from dragoman.dialects.anthropic.render_content import with_opaque
 from dragoman.dialects.anthropic.signatures import UNSIGNED, Slot, sealed, wire_signature
 from dragoman.dialects.anthropic.stops import calls_tools, render_stop, stop_details
 from dragoman.dialects.anthropic.usage import render_usage
 from dragoman.dialects.anthropic.wire import DIALECT
+from dragoman.dialects.arguments import call_input
 from dragoman.dialects.dialect import Reply
 
 _NO_CHOICE = Choice(0, (), Stop(StopReason.OTHER))
@@ -34,7 +36,7 @@ _NO_CHOICE = Choice(0, (), Stop(StopReason.OTHER))
 def render_response(response: Response, reply: Reply) -> bytes:
     """Write a whole answer for the client: the first candidate, which is all that the format holds."""
     choice = response.choices[0] if response.choices else _NO_CHOICE
-    identity = message_id(response.id, reply.fallback_id)
+    identity = answer_id(response.id, reply.fallback_id, ANSWER_PREFIX)
     writer = AnswerWriter(identity, hide_thinking=hides_thinking(reply))
     for block in choice.blocks:
         writer.add(block)
@@ -149,11 +151,7 @@ class AnswerWriter:
             signature = sealed(call.signature, Slot.NEXT)
             if not self._release(signature):
                 self._put(wire.ThinkingBlock("", signature))
-        given = (
-            arguments.custom_input(call.arguments)
-            if call.custom
-            else arguments.input_object(call.arguments)[0]
-        )
+        given, _ = call_input(call)
         self._release(UNSIGNED)
         place = len(self._content)
         written = wire.ToolUseBlock(self._ids.take(call.id, place, call.name), call.name, given)

@@ -4,8 +4,8 @@ from typing import assert_never
 
 import msgspec
 
-from dragoman.conversation.failure import FailureError, invalid
-from dragoman.conversation.loss import Loss, approximated, dropped, emulated
+from dragoman.conversation.failure import invalid
+from dragoman.conversation.loss import Loss, approximated, dropped
 from dragoman.conversation.request import (
     CustomTool,
     FunctionTool,
@@ -16,24 +16,18 @@ from dragoman.conversation.request import (
     ToolChoiceMode,
 )
 from dragoman.dialects.anthropic import wire
-from dragoman.dialects.anthropic.identifiers import ToolNames
 from dragoman.dialects.anthropic.render_content import CacheMarks, with_opaque
 from dragoman.dialects.anthropic.schemas import InexpressibleError, strict_schema, tool_schema
 from dragoman.dialects.anthropic.wire import DIALECT
+from dragoman.dialects.custom_tools import as_function
+from dragoman.dialects.foreign_content import foreign_tool
+from dragoman.dialects.tool_names import NameRule, ToolNames
 from dragoman.models.profile import Profile
 
+NAMES = NameRule(first="a-zA-Z0-9_-", rest="a-zA-Z0-9_-", max_length=64)
+"""What names of tools are made of."""
+
 _MAX_STRICT = 20
-_CUSTOM_SCHEMA = b'{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}'
-
-
-def tool_names(request: Request) -> ToolNames:
-    """Names on the wire for the request's tools."""
-    return ToolNames(tool.name for tool in request.tools if not isinstance(tool, ServerTool))
-
-
-def custom_tools(request: Request) -> frozenset[str]:
-    """The client's names of the tools that take free text."""
-    return frozenset(tool.name for tool in request.tools if isinstance(tool, CustomTool))
 
 
 class ToolRenderer:
@@ -57,10 +51,10 @@ class ToolRenderer:
             case FunctionTool():
                 return self._function(tool)
             case CustomTool():
-                return self._custom(tool)
+                return self._function(as_function(tool, f"tools[{index}]", self._losses))
             case ServerTool(dialect=dialect, json=declaration):
                 if dialect != DIALECT:
-                    raise not_portable(tool, index)
+                    raise foreign_tool(tool, f"tools[{index}]")
                 return msgspec.Raw(declaration)
             case _:
                 assert_never(tool)
@@ -96,33 +90,6 @@ class ToolRenderer:
             cache_control=self._marks.take(tool.cache),
         )
         return with_opaque(rendered, tool.opaque)
-
-    def _custom(self, tool: CustomTool) -> wire.Encodable:
-        description = tool.description or ""
-        self._losses.append(
-            emulated(
-                "$.tools", "custom_tool", f"{tool.name}: a function with one text argument stands for it"
-            )
-        )
-        if tool.format is not None:
-            description = f"{description}\n\nFormat of the input: {tool.format.decode()}".strip()
-            self._losses.append(
-                approximated("$.tools", "custom_tool_format", f"{tool.name}: the format is only described")
-            )
-        return wire.Tool(
-            self._names.wire(tool.name),
-            description=description or None,
-            input_schema=msgspec.Raw(_CUSTOM_SCHEMA),
-        )
-
-
-def not_portable(tool: ServerTool, index: int) -> FailureError:
-    """Another vendor's tool cannot be run here, and without it the model would only pretend."""
-    return invalid(
-        f"'tools[{index}]': `{tool.kind}` is run by its own vendor and cannot be used with this model.",
-        f"tools[{index}]",
-        "server_tool_not_portable",
-    )
 
 
 class Chosen(msgspec.Struct, frozen=True):

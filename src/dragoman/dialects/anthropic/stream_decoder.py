@@ -19,13 +19,14 @@ from dragoman.conversation.events import (
 )
 from dragoman.conversation.failure import Failure, FailureKind
 from dragoman.conversation.opaque import Signature
-from dragoman.dialects.anthropic import arguments, wire, wire_answer
+from dragoman.dialects.anthropic import wire, wire_answer
 from dragoman.dialects.anthropic.citations import parse_citation
 from dragoman.dialects.anthropic.errors import parse_stream_error
 from dragoman.dialects.anthropic.parse_content import TOOL_USE_FIELDS, Fields, opaque, server_side
 from dragoman.dialects.anthropic.stops import answers_calls, parse_stop
 from dragoman.dialects.anthropic.usage import neutral_tier, parse_usage
 from dragoman.dialects.anthropic.wire import DIALECT
+from dragoman.dialects.arguments import arguments_text, input_object
 from dragoman.frames.sse import FrameTooLargeError, SSEDecoder
 
 _EVENT = msgspec.json.Decoder(wire_answer.StreamEvent)
@@ -183,7 +184,7 @@ class AnthropicStreamDecoder:
                 rest = opaque(_FIELDS.decode(raw), TOOL_USE_FIELDS)
                 block = self._begin(index, ToolCall(start.id or "", start.name or "", "", opaque=rest), out)
                 if wire.given(start.input):
-                    block.whole = arguments.compact(start.input)
+                    block.whole = arguments_text(start.input)
             case _:
                 block = self._blocks[index] = _Open(None, None)
                 block.fields = _FIELDS.decode(raw)
@@ -253,7 +254,7 @@ class AnthropicStreamDecoder:
         fields = block.fields
         written = "".join(block.written)
         if written:
-            fields["input"] = arguments.input_object(written)[0]
+            fields["input"] = input_object(written)[0]
         kind = msgspec.json.decode(fields["type"], type=str) if "type" in fields else ""
         whole = Unknown(
             DIALECT, kind, msgspec.json.encode(fields), server_side=server_side(kind, in_answer=True)

@@ -35,11 +35,12 @@ from dragoman.conversation.events import (
 from dragoman.conversation.failure import Failure, FailureKind
 from dragoman.conversation.response import Stop
 from dragoman.conversation.usage import Usage
+from dragoman.dialects.answer_id import answer_id
 from dragoman.dialects.anthropic import wire
 from dragoman.dialects.anthropic.answer_frames import MESSAGE_STOP, TEXT, THINKING, AnswerFrames
 from dragoman.dialects.anthropic.citations import render_citation
 from dragoman.dialects.anthropic.errors import error_frame
-from dragoman.dialects.anthropic.identifiers import CallIds, message_id
+from dragoman.dialects.anthropic.identifiers import ANSWER_PREFIX, CallIds
 from dragoman.dialects.anthropic.open_block import Delta, OpenBlock
 from dragoman.dialects.anthropic.render_content import with_opaque
 from dragoman.dialects.anthropic.render_response import caption, hides_thinking
@@ -331,7 +332,7 @@ class AnthropicStreamEncoder:
         if self._started:
             return b""
         self._started = True
-        identity = message_id(self._start.id, self._reply.fallback_id)
+        identity = answer_id(self._start.id, self._reply.fallback_id, ANSWER_PREFIX)
         self._ids = CallIds(identity)
         message: dict[str, object] = {
             "id": identity,

@@ -79,7 +79,7 @@ class AnswerParts:
         """A whole call, with the reasoning that led to it."""
         made: WirePart = {"id": call.id} if call.id else {}
         made["name"] = call.name
-        made["args"] = arguments_object(call.arguments, custom=call.custom)
+        made["args"], _ = arguments_object(call)
         part: WirePart = {"functionCall": made}
         parts: list[WirePart] = []
         signature = call.signature

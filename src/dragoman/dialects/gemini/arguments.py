@@ -1,27 +1,13 @@
-"""Arguments of tool calls: free text written by a model on one side, a JSON object on Google's.
-
-Number text and key order survive in both directions: JSON is looked at, never re-serialised.
-"""
+"""Arguments of tool calls as Google writes them: whole objects, or values under their JSON paths."""
 
 import re
 
 import msgspec
 
-from dragoman.dialects.gemini.tree import ANY, elements, members
+from dragoman.conversation.blocks import ToolCall
+from dragoman.dialects.arguments import call_input, compact
 from dragoman.dialects.gemini.wire import PartialArg
-from dragoman.dialects.json_text import is_json_object
-
-RAW_ARGUMENTS = "__raw_arguments"
-"""The member that holds arguments which are not JSON at all."""
-
-_BETWEEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[ \t\r\n]+', re.DOTALL)
-
-
-def compact(json: bytes) -> bytes:
-    """The same JSON text without whitespace between its tokens."""
-    if not any(mark in json for mark in (b"\n", b"\r", b"\t", b" ")):
-        return json
-    return _BETWEEN.sub(lambda match: b"" if match[0][0] != 0x22 else match[0], json)
+from dragoman.dialects.json_tree import elements, members
 
 
 def compact_lines(json: bytes) -> bytes:
@@ -31,79 +17,10 @@ def compact_lines(json: bytes) -> bytes:
     return compact(json) if b"\n" in json or b"\r" in json else json
 
 
-def arguments_text(args: msgspec.Raw) -> str:
-    """A Google call's `args` as the raw arguments of a neutral call; `{}` where there are none."""
-    text = compact(bytes(args)).decode("utf-8", "replace")
-    return "{}" if text in {"", "null"} else text
-
-
-def arguments_object(text: str, *, custom: bool = False) -> msgspec.Raw:
-    """A neutral call's arguments as an object: no call is ever dropped for what it holds.
-
-    Text of a `custom` tool becomes the member `input`. Empty text is an empty object, JSON that
-    was cut short is closed, JSON of another type becomes the member `value`, and anything else the
-    member `__raw_arguments`.
-    """
-    if custom:
-        return msgspec.Raw(msgspec.json.encode({"input": text}))
-    for candidate in (text, closed(text)):
-        if candidate is None:
-            continue
-        if is_json_object(candidate):
-            return msgspec.Raw(compact(candidate.strip().encode()))
-        if candidate is text and _is_json(text):
-            return msgspec.Raw(b'{"value":' + compact(text.strip().encode()) + b"}")
-    if not text.strip():
-        return msgspec.Raw(b"{}")
-    return msgspec.Raw(msgspec.json.encode({RAW_ARGUMENTS: text}))
-
-
-def _is_json(text: str) -> bool:
-    try:
-        ANY.decode(text)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return False
-    return True
-
-
-def closed(text: str) -> str | None:
-    """A JSON object that was cut short, closed; None where closing cannot make it one.
-
-    A member without its whole key, or without any of its value, is left out; a string that was cut
-    ends where it was cut.
-    """
-    if text.lstrip()[:1] != "{":
-        return None
-    expected: list[str] = []
-    in_string = False
-    whole = 0  # up to where the text holds nothing but whole members
-    position = 0
-    while position < len(text):
-        letter = text[position]
-        position += 1
-        if in_string:
-            if letter == "\\":
-                position += 1
-            elif letter == '"':
-                in_string = False
-        elif letter == '"':
-            in_string = True
-        elif letter in "{[":
-            expected.append("}" if letter == "{" else "]")
-            whole = position
-        elif letter in "}]":
-            if not expected or expected.pop() != letter:
-                return None
-            whole = position
-        elif letter == ",":
-            whole = position - 1
-    # no bracket comes after `whole`, so that the same ones close the text from there
-    ends = "".join(reversed(expected))
-    attempts = [text + '"' + ends, text.removesuffix("\\") + '"' + ends] if in_string else [text + ends]
-    for attempt in (*attempts, text[:whole] + ends):
-        if is_json_object(attempt):
-            return attempt
-    return None
+def arguments_object(call: ToolCall) -> tuple[msgspec.Raw, bool]:
+    """A call's arguments as the `args` of a Google call, on one line, and whether they had to be altered."""
+    given, altered = call_input(call)
+    return msgspec.Raw(compact(given)), altered
 
 
 class PartialArguments:

@@ -15,7 +15,7 @@ from dragoman.dialects.gemini.schema_tree import (
     resolved,
     united,
 )
-from dragoman.dialects.gemini.tree import ANY, elements, members
+from dragoman.dialects.json_tree import ANY, elements, members
 
 _MAX_NODES = 20_000
 _MAX_REPEATS = 2

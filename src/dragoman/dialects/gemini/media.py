@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from dragoman.conversation.blocks import Audio, Document, Image, Inline, Remote, Source, Stored, Unknown
-from dragoman.conversation.failure import FailureError, invalid
 from dragoman.conversation.opaque import Opaque
+from dragoman.dialects.foreign_content import foreign_file
 from dragoman.dialects.gemini.signatures import unpacked
 from dragoman.dialects.gemini.wire import Blob, FileData, Part, given
 
@@ -134,19 +134,10 @@ def media_data(block: Media, path: str) -> dict[str, object]:
         case Stored(dialect="gemini", file_id=uri, media_type=media_type):
             return {"fileData": FileData(file_uri=uri, mime_type=media_type)}
         case Stored():
-            raise not_portable(path)
+            raise foreign_file(block.source, path)
         case _:
             assert_never(block.source)
 
 
 _FALLBACK: dict[type[Media], str] = {Image: "image/jpeg", Audio: "audio/mp3", Document: "application/pdf"}
 """What is said of a URL without any hint: Vertex AI demands a type, and reads the bytes anyway."""
-
-
-def not_portable(path: str) -> FailureError:
-    """A stored file of one vendor was sent to another."""
-    return invalid(
-        f"'{path}': a file id of one vendor means nothing to another. Send the file inline or by URL.",
-        param=path,
-        code="file_id_not_portable",
-    )

@@ -12,7 +12,7 @@ import msgspec
 from dragoman.conversation.failure import invalid
 from dragoman.dialects.gemini.json_schema import Relaxed, schema_root
 from dragoman.dialects.gemini.schema_tree import Schema, is_null, resolved, united
-from dragoman.dialects.gemini.tree import elements, members
+from dragoman.dialects.json_tree import elements, members
 
 _MAX_NODES = 5_000
 _MAX_REPEATS = 2

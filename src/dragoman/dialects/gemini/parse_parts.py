@@ -8,7 +8,8 @@ from msgspec import Raw
 from dragoman.conversation.blocks import Audio, Block, Document, Image, Text, ToolCall, ToolResult, Unknown
 from dragoman.conversation.failure import FailureError, invalid
 from dragoman.conversation.opaque import Opaque, Signature
-from dragoman.dialects.gemini.arguments import arguments_text, compact_lines
+from dragoman.dialects.arguments import arguments_text
+from dragoman.dialects.gemini.arguments import compact_lines
 from dragoman.dialects.gemini.media import attributes_of, media_block
 from dragoman.dialects.gemini.signatures import unpacked
 from dragoman.dialects.gemini.wire import FunctionCall, FunctionResponse, FunctionResponsePart, Part, given

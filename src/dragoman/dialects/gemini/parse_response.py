@@ -9,7 +9,7 @@ from dragoman.conversation.failure import FailureError
 from dragoman.conversation.opaque import Signature
 from dragoman.conversation.response import Choice, Response, Stop
 from dragoman.conversation.turns import derived_call_id
-from dragoman.dialects.gemini.arguments import arguments_text
+from dragoman.dialects.arguments import arguments_text
 from dragoman.dialects.gemini.errors import parse_error_tree
 from dragoman.dialects.gemini.grounding import Texts, parse_citations
 from dragoman.dialects.gemini.joined_blocks import JoinedBlocks
@@ -17,7 +17,6 @@ from dragoman.dialects.gemini.logprobs import parse_logprobs
 from dragoman.dialects.gemini.media import media_block
 from dragoman.dialects.gemini.parse_parts import server_block
 from dragoman.dialects.gemini.stops import BROKEN, EMPTY, blocked, broken, parse_stop, reason_name
-from dragoman.dialects.gemini.tree import ANY
 from dragoman.dialects.gemini.usage import parse_usage, service_tier
 from dragoman.dialects.gemini.wire import (
     Candidate,
@@ -28,6 +27,7 @@ from dragoman.dialects.gemini.wire import (
     part_list,
 )
 from dragoman.dialects.json_text import decode_upstream
+from dragoman.dialects.json_tree import ANY
 
 DIALECT = "gemini"
 

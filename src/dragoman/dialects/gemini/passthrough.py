@@ -13,7 +13,6 @@ from dragoman.dialects.dialect import Head, Location, Meter, Passed, Target, Wir
 from dragoman.dialects.gemini.errors import parse_error_tree
 from dragoman.dialects.gemini.spelling import GENERATION_CONFIG, camel_members, decode_member
 from dragoman.dialects.gemini.stops import BROKEN, EMPTY, blocked, broken, parse_stop, reason_name
-from dragoman.dialects.gemini.tree import ANY
 from dragoman.dialects.gemini.usage import parse_usage
 from dragoman.dialects.gemini.wire import (
     GenerationConfig,
@@ -24,6 +23,7 @@ from dragoman.dialects.gemini.wire import (
     given,
 )
 from dragoman.dialects.json_text import decode_request, decode_upstream
+from dragoman.dialects.json_tree import ANY
 
 _FIELDS = msgspec.json.Decoder(dict[str, Raw])
 _CONFIG = msgspec.json.Decoder(GenerationConfig, strict=False)

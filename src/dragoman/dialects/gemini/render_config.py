@@ -6,6 +6,7 @@ from msgspec import Raw
 from dragoman.conversation.loss import Loss, approximated, dropped, emulated
 from dragoman.conversation.request import FunctionTool, OutputMode, Reasoning, Request
 from dragoman.dialects.dialect import Target
+from dragoman.dialects.effort import effort_of, nearest_effort
 from dragoman.dialects.gemini.json_schema import render_json_schema
 from dragoman.dialects.gemini.openapi_schema import render_openapi_schema
 from dragoman.dialects.gemini.render_tools import note_relaxed, takes_json_schema
@@ -19,7 +20,10 @@ _MAX_LOGPROBS = 20
 _INT32 = 0x7FFFFFFF
 
 _BUDGETS = {"none": 0, "minimal": 1024, "low": 1024, "medium": 8192, "high": 24576}
-_LEVELS = ("minimal", "low", "medium", "high", "xhigh", "max")
+_MINIMAL = 1024
+"""Tokens up to which a budget amounts to Google's lowest level."""
+_LEVELS = ("minimal", "low", "medium", "high")
+"""What is taken for offered where nothing is known."""
 
 
 class Config(msgspec.Struct):
@@ -201,27 +205,17 @@ def _budget(reasoning: Reasoning, profile: Profile, losses: list[Loss]) -> int |
 def _level(reasoning: Reasoning, profile: Profile, losses: list[Loss]) -> str | None:
     wanted = reasoning.effort
     if wanted is None and reasoning.budget is not None and reasoning.budget >= 0:
-        wanted = _effort(reasoning.budget)
+        wanted = "minimal" if 0 < reasoning.budget <= _MINIMAL else effort_of(reasoning.budget)
         losses.append(
             approximated("$.reasoning", "reasoning_budget_as_level", f"{wanted} stands for the budget")
         )
     if wanted is None:
         return None
-    offered = [level for level in _LEVELS if level in profile.efforts] or list(_LEVELS[:4])
+    level = nearest_effort(wanted, profile.efforts) or nearest_effort(wanted, _LEVELS)
     if wanted == "none":
         losses.append(
             approximated("$.reasoning", "reasoning_always_on", "the model reasons at least a little")
         )
-        return offered[0]
-    rank = _LEVELS.index(wanted) if wanted in _LEVELS else len(_LEVELS)
-    level = next((one for one in reversed(offered) if _LEVELS.index(one) <= rank), offered[0])
-    if level != wanted:
+    elif level != wanted:
         losses.append(approximated("$.reasoning", "reasoning_level_clamped", f"{level} stands for {wanted}"))
     return level
-
-
-def _effort(budget: int) -> str:
-    for most, effort in ((0, "none"), (1024, "minimal"), (4096, "low"), (16384, "medium"), (32768, "high")):
-        if budget <= most:
-            return effort
-    return "xhigh"

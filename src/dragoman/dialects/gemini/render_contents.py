@@ -19,17 +19,18 @@ from dragoman.conversation.blocks import (
     ToolResult,
     Unknown,
 )
-from dragoman.conversation.failure import invalid
 from dragoman.conversation.loss import Loss, approximated, dropped, emulated
 from dragoman.conversation.opaque import Signature
 from dragoman.conversation.request import Message, Request, Role
 from dragoman.conversation.turns import answered_calls, merged_turns, named_calls
 from dragoman.dialects.dialect import Target
+from dragoman.dialects.foreign_content import foreign_block, foreign_file
 from dragoman.dialects.gemini.arguments import arguments_object
-from dragoman.dialects.gemini.media import attributes, media_data, not_portable
+from dragoman.dialects.gemini.media import attributes, media_data
 from dragoman.dialects.gemini.signatures import PLACEHOLDER
 from dragoman.dialects.json_text import is_json_object
 from dragoman.dialects.places import place_of, place_within
+from dragoman.dialects.tool_names import ToolNames
 
 DIALECT = "gemini"
 
@@ -54,7 +55,7 @@ _RESULT_MEDIA = frozenset({"image/png", "image/jpeg", "image/webp", "application
 class ContentsRenderer:
     """Writes the contents of one request and collects what is lost on the way."""
 
-    def __init__(self, request: Request, target: Target, names: dict[str, str]) -> None:
+    def __init__(self, request: Request, target: Target, names: ToolNames) -> None:
         self._request = request
         self._target = target
         self._names = names
@@ -87,14 +88,10 @@ class ContentsRenderer:
         match block:
             case Image(source=source) | Audio(source=source) | Document(source=source):
                 if isinstance(source, Stored) and source.dialect != DIALECT:
-                    raise not_portable(path)
-            case Unknown(dialect=dialect, kind=kind, server_side=server_side):
+                    raise foreign_file(source, path)
+            case Unknown(dialect=dialect, server_side=server_side):
                 if dialect != DIALECT and not server_side:
-                    raise invalid(
-                        f"'{path}': content of type {kind} has no counterpart at this model's vendor.",
-                        param=path,
-                        code="content_not_portable",
-                    )
+                    raise foreign_block(block, path)
             case ToolResult(blocks=blocks):
                 for number, inner in enumerate(blocks):
                     self._check(inner, place_within(self._request.dialect, path, number))
@@ -246,8 +243,14 @@ class ContentsRenderer:
         made: dict[str, object] = {}
         if self._target.profile.call_ids and call.id:
             made["id"] = call.id
-        made["name"] = self._names.get(call.name, call.name)
-        made["args"] = arguments_object(call.arguments, custom=call.custom)
+        made["name"] = self._names.wire(call.name)
+        made["args"], altered = arguments_object(call)
+        if altered:
+            self._lose(
+                approximated(
+                    "$.messages", "arguments_repaired", "tool arguments that were no object were wrapped"
+                )
+            )
         part: WirePart = {"functionCall": made}
         value = self._readable(call.signature)
         if value is None and isinstance(before, Thinking):
@@ -302,8 +305,7 @@ class ContentsRenderer:
         made: dict[str, object] = {}
         if self._target.profile.call_ids and result.call_id:
             made["id"] = result.call_id
-        name = result.name or ""
-        made["name"] = self._names.get(name, name)
+        made["name"] = self._names.wire(result.name) if result.name else ""
         own = attributes(result.opaque)
         text = "\n".join(block.text for block in result.blocks if isinstance(block, Text))
         made["response"] = own.pop("response", None) or _response(text, is_error=result.is_error)

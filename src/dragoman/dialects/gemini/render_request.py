@@ -11,14 +11,15 @@ from msgspec import Raw
 
 from dragoman.conversation.loss import Loss, dropped, emulated
 from dragoman.conversation.request import CustomTool, FunctionTool, Request
+from dragoman.dialects.custom_tools import custom_tools
 from dragoman.dialects.dialect import Emulation, Rendered, Target, WireRequest
 from dragoman.dialects.foreign_fields import check_foreign_fields, foreign_losses
 from dragoman.dialects.gemini.passthrough import model_path
 from dragoman.dialects.gemini.render_config import render_config
 from dragoman.dialects.gemini.render_contents import ContentsRenderer
-from dragoman.dialects.gemini.render_tools import render_tool_choice, render_tools
-from dragoman.dialects.gemini.tool_names import wire_names
-from dragoman.dialects.gemini.tree import members
+from dragoman.dialects.gemini.render_tools import NAMES, render_tool_choice, render_tools
+from dragoman.dialects.json_tree import members
+from dragoman.dialects.tool_names import tool_names
 
 DIALECT = "gemini"
 
@@ -29,7 +30,7 @@ _TIERS = {"flex": "flex", "priority": "priority", "fast": "priority"}
 def render_request(request: Request, target: Target) -> Rendered:
     """Write a request for a target. Raises `FailureError` for content that the target cannot take."""
     check_foreign_fields(request, DIALECT)
-    names = wire_names(request)
+    names = tool_names(request, NAMES)
     renderer = ContentsRenderer(request, target, names)
     body: dict[str, object] = {"contents": renderer.contents()}
     losses = renderer.losses
@@ -70,8 +71,8 @@ def render_request(request: Request, target: Target) -> Rendered:
             stop=config.stop,
             fan_out=config.fan_out,
             single_call=single,
-            tool_names={wire: name for name, wire in names.items()},
-            custom_tools=frozenset(tool.name for tool in request.tools if isinstance(tool, CustomTool)),
+            tool_names=names.changed,
+            custom_tools=custom_tools(request),
         ),
     )
 

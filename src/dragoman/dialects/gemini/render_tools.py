@@ -3,8 +3,7 @@
 import msgspec
 from msgspec import Raw
 
-from dragoman.conversation.failure import invalid
-from dragoman.conversation.loss import Loss, approximated, dropped, emulated
+from dragoman.conversation.loss import Loss, approximated, dropped
 from dragoman.conversation.request import (
     CustomTool,
     FunctionTool,
@@ -13,14 +12,19 @@ from dragoman.conversation.request import (
     ToolChoice,
     ToolChoiceMode,
 )
+from dragoman.dialects.custom_tools import as_function
 from dragoman.dialects.dialect import Target
+from dragoman.dialects.foreign_content import foreign_tool
 from dragoman.dialects.gemini.json_schema import Relaxed, has_no_parameters, render_json_schema
 from dragoman.dialects.gemini.openapi_schema import render_openapi_schema
+from dragoman.dialects.tool_names import NameRule, ToolNames
 from dragoman.models.profile import Profile
 
 DIALECT = "gemini"
 
-_CUSTOM_SCHEMA = Raw(b'{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}')
+NAMES = NameRule(first="a-zA-Z_", rest="a-zA-Z0-9_.:-", max_length=128)
+"""What names of functions are made of."""
+
 _OPENAPI_ONLY = frozenset({"gemini-2"})
 """Model families before 2.5, which know Google's own Schema and no JSON Schema."""
 
@@ -31,7 +35,7 @@ def takes_json_schema(profile: Profile) -> bool:
 
 
 def render_tools(
-    request: Request, target: Target, names: dict[str, str]
+    request: Request, target: Target, names: ToolNames
 ) -> tuple[list[dict[str, object]], list[Loss]]:
     """The entries of `tools`: all functions in one, then each tool that Google runs.
 
@@ -46,7 +50,8 @@ def render_tools(
             case FunctionTool():
                 functions.append(_function(tool, path, target.profile, names, losses))
             case CustomTool():
-                functions.append(_custom(tool, path, target.profile, names, losses))
+                function = as_function(tool, path, losses)
+                functions.append(_function(function, path, target.profile, names, losses))
             case ServerTool():
                 others.append(_server_tool(tool, path, losses))
     entries: list[dict[str, object]] = [{"functionDeclarations": functions}] if functions else []
@@ -54,10 +59,10 @@ def render_tools(
 
 
 def _function(
-    tool: FunctionTool, path: str, profile: Profile, names: dict[str, str], losses: list[Loss]
+    tool: FunctionTool, path: str, profile: Profile, names: ToolNames, losses: list[Loss]
 ) -> dict[str, object]:
     own = {field.field: Raw(field.json) for field in tool.opaque if field.dialect == DIALECT}
-    declaration: dict[str, object] = {"name": names.get(tool.name, tool.name)}
+    declaration: dict[str, object] = {"name": names.wire(tool.name)}
     if tool.description:
         declaration["description"] = tool.description
     if "parameters" not in own and tool.parameters is not None:
@@ -89,26 +94,6 @@ def note_relaxed(relaxed: Relaxed, path: str, losses: list[Loss]) -> None:
         losses.append(approximated(path, "schema_relaxed", ", ".join(relaxed.notes)))
 
 
-def _custom(
-    tool: CustomTool, path: str, profile: Profile, names: dict[str, str], losses: list[Loss]
-) -> dict[str, object]:
-    """A tool that takes free text, as a function with one string."""
-    losses.append(emulated(f"$.{path}", "custom_tool", "a function with one string stands for the tool"))
-    description = tool.description or ""
-    if tool.format is not None:
-        losses.append(
-            approximated(f"$.{path}.format", "custom_tool_grammar", "the grammar is only described")
-        )
-        grammar = tool.format.decode("utf-8", "replace")
-        description = f"{description}\n\nThe input must follow this grammar: {grammar}".strip()
-    declaration: dict[str, object] = {"name": names.get(tool.name, tool.name)}
-    if description:
-        declaration["description"] = description
-    field = "parametersJsonSchema" if takes_json_schema(profile) else "parameters"
-    declaration[field] = _CUSTOM_SCHEMA
-    return declaration
-
-
 def _server_tool(tool: ServerTool, path: str, losses: list[Loss]) -> dict[str, object]:
     if tool.dialect == DIALECT:
         return {**msgspec.json.decode(tool.json, type=dict[str, Raw])}
@@ -117,15 +102,11 @@ def _server_tool(tool: ServerTool, path: str, losses: list[Loss]) -> dict[str, o
             approximated(f"$.{path}", "web_search", "Google Search takes its place, without its settings")
         )
         return {"googleSearch": {}}
-    raise invalid(
-        f"'{path}': the tool {tool.kind} runs at another vendor and has no counterpart at this model's.",
-        param=path,
-        code="server_tool_not_portable",
-    )
+    raise foreign_tool(tool, path)
 
 
 def render_tool_choice(
-    choice: ToolChoice, profile: Profile, names: dict[str, str]
+    choice: ToolChoice, profile: Profile, names: ToolNames
 ) -> tuple[dict[str, object], list[Loss]]:
     """The members of `functionCallingConfig`."""
     losses: list[Loss] = []
@@ -136,7 +117,7 @@ def render_tool_choice(
             approximated("$.tool_choice", "forced_tool_downgraded", "a call cannot be demanded of this model")
         )
         mode = ToolChoiceMode.AUTO if mode is ToolChoiceMode.REQUIRED else ToolChoiceMode.ALLOWED
-    allowed = [names.get(name, name) for name in choice.names]
+    allowed = [names.wire(name) for name in choice.names]
     match mode:
         case ToolChoiceMode.AUTO:
             return {"mode": "AUTO"}, losses

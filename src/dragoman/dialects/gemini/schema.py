@@ -11,7 +11,7 @@ import msgspec
 
 from dragoman.conversation.failure import invalid
 from dragoman.dialects.gemini.spelling import camel
-from dragoman.dialects.gemini.tree import ANY, elements, members
+from dragoman.dialects.json_tree import ANY, elements, members
 
 _TYPES = {1: "string", 2: "number", 3: "integer", 4: "boolean", 5: "array", 6: "object", 7: "null"}
 _COUNTS = frozenset({"minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties"})

@@ -3,7 +3,7 @@
 import math
 from urllib.parse import unquote
 
-from dragoman.dialects.gemini.tree import elements, members
+from dragoman.dialects.json_tree import elements, members
 
 Schema = dict[str, object]
 

@@ -9,9 +9,9 @@ from dragoman.dialects.gemini.errors import parse_error_tree
 from dragoman.dialects.gemini.parse_response import parse_created
 from dragoman.dialects.gemini.stops import EMPTY, blocked
 from dragoman.dialects.gemini.stream_candidate import TRUNCATED, StreamCandidate
-from dragoman.dialects.gemini.tree import ANY
 from dragoman.dialects.gemini.usage import merged, parse_usage, service_tier
 from dragoman.dialects.gemini.wire import GenerateContentResponse, PromptFeedback, UsageMetadata, given
+from dragoman.dialects.json_tree import ANY
 from dragoman.frames.json_array import JSONArrayDecoder
 from dragoman.frames.sse import SSEDecoder
 

@@ -1,6 +1,5 @@
 """What whole and streamed answers for our clients have in common."""
 
-import re
 from collections.abc import Iterable
 
 import msgspec
@@ -10,16 +9,10 @@ from dragoman.conversation.response import AlternativeToken, TokenLogprob
 from dragoman.conversation.turns import derived_call_id
 from dragoman.dialects.openai_chat.media import data_url
 
-_OWN = "chatcmpl-"
-_VENDOR_PREFIX = re.compile(r"^(?:msg|resp|gen|cmpl|req)[_-]")
+ANSWER_PREFIX = "chatcmpl-"
+"""What ids of answers begin with."""
 
 JSON = msgspec.json.Encoder()
-
-
-def answer_id(upstream: str, fallback: str) -> str:
-    """The answer's id as this format has it: the upstream's own where that gives one."""
-    own = upstream if upstream.startswith(_OWN) else _VENDOR_PREFIX.sub("", upstream) or fallback
-    return own if own.startswith(_OWN) else _OWN + own
 
 
 def call_id(call: ToolCall, answer: str, choice: int, ordinal: int) -> str:

@@ -21,6 +21,7 @@ from dragoman.conversation.events import (
 from dragoman.conversation.opaque import Signature
 from dragoman.conversation.response import AlternativeToken, TokenLogprob
 from dragoman.conversation.turns import derived_call_id
+from dragoman.dialects.arguments import says_nothing
 from dragoman.dialects.json_text import is_json_object
 from dragoman.dialects.openai_chat.answer_wire import (
     AnswerPartWire,
@@ -42,7 +43,7 @@ _NO_IDS = frozenset({"null", "None"})
 class OpenCall:
     """A tool call that is still growing. It opens as a block when its name is known to be whole."""
 
-    __slots__ = ("block", "custom", "id", "name", "ordinal", "parts", "signature")
+    __slots__ = ("block", "custom", "held", "id", "name", "ordinal", "parts", "signature")
 
     def __init__(self, ordinal: int, *, custom: bool) -> None:
         self.ordinal = ordinal
@@ -50,8 +51,19 @@ class OpenCall:
         self.id = ""
         self.name = ""
         self.block = -1
+        self.held = ""
         self.parts: list[str] = []
         self.signature: Signature | None = None
+
+    def ready(self, text: str) -> str:
+        """What can be passed on now that `text` has come. Some models write `null` for no arguments: what
+        may become that is held back.
+        """
+        if self.custom or self.parts:
+            return text
+        text = self.held + text
+        self.held = text if "null".startswith(text.strip()) else ""
+        return "" if self.held else text
 
     @property
     def complete(self) -> bool:
@@ -175,7 +187,10 @@ class OpenChoice:
             events.extend(CitationDelta(self._block, source, self.index) for source in sources)
         self._end(events)
         self._start_calls(events)
-        events.extend(BlockEnded(call.block, self.index) for call in self._open_calls)
+        for call in self._open_calls:
+            if not says_nothing(call.held):
+                events.append(ArgumentsDelta(call.block, call.held, self.index))
+            events.append(BlockEnded(call.block, self.index))
         self._open_calls.clear()
         self.stopped = True
         stop = stop_of(self.finish, called=self._called, refused=self._refused, sequence=self.sequence)
@@ -313,7 +328,9 @@ class OpenChoice:
             call.signature = Signature(NAME, self._origin, google.thought_signature)
             if call in self._open_calls:
                 events.append(SignatureDelta(call.block, call.signature, self.index))
-        if text and not call.repeats(text) and (call.block < 0 or call in self._open_calls):
+        ended = call.block >= 0 and call not in self._open_calls
+        text = "" if ended or call.repeats(text) else call.ready(text)
+        if text:
             call.parts.append(text)
             self._start_call(call, events)
             events.append(ArgumentsDelta(call.block, text, self.index))

@@ -3,8 +3,8 @@
 import msgspec
 
 from dragoman.conversation.blocks import Citation
+from dragoman.dialects.json_tree import elements
 from dragoman.dialects.openai_chat.answer_wire import AnnotationWire, AnswerWire
-from dragoman.dialects.openai_chat.json_value import items_of
 from dragoman.dialects.openai_chat.wire import NAME
 
 _ANNOTATION = msgspec.json.Decoder(AnnotationWire)
@@ -41,7 +41,9 @@ def sources_of(answer: AnswerWire) -> tuple[Citation, ...]:
         return tuple(
             Citation(url=found.url, title=found.title or None) for found in answer.search_results if found.url
         )
-    return tuple(Citation(url=url) for url in items_of(answer.citations) if isinstance(url, str) and url)
+    return tuple(
+        Citation(url=url) for url in elements(answer.citations) or () if isinstance(url, str) and url
+    )
 
 
 def render_annotation(citation: Citation, offset: int, length: int) -> msgspec.Raw | None:

@@ -1,31 +1,21 @@
 """Errors: what an upstream's mean, and how failures are told to the client."""
 
-import math
-import re
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 
 import msgspec
 
 from dragoman.conversation.failure import STATUS, Failure, FailureKind
 from dragoman.dialects.dialect import ErrorBody, Location
-from dragoman.dialects.openai_chat.error_kind import kind_of
-from dragoman.dialects.openai_chat.error_text import ErrorText, read_error, read_value
+from dragoman.dialects.error_kind import kind_of
+from dragoman.dialects.error_text import ErrorText, read_error, read_error_value
 from dragoman.dialects.openai_chat.wire import NAME
+from dragoman.dialects.overflow import overflow_numbers
+from dragoman.dialects.retry_after import render_retry_after
+from dragoman.dialects.upstream_failure import upstream_failure
 from dragoman.frames.sse import encode_data
 
 DONE = b"data: [DONE]\n\n"
 """The frame that ends every stream."""
-
-_RETRY_DELAY = re.compile(rb'"retryDelay"\s*:\s*"(\d+(?:\.\d+)?)s"')
-_RETRY_IN = re.compile(
-    r"(?:retry|try again) in (?:(?P<h>\d+)h)?(?:(?P<m>\d+)m(?!s))?(?:(?P<s>\d+(?:\.\d+)?)(?P<unit>ms|s))?"
-)
-_MEASURED = (
-    re.compile(r"prompt is too long: (?P<used>\d+) tokens > (?P<most>\d+)"),
-    re.compile(r"input token count \((?P<used>\d+)\) exceeds .*? \((?P<most>\d+)\)"),
-    re.compile(r"request \((?P<used>\d+) tokens\) exceeds .*? \((?P<most>\d+) tokens\)"),
-)
 
 _TYPES: dict[FailureKind, tuple[str, str | None]] = {
     FailureKind.INVALID_REQUEST: ("invalid_request_error", None),
@@ -70,65 +60,32 @@ def parse_error(status: int, headers: Mapping[str, str], body: bytes) -> Failure
 
 def embedded_failure(body: bytes, error: object = None) -> Failure:
     """What an error inside a 200 answer or a stream means; `error` is its decoded `error` field."""
-    told = read_value({"error": error}) if error else read_error(body)
+    told = read_error_value({"error": error}) if error else read_error(body)
     return _failure(200, {}, body, told)
 
 
 def unanswered(body: bytes) -> Failure:
     """What a 200 answer without any choice means: an error inside it, or nothing that makes sense."""
     told = read_error(body)
-    if told.message or told.code:
+    if told.message or told.code or told.status:  # a type alone tells nothing: `"status": "ok"` is one
         return _failure(200, {}, body, told)
     return Failure(FailureKind.BAD_GATEWAY, "The upstream's answer holds no choices.", status=200)
 
 
 def _failure(status: int, headers: Mapping[str, str], body: bytes, error: ErrorText) -> Failure:
     kind = kind_of(status, error)
-    answered = error.status if status < 300 else status
-    after = f" (HTTP {answered})" if answered else ""
-    if kind is FailureKind.UPSTREAM_AUTHENTICATION:
-        # vendors quote the key in these messages: nothing of them goes on
-        return Failure(kind, f"The upstream refused the gateway's credentials{after}.", status=answered)
-    message = error.message or f"The upstream answered with an error{after} and no message."
-    if error.code == "content_filter":
-        message = f"content_filter: {message}"
-    return Failure(
-        kind,
-        message,
-        param=error.param,
-        code=None if error.code.isdecimal() else error.code or None,
-        status=answered,
-        retry_after=_retry_after(headers, body, error.message),
-        dialect=NAME,
-        body=body,
-    )
-
-
-def _retry_after(headers: Mapping[str, str], body: bytes, message: str) -> float | None:
-    """Seconds to wait: from the headers, else from Google's RetryInfo, else from the message."""
-    for name, scale in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
-        text = headers.get(name, "").strip()
-        if re.fullmatch(r"\d{1,9}(\.\d+)?", text):
-            return float(text) / scale
-    if "retry-after" in headers and "date" in headers:
-        try:
-            until = parsedate_to_datetime(headers["retry-after"])
-            return max(0.0, (until - parsedate_to_datetime(headers["date"])).total_seconds())
-        except (ValueError, TypeError):
-            pass
-    if delay := _RETRY_DELAY.search(body):
-        return float(delay[1])
-    if (wait := _RETRY_IN.search(message)) and any(wait.groups()):
-        seconds = float(wait["s"] or 0) / (1000 if wait["unit"] == "ms" else 1)
-        return int(wait["h"] or 0) * 3600 + int(wait["m"] or 0) * 60 + seconds
-    return None
+    if error.code == "content_filter" and error.message:
+        error = msgspec.structs.replace(error, message=f"content_filter: {error.message}")
+    return upstream_failure(kind, error.status if status < 300 else status, headers, error, NAME, body)
 
 
 def render_error(failure: Failure, request_id: str) -> ErrorBody:
     """A failure for the client, with the gateway's id of the request."""
-    headers = [("content-type", "application/json"), ("x-request-id", request_id)]
-    if failure.retry_after is not None:
-        headers.append(("retry-after", str(math.ceil(failure.retry_after))))
+    headers = [
+        ("content-type", "application/json"),
+        ("x-request-id", request_id),
+        *render_retry_after(failure),
+    ]
     return ErrorBody(_status(failure), tuple(headers), error_json(failure))
 
 
@@ -160,12 +117,13 @@ def _message(failure: Failure) -> str:
     message = failure.message
     if failure.kind is not FailureKind.CONTEXT_OVERFLOW or "maximum context length" in message:
         return message
-    for pattern in _MEASURED:
-        if measured := pattern.search(message):
-            return (
-                f"This model's maximum context length is {measured['most']} tokens. However, your messages "
-                f"resulted in {measured['used']} tokens. Please reduce the length of the messages."
-            )
+    numbers = overflow_numbers(message)
+    if numbers is not None:
+        used, limit = numbers
+        return (
+            f"This model's maximum context length is {limit} tokens. However, your messages "
+            f"resulted in {used} tokens. Please reduce the length of the messages."
+        )
     return f"Your messages exceed this model's maximum context length. Please shorten them. ({message})"
 
 

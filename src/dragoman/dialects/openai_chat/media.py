@@ -3,17 +3,10 @@
 import re
 
 from dragoman.conversation.blocks import Inline, Remote
+from dragoman.dialects.media_type import bare_type, sniffed_type
 from dragoman.dialects.openai_chat.wire import InputAudioWire
 
 _DATA_URL = re.compile(r"data:(?P<type>[^;,]*)(?:;(?!base64,)[^;,]*)*;base64,", re.IGNORECASE)
-
-_IMAGE_BEGINNINGS = (
-    ("iVBORw0KGgo", "image/png"),
-    ("/9j/", "image/jpeg"),
-    ("R0lGOD", "image/gif"),
-    ("UklGR", "image/webp"),
-)
-"""The first bytes of pictures, in base64. Clients often name the wrong type, and vendors check it."""
 
 _AUDIO_TYPES = {"mp3": "audio/mpeg", "wav": "audio/wav"}
 _AUDIO_FORMATS = {
@@ -42,9 +35,9 @@ def parse_image(url: str) -> Inline | Remote | None:
     """As `parse_url`, with the media type that the picture's first bytes tell."""
     source = parse_url(url)
     if isinstance(source, Inline):
-        for beginning, media_type in _IMAGE_BEGINNINGS:
-            if source.data.startswith(beginning):
-                return Inline(media_type, source.data)
+        found = sniffed_type(source.data)
+        if found is not None and found.startswith("image/"):
+            return Inline(found, source.data)
     return source
 
 
@@ -67,5 +60,5 @@ def parse_audio(given: InputAudioWire | str) -> Inline | Remote:
 
 def audio_format(media_type: str) -> str:
     """The `input_audio.format` of a media type."""
-    bare = media_type.partition(";")[0].strip().lower()
+    bare = bare_type(media_type)
     return _AUDIO_FORMATS.get(bare, bare.removeprefix("audio/").removeprefix("x-"))

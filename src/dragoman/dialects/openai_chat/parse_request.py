@@ -15,6 +15,7 @@ from dragoman.conversation.request import (
     ToolChoice,
 )
 from dragoman.dialects.dialect import Location
+from dragoman.dialects.effort import EFFORTS
 from dragoman.dialects.openai_chat.head import Fields, settings, top_level
 from dragoman.dialects.openai_chat.parse_content import cache_mark
 from dragoman.dialects.openai_chat.parse_message import parse_messages
@@ -24,7 +25,7 @@ from dragoman.dialects.openai_chat.parse_tools import (
     parse_tool_choice,
     parse_tools,
 )
-from dragoman.dialects.openai_chat.wire import EFFORTS, NAME, WEB_SEARCH, JSONSchemaWire, SettingsWire
+from dragoman.dialects.openai_chat.wire import NAME, WEB_SEARCH, JSONSchemaWire, SettingsWire
 
 _SETTINGS = msgspec.json.Decoder(SettingsWire)
 _SETTING_NAMES = frozenset(SettingsWire.__struct_fields__)

@@ -26,6 +26,7 @@ from dragoman.conversation.blocks import (
 from dragoman.conversation.failure import FailureError, invalid
 from dragoman.conversation.loss import Loss, dropped
 from dragoman.conversation.opaque import Opaque
+from dragoman.dialects.foreign_content import foreign_block, foreign_file
 from dragoman.dialects.openai_chat.media import audio_format, data_url
 from dragoman.dialects.openai_chat.render_tools import cache_control
 from dragoman.dialects.openai_chat.wire import NAME
@@ -102,13 +103,10 @@ class ContentWriter:
                     )
                 )
                 return []
-            case Unknown(dialect=dialect, kind=kind, json=json):
+            case Unknown(dialect=dialect, json=json):
                 if dialect == NAME:
                     return [msgspec.Raw(json)]
-                raise self.refuse(
-                    f"a block of the type '{kind}' is known only to {dialect}; this model cannot take it.",
-                    "content_not_portable",
-                )
+                raise foreign_block(block, self._place)
             case Thinking():
                 return []
             case ToolCall() | ToolResult():
@@ -128,7 +126,7 @@ class ContentWriter:
         return marks
 
     def _image(self, image: Image) -> Part:
-        place: dict[str, object] = {"url": self._url(image.source, "an image")}
+        place: dict[str, object] = {"url": self._url(image.source)}
         if image.detail is not None:
             place["detail"] = image.detail
         return {"type": "image_url", "image_url": place, **self.marks(image.cache, image.opaque)}
@@ -162,7 +160,7 @@ class ContentWriter:
                     "document_url_not_portable",
                 )
             case Stored():
-                raise self._not_portable(source, "a document")
+                raise foreign_file(source, self._place)
         return [*parts, {"type": "file", "file": file, **marks}]
 
     def _decoded(self, source: Inline) -> str:
@@ -171,23 +169,16 @@ class ContentWriter:
         except (binascii.Error, ValueError):
             raise self.refuse("the data of a text document is not valid base64.", "invalid_value") from None
 
-    def _url(self, source: Source, what: str) -> str:
+    def _url(self, source: Source) -> str:
         match source:
             case Inline():
                 return data_url(source)
             case Remote(url=url):
                 return url
             case Stored():
-                raise self._not_portable(source, what)
+                raise foreign_file(source, self._place)
             case _:
                 assert_never(source)
-
-    def _not_portable(self, source: Stored, what: str) -> FailureError:
-        return self.refuse(
-            f"{what} is stored at {source.dialect} under the id '{source.file_id}', which means nothing "
-            "to this model's vendor; send it inline as base64.",
-            "file_id_not_portable",
-        )
 
 
 def content_of(parts: list[Part]) -> str | list[Part]:

@@ -3,11 +3,9 @@
 from dragoman.conversation.loss import Loss, approximated, dropped
 from dragoman.conversation.request import Request
 from dragoman.dialects.dialect import Target
-from dragoman.dialects.openai_chat.wire import EFFORTS, NAME
+from dragoman.dialects.effort import effort_of, nearest_effort
+from dragoman.dialects.openai_chat.wire import NAME
 from dragoman.models.profile import UNKNOWN
-
-_BUDGETS = ((0, "none"), (4096, "low"), (16384, "medium"), (32768, "high"))
-"""The effort that a budget of at most so many tokens amounts to; a larger one is `xhigh`."""
 
 _USUAL = ("low", "medium", "high")
 """What hosts take whose models have budgets or levels of their own."""
@@ -39,21 +37,8 @@ def render_effort(request: Request, target: Target, losses: list[Loss]) -> str |
     if wanted == "none" and not profile.reasoning_default:
         return None
     nearest = nearest_effort(wanted, offered)
+    if nearest is None:
+        losses.append(dropped("$.reasoning", "reasoning", f"{target.model} takes no effort"))
+        return None
     losses.append(approximated("$.reasoning", "reasoning_effort", f"'{wanted}' as '{nearest}'"))
     return nearest
-
-
-def effort_of(budget: int) -> str | None:
-    """The effort that a token budget amounts to; None for -1, which leaves it to the model."""
-    if budget < 0:
-        return None
-    return next((effort for most, effort in _BUDGETS if budget <= most), "xhigh")
-
-
-def nearest_effort(wanted: str, offered: tuple[str, ...]) -> str:
-    """The next lower effort among those offered, else the lowest. Reasoning is not turned off for want
-    of a low effort.
-    """
-    ranked = sorted((effort for effort in offered if effort != "none"), key=EFFORTS.index)
-    lower = [effort for effort in ranked if EFFORTS.index(effort) < EFFORTS.index(wanted)]
-    return (lower[-1:] or ranked[:1] or [wanted])[0]

@@ -17,11 +17,12 @@ from dragoman.conversation.blocks import (
 from dragoman.conversation.loss import Loss, approximated, dropped, emulated
 from dragoman.conversation.request import Message, Request, Role
 from dragoman.conversation.turns import answered_calls, derived_call_id, named_calls
+from dragoman.dialects.arguments import whole_arguments
 from dragoman.dialects.dialect import Target
 from dragoman.dialects.openai_chat.render_content import ContentWriter, Part, content_of, is_plain, plain_text
-from dragoman.dialects.openai_chat.render_tools import ToolNames
 from dragoman.dialects.openai_chat.wire import NAME, DetailWire
 from dragoman.dialects.places import place_of
+from dragoman.dialects.tool_names import ToolNames
 
 MAX_ID = 40
 """Characters of a call's id that this endpoint takes (`string_above_max_length`)."""
@@ -219,10 +220,10 @@ class _Writer:
         )
 
     def _call(self, call: ToolCall) -> Wire:
-        own, name = _short(call.id), self._names[call.name]
+        own, name = _short(call.id), self._names.wire(call.name)
         if call.custom:
             return {"id": own, "type": "custom", "custom": {"name": name, "input": call.arguments}}
-        function = {"name": name, "arguments": call.arguments or "{}"}
+        function = {"name": name, "arguments": whole_arguments(call.arguments)}
         wire: Wire = {"id": own, "type": "function", "function": function}
         if call.signature is not None and call.signature.readable_at(NAME, self._target.origin):
             wire["extra_content"] = {"google": {"thought_signature": call.signature.value}}

@@ -5,34 +5,14 @@ from typing import assert_never
 
 import msgspec
 
-from dragoman.conversation.loss import Loss, emulated
+from dragoman.conversation.loss import Loss, approximated, emulated
 from dragoman.conversation.request import OutputFormat, OutputMode, Request, ServerTool
 from dragoman.dialects.dialect import Target
-from dragoman.dialects.openai_chat.json_value import fields_of, items_of
+from dragoman.dialects.json_tree import ANY, UNREADABLE
+from dragoman.dialects.openai_chat.strict_schema import NOT_STRICT, is_refused, qualifies, types_of
 from dragoman.dialects.openai_chat.wire import NAME
 
-_ANY: msgspec.json.Decoder[object] = msgspec.json.Decoder(object)
 _FOREIGN = re.compile(r"[^a-zA-Z0-9_-]")
-
-_STRICT = frozenset(
-    {
-        "type",
-        "properties",
-        "required",
-        "additionalProperties",
-        "items",
-        "anyOf",
-        "$ref",
-        "$defs",
-        "definitions",
-        "enum",
-        "const",
-        "title",
-        "description",
-        "$schema",
-    }
-)
-"""The keywords of a schema that OpenAI's strict mode takes on every model."""
 
 
 def render_output(request: Request, target: Target, losses: list[Loss]) -> tuple[object, str | None]:
@@ -83,6 +63,9 @@ def _schema(
     strict = output.strict
     if strict is None and request.dialect != NAME:
         strict = qualifies(schema)
+    elif strict and is_refused(schema):
+        strict = False
+        losses.append(approximated("$.response_format", "strict", NOT_STRICT))
     if strict is not None:
         form["strict"] = strict
     return {"type": "json_schema", "json_schema": form}, None
@@ -91,41 +74,7 @@ def _schema(
 def _excludes_objects(schema: bytes) -> bool:
     """Whether the schema is for a list or a plain value: other vendors take that, OpenAI does not."""
     try:
-        types = _types(_ANY.decode(schema))
-    except (msgspec.DecodeError, RecursionError):
+        types = types_of(ANY.decode(schema))
+    except UNREADABLE:
         return False
     return types != [None] and "object" not in types
-
-
-def qualifies(schema: bytes) -> bool:
-    """Whether OpenAI's strict mode takes the schema: every object closed, every property required,
-    and no other keywords than it knows. Other vendors hold answers to any schema, so theirs do not
-    say.
-    """
-    try:
-        decoded = _ANY.decode(schema)
-        return "object" in _types(decoded) and _strict(decoded)
-    except (msgspec.DecodeError, RecursionError):
-        return False
-
-
-def _strict(schema: object) -> bool:
-    fields, types = fields_of(schema), _types(schema)
-    if not isinstance(schema, dict) or not fields.keys() <= _STRICT:
-        return False
-    properties = fields_of(fields.get("properties"))
-    if "object" in types or properties:
-        required = [name for name in items_of(fields.get("required")) if isinstance(name, str)]
-        if fields.get("additionalProperties") is not False or set(required) != properties.keys():
-            return False
-    below = [*properties.values(), *items_of(fields.get("anyOf"))]
-    below.extend(fields_of(fields.get("$defs")).values())
-    below.extend(fields_of(fields.get("definitions")).values())
-    if "items" in fields:
-        below.append(fields["items"])
-    return all(_strict(one) for one in below)
-
-
-def _types(schema: object) -> list[object]:
-    given = fields_of(schema).get("type")
-    return items_of(given) or [given]

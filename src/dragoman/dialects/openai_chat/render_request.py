@@ -15,12 +15,13 @@ from dragoman.dialects.openai_chat.render_effort import render_effort
 from dragoman.dialects.openai_chat.render_message import render_messages
 from dragoman.dialects.openai_chat.render_output import render_output
 from dragoman.dialects.openai_chat.render_tools import (
-    ToolNames,
+    NAMES,
     cache_control,
     render_tool_choice,
     render_tools,
 )
 from dragoman.dialects.openai_chat.wire import NAME, WEB_SEARCH
+from dragoman.dialects.tool_names import ToolNames, tool_names
 
 MAX_STOPS = 4
 MAX_USER = 64
@@ -48,7 +49,7 @@ def render_request(request: Request, target: Target) -> Rendered:
     """
     check_foreign_fields(request, NAME)
     losses: list[Loss] = []
-    names = ToolNames(request)
+    names = tool_names(request, NAMES)
     tools, search = render_tools(request, target, names, losses)
     form, instruction = render_output(request, target, losses)
     system = request.system if instruction is None else (*request.system, Text(instruction))
@@ -201,4 +202,4 @@ def _emulation(
     if single:
         del body["parallel_tool_calls"]
         losses.append(emulated("$.parallel_tool_calls", "parallel_tool_calls", "only the first call is kept"))
-    return Emulation(stop=stop, fan_out=copies, single_call=single, tool_names=names.restored)
+    return Emulation(stop=stop, fan_out=copies, single_call=single, tool_names=names.changed)

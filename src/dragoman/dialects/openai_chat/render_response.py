@@ -18,10 +18,13 @@ from dragoman.conversation.blocks import (
 )
 from dragoman.conversation.envelope import seal
 from dragoman.conversation.response import Choice, Response, StopReason
+from dragoman.dialects.answer_id import answer_id
+from dragoman.dialects.arguments import whole_arguments
 from dragoman.dialects.dialect import Reply
+from dragoman.dialects.json_tree import ANY, UNREADABLE, members
 from dragoman.dialects.openai_chat.answer_form import (
+    ANSWER_PREFIX,
     JSON,
-    answer_id,
     audio_form,
     call_id,
     extra_content,
@@ -29,27 +32,25 @@ from dragoman.dialects.openai_chat.answer_form import (
     render_logprobs,
 )
 from dragoman.dialects.openai_chat.citations import render_annotation
-from dragoman.dialects.openai_chat.json_value import fields_of
 from dragoman.dialects.openai_chat.reasoning import Place, call_entry, text_entry, thinking_entry
 from dragoman.dialects.openai_chat.stop import finish_of
 from dragoman.dialects.openai_chat.usage import render_usage
 from dragoman.dialects.openai_chat.wire import NAME
 
-_ANY: msgspec.json.Decoder[object] = msgspec.json.Decoder(object)
-
 
 def render_response(response: Response, reply: Reply) -> bytes:
     """Write a whole answer. The same members in the same order, whoever produced it."""
-    own = answer_id(response.id, reply.fallback_id)
+    own = answer_id(response.id, reply.fallback_id, ANSWER_PREFIX)
     wire: dict[str, object] = {
         "id": own,
         "object": "chat.completion",
         "created": response.created or reply.created,
         "model": response.model or reply.request.model,
         "choices": [_choice(choice, own, reply) for choice in response.choices],
-        "usage": None if response.usage is None else msgspec.Raw(render_usage(response.usage)),
-        "system_fingerprint": reply.fingerprint,
     }
+    if response.usage is not None:
+        wire["usage"] = msgspec.Raw(render_usage(response.usage))
+    wire["system_fingerprint"] = reply.fingerprint
     if response.service_tier is not None:
         wire["service_tier"] = response.service_tier
     return JSON.encode(wire)
@@ -169,7 +170,7 @@ class _Message:
             if not self._legacy:
                 del wire["function"]
         else:
-            function = {"name": call.name, "arguments": call.arguments or "{}"}
+            function = {"name": call.name, "arguments": whole_arguments(call.arguments)}
             wire = {"id": own, "type": "function", "function": function}
         if call.signature is not None:
             wire["extra_content"] = extra_content(seal(call.signature))
@@ -179,8 +180,8 @@ class _Message:
     def _add_audio(self, json: bytes) -> None:
         """OpenAI's own sound: pieces of a stream are one after the other, the rest is told once."""
         try:
-            piece = fields_of(_ANY.decode(json))
-        except (msgspec.DecodeError, UnicodeDecodeError):
+            piece = members(ANY.decode(json)) or {}
+        except UNREADABLE:
             return
         for name, value in piece.items():
             before = self._audio.get(name)

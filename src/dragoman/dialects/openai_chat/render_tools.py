@@ -1,14 +1,9 @@
 """Tools and the say over them, in OpenAI's form."""
 
-import hashlib
-import re
-from collections.abc import Iterable
 from typing import assert_never
 
 import msgspec
 
-from dragoman.conversation.blocks import ToolCall
-from dragoman.conversation.failure import invalid
 from dragoman.conversation.loss import Loss, approximated
 from dragoman.conversation.request import (
     CustomTool,
@@ -19,51 +14,16 @@ from dragoman.conversation.request import (
     ToolChoiceMode,
 )
 from dragoman.dialects.dialect import Target
+from dragoman.dialects.foreign_content import foreign_tool
+from dragoman.dialects.openai_chat.strict_schema import NOT_STRICT, is_refused
 from dragoman.dialects.openai_chat.wire import NAME, WEB_SEARCH
+from dragoman.dialects.tool_names import NameRule, ToolNames
 
-_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-_FOREIGN = re.compile(r"[^a-zA-Z0-9_-]")
+NAMES = NameRule(first="a-zA-Z0-9_-", rest="a-zA-Z0-9_-", max_length=64)
+"""What names of tools are made of."""
+
 _WEB_SEARCHES = ("web_search", "googleSearch", "google_search")
 """How the tools begin that search the web at other vendors."""
-
-
-class ToolNames:
-    """Names of tools as this format allows them, and the way back.
-
-    Other formats allow dots, colons and longer names. Each name is a function of the tools and of
-    the history before it, so that a longer history of the same conversation begins with the same
-    bytes.
-    """
-
-    def __init__(self, request: Request) -> None:
-        self._names: dict[str, str] = {}
-        self._taken: set[str] = set()
-        declared = [tool.name for tool in request.tools if not isinstance(tool, ServerTool)]
-        self._assign(name for name in declared if _NAME.fullmatch(name))
-        self._assign(declared)
-        for message in request.messages:
-            self._assign(block.name for block in message.blocks if isinstance(block, ToolCall))
-        if request.tool_choice is not None:
-            self._assign(request.tool_choice.names)
-
-    def __getitem__(self, name: str) -> str:
-        """The wire's name of a tool."""
-        return self._names[name]
-
-    @property
-    def restored(self) -> dict[str, str]:
-        """The client's names by the wire's names, of those that differ."""
-        return {wire: name for name, wire in self._names.items() if wire != name}
-
-    def _assign(self, names: Iterable[str]) -> None:
-        for name in names:
-            if name in self._names:
-                continue
-            wire = _FOREIGN.sub("_", name)[:64] or "_"
-            if len(name) > 64 or wire in self._taken:
-                wire = f"{wire[:55]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-            self._names[name] = wire
-            self._taken.add(wire)
 
 
 def render_tools(
@@ -79,7 +39,7 @@ def render_tools(
     for place, tool in enumerate(request.tools):
         match tool:
             case FunctionTool():
-                tools.append(_function(tool, names, marked=own))
+                tools.append(_function(tool, f"$.tools[{place}]", names, losses, marked=own))
             case CustomTool():
                 tools.append({"type": "custom", "custom": _custom(tool, names)})
             case ServerTool(dialect=dialect, kind=kind, json=json):
@@ -95,25 +55,25 @@ def render_tools(
                         )
                     )
                 else:
-                    raise invalid(
-                        f"'tools[{place}]': the tool '{kind}' is run by {dialect} itself; the model "
-                        f"'{target.model}' cannot use it. Remove it, or choose a model of that vendor.",
-                        f"tools[{place}]",
-                        "server_tool_not_portable",
-                    )
+                    raise foreign_tool(tool, f"tools[{place}]")
             case _:
                 assert_never(tool)
     return tools, search
 
 
-def _function(tool: FunctionTool, names: ToolNames, *, marked: bool) -> dict[str, object]:
-    function: dict[str, object] = {"name": names[tool.name]}
+def _function(
+    tool: FunctionTool, path: str, names: ToolNames, losses: list[Loss], *, marked: bool
+) -> dict[str, object]:
+    function: dict[str, object] = {"name": names.wire(tool.name)}
     if tool.description is not None:
         function["description"] = tool.description
     if tool.parameters is not None:
         function["parameters"] = msgspec.Raw(tool.parameters)
     if tool.strict is not None:
         function["strict"] = tool.strict
+    if tool.strict and tool.parameters is not None and is_refused(tool.parameters):
+        function["strict"] = False
+        losses.append(approximated(f"{path}.strict", "strict", f"{tool.name}: {NOT_STRICT}"))
     wire: dict[str, object] = {"type": "function", "function": function}
     if marked and tool.cache is not None:
         wire["cache_control"] = cache_control(tool.cache.ttl)
@@ -121,7 +81,7 @@ def _function(tool: FunctionTool, names: ToolNames, *, marked: bool) -> dict[str
 
 
 def _custom(tool: CustomTool, names: ToolNames) -> dict[str, object]:
-    custom: dict[str, object] = {"name": names[tool.name]}
+    custom: dict[str, object] = {"name": names.wire(tool.name)}
     if tool.description is not None:
         custom["description"] = tool.description
     if tool.format is not None:
@@ -154,9 +114,9 @@ def render_tool_choice(
         mode = ToolChoiceMode.NAMED
     free_text = {tool.name for tool in request.tools if isinstance(tool, CustomTool)}
     chosen = [
-        {"type": "custom", "custom": {"name": names[name]}}
+        {"type": "custom", "custom": {"name": names.wire(name)}}
         if name in free_text
-        else {"type": "function", "function": {"name": names[name]}}
+        else {"type": "function", "function": {"name": names.wire(name)}}
         for name in choice.names
     ]
     match mode:

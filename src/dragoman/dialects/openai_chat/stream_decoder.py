@@ -4,11 +4,12 @@ import msgspec
 
 from dragoman.conversation.events import Event, Failed, UsageReported
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
+from dragoman.dialects.error_text import read_error
 from dragoman.dialects.openai_chat.answer import ANSWER, failure_of, started_of
 from dragoman.dialects.openai_chat.answer_wire import AnswerWire, ChoiceWire
 from dragoman.dialects.openai_chat.choice import OpenChoice
 from dragoman.dialects.openai_chat.citations import sources_of
-from dragoman.dialects.openai_chat.errors import embedded_failure, read_error
+from dragoman.dialects.openai_chat.errors import embedded_failure
 from dragoman.dialects.openai_chat.parse_response import parse_events
 from dragoman.dialects.openai_chat.usage import usage_of
 from dragoman.frames.sse import MAX_FRAME, SSE, FrameTooLargeError, SSEDecoder
@@ -104,7 +105,7 @@ class ChatStreamDecoder:
             answer = ANSWER.decode(data)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             told = read_error(data)
-            known = frame.event == "error" or told.code or told.type
+            known = frame.event == "error" or told.named
             self._fail(embedded_failure(data) if known else _unreadable(error), events)
             return
         if answer.error or frame.event == "error" or (answer.x_groq is not None and answer.x_groq.error):
@@ -123,7 +124,7 @@ class ChatStreamDecoder:
                     return
         elif choices is None and answer.usage is None and answer.id is None:
             told = read_error(data)
-            if told.message and (told.code or told.type):
+            if told.message and told.named:
                 self._fail(embedded_failure(data), events)
                 return
         elif self._started:

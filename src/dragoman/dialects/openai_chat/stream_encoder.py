@@ -36,10 +36,11 @@ from dragoman.conversation.events import (
 from dragoman.conversation.opaque import Signature
 from dragoman.conversation.response import Stop, StopReason
 from dragoman.conversation.usage import Usage
+from dragoman.dialects.answer_id import answer_id
 from dragoman.dialects.dialect import Location, Reply
 from dragoman.dialects.openai_chat.answer_form import (
+    ANSWER_PREFIX,
     JSON,
-    answer_id,
     audio_form,
     call_id,
     extra_content,
@@ -148,7 +149,7 @@ class ChatStreamEncoder:
     def _begin(self, started: Started) -> None:
         """What every chunk begins with."""
         reply = self._reply
-        self._own = answer_id(started.id, reply.fallback_id)
+        self._own = answer_id(started.id, reply.fallback_id, ANSWER_PREFIX)
         head: dict[str, object] = {
             "id": self._own,
             "object": "chat.completion.chunk",

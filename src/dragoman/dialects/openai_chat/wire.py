@@ -15,9 +15,6 @@ NAME = "openai_chat"
 WEB_SEARCH = "web_search_options"
 """The field that switches OpenAI's web search on; neutrally it is a tool that the vendor runs."""
 
-EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
-"""The words of `reasoning_effort`, weakest first."""
-
 Temperature = Annotated[float, Meta(ge=0, le=2)]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
 Penalty = Annotated[float, Meta(ge=-2, le=2)]

@@ -5,7 +5,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dragoman.dialects.anthropic.arguments import closed_object, compact, input_object
+from dragoman.conversation.blocks import ToolCall
+from dragoman.dialects.arguments import (
+    arguments_text,
+    call_input,
+    closed_object,
+    compact,
+    custom_input,
+    input_object,
+    whole_arguments,
+)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=5),
@@ -24,12 +33,14 @@ JSON = st.recursive(
         ("1.50", '{"value":1.50}', True),
         ('"x"', '{"value":"x"}', True),
         ("null", "{}", False),
+        (" null ", "{}", False),
         ("hello", '{"__raw_arguments":"hello"}', True),
         ('{"a": 1}}', '{"__raw_arguments":"{\\"a\\": 1}}"}', True),
         ("{", "{}", True),
         ('{"a": "b', '{"a": "b"}', True),
         ('{"a": "b\\', '{"a": "b"}', True),
         ('{"a": "b\\u12', '{"a": "b"}', True),
+        ('{"a": 1] ', '{"__raw_arguments":"{\\"a\\": 1] "}', True),
         ('{"a": 1, "b', '{"a": 1}', True),
         ('{"a": 1, "b":', '{"a": 1, "b":null}', True),
         ('{"a": 1,', '{"a": 1}', True),
@@ -60,6 +71,39 @@ def test_any_text_becomes_an_object(text: str) -> None:
     assert isinstance(msgspec.json.decode(raw), dict)
 
 
+def test_free_text_of_a_custom_tool_is_its_input() -> None:
+    assert bytes(custom_input("*** Begin")) == b'{"input":"*** Begin"}'
+    assert call_input(ToolCall("1", "f", "null", custom=True)) == (custom_input("null"), False)
+    assert call_input(ToolCall("1", "f", "null")) == (msgspec.Raw(b"{}"), False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "whole"),
+    [("", "{}"), (" \n", "{}"), ("null", "{}"), ("{}", "{}"), ('{"a": 1', '{"a": 1'), (" [] ", " [] ")],
+)
+def test_arguments_that_say_nothing_are_an_empty_object(arguments: str, whole: str) -> None:
+    assert whole_arguments(arguments) == whole
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        (b"", "{}"),
+        (b"null", "{}"),
+        (b"{ }", "{}"),
+        (b'{\n "x": 1.0\n}', '{"x":1.0}'),
+        (b'{"x":"\xff"}', '{"x":"\ufffd"}'),
+    ],
+)
+def test_an_object_on_the_wire_becomes_text(given: bytes, text: str) -> None:
+    assert arguments_text(msgspec.Raw(given)) == text
+
+
+def test_what_does_not_begin_an_object_is_not_closed() -> None:
+    assert closed_object('"abc') is None
+    assert closed_object('{"a":1}]') is None
+
+
 def test_compact_changes_nothing_but_space() -> None:
-    raw = msgspec.Raw(b'{ "a" : [ 1.0 , 1E5, 12345678901234567890123 ], "b c": "d  \\u00e9" }')
-    assert compact(raw) == '{"a":[1.0,1E5,12345678901234567890123],"b c":"d  \\u00e9"}'
+    raw = msgspec.Raw(b'{ "a" : [ 1.0 , 1E5,\t12345678901234567890123 ], "b c": "d  \\u00e9 \\" \\\\" }')
+    assert compact(raw) == b'{"a":[1.0,1E5,12345678901234567890123],"b c":"d  \\u00e9 \\" \\\\"}'

@@ -1,10 +1,13 @@
-"""JSON whose shape is not known beforehand: schemas, error details, streamed arguments."""
+"""Decoded JSON whose shape is not known beforehand: schemas, error bodies, streamed arguments."""
 
 from typing import cast
 
 import msgspec
 
 ANY: msgspec.json.Decoder[object] = msgspec.json.Decoder(object)
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding raises for bytes that are no JSON."""
 
 
 def members(value: object) -> dict[str, object] | None:

@@ -1,17 +1,28 @@
-"""Tool arguments: raw text of any kind on one side, a JSON object on the other.
+"""Arguments of tool calls: raw text of any kind on one side, a JSON object on the other.
 
-Number text, key order and escapes survive: what is an object already is embedded as it stands.
+Number text, key order and escapes survive in both directions: JSON is looked at, never written anew.
 """
 
 import msgspec
 
+from dragoman.conversation.blocks import ToolCall
 from dragoman.dialects.json_text import is_json_object
+from dragoman.dialects.json_tree import ANY, UNREADABLE
 
 RAW_ARGUMENTS = "__raw_arguments"
 """The one member of an object that stands for arguments which are no JSON at all."""
 
 _CLOSERS = {"{": "}", "[": "]"}
-_VALUE: msgspec.json.Decoder[object] = msgspec.json.Decoder(object)
+_SPACE = (b" ", b"\n", b"\r", b"\t")
+
+
+def call_input(call: ToolCall) -> tuple[msgspec.Raw, bool]:
+    """A call's arguments as an object, and whether they had to be altered for it. No call is ever
+    dropped for what it holds.
+    """
+    if call.custom:
+        return custom_input(call.arguments), False
+    return input_object(call.arguments)
 
 
 def input_object(arguments: str) -> tuple[msgspec.Raw, bool]:
@@ -20,7 +31,7 @@ def input_object(arguments: str) -> tuple[msgspec.Raw, bool]:
     No text, or `null`, is an object without members; JSON that breaks off is closed; other JSON becomes
     `{"value": ...}` and anything else `{"__raw_arguments": "..."}`.
     """
-    if arguments.strip() in {"", "null"}:
+    if says_nothing(arguments):
         return msgspec.Raw(b"{}"), False
     if is_json_object(arguments):
         return msgspec.Raw(arguments.encode()), False
@@ -37,9 +48,25 @@ def custom_input(text: str) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode({"input": text}))
 
 
-def compact(raw: msgspec.Raw) -> str:
-    """JSON text without the space between its tokens, which alone is left out."""
-    return bytes(msgspec.json.format(raw, indent=-1)).decode()
+def says_nothing(arguments: str) -> bool:
+    """Whether the arguments are no text, or `null`: some models call a tool without any so."""
+    return arguments.strip() in {"", "null"}
+
+
+def whole_arguments(arguments: str) -> str:
+    """The arguments as they are, an object without members where they say nothing."""
+    return "{}" if says_nothing(arguments) else arguments
+
+
+def arguments_text(given: msgspec.Raw) -> str:
+    """An object on the wire as the raw arguments of a call; `{}` where there is none."""
+    return whole_arguments(compact(given).decode("utf-8", "replace"))
+
+
+def compact(json: msgspec.Raw | bytes) -> bytes:
+    """Valid JSON text without the space between its tokens, which alone is left out."""
+    text = bytes(json)
+    return msgspec.json.format(text, indent=-1) if any(space in text for space in _SPACE) else text
 
 
 def closed_object(text: str) -> str | None:
@@ -52,7 +79,6 @@ def closed_object(text: str) -> str | None:
     open_brackets: list[str] = []
     in_string = escaped = False
     whole = 0
-    closers = ""
     for position, character in enumerate(text):
         if in_string:
             if escaped:
@@ -65,25 +91,22 @@ def closed_object(text: str) -> str | None:
             in_string = True
         elif character in _CLOSERS:
             open_brackets.append(character)
-            whole, closers = position + 1, _closing(open_brackets)
+            whole = position + 1
         elif character in "}]":
             if not open_brackets or _CLOSERS[open_brackets.pop()] != character:
                 return None
-            whole, closers = position + 1, _closing(open_brackets)
+            whole = position + 1
         elif character == ",":
-            whole, closers = position, _closing(open_brackets)
-    end = _closing(open_brackets)
+            whole = position
+    # no bracket comes after `whole`: the same ones close the text from there
+    end = "".join(_CLOSERS[bracket] for bracket in reversed(open_brackets))
     if in_string:
         body = text[:-1] if escaped else text
         candidates = [body + '"' + end, _without_partial_escape(body) + '"' + end]
     else:
         candidates = [text + end, text + "null" + end]
-    candidates.append(text[:whole] + closers)
+    candidates.append(text[:whole] + end)
     return next((candidate for candidate in candidates if is_json_object(candidate)), None)
-
-
-def _closing(open_brackets: list[str]) -> str:
-    return "".join(_CLOSERS[bracket] for bracket in reversed(open_brackets))
 
 
 def _without_partial_escape(text: str) -> str:
@@ -93,7 +116,7 @@ def _without_partial_escape(text: str) -> str:
 
 def _is_json(text: str) -> bool:
     try:
-        _VALUE.decode(text)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        ANY.decode(text)
+    except (*UNREADABLE, UnicodeError):
         return False
     return True

@@ -1,0 +1,103 @@
+"""The two ends of an exchange, in memory: an upstream that says what a test lays out, and a client."""
+
+import asyncio
+import collections
+from collections.abc import Mapping
+
+from dragoman.conversation.failure import Failure, FailureError, FailureKind
+from dragoman.upstream.transport import UpstreamRequest, UpstreamResponse, read_to_end
+
+BROKEN = FailureError(Failure(FailureKind.BAD_GATEWAY, "The connection broke."))
+
+SILENCE = None
+"""A piece that never comes."""
+
+
+class Upstream:
+    """An answer in pieces; a piece may also be an error, or silence."""
+
+    def __init__(
+        self, *pieces: bytes | FailureError | None, status: int = 200, headers: dict[str, str] | None = None
+    ) -> None:
+        self.status = status
+        self.headers: Mapping[str, str] = headers or {}
+        self.let_go = asyncio.Event()
+        self._pieces = collections.deque(pieces)
+
+    @property
+    def closed(self) -> bool:
+        return self.let_go.is_set()
+
+    async def next(self) -> bytes:
+        await asyncio.sleep(0)
+        if not self._pieces:
+            return b""
+        piece = self._pieces.popleft()
+        if piece is SILENCE:
+            await asyncio.Event().wait()
+        if isinstance(piece, FailureError):
+            raise piece
+        return piece or b""
+
+    async def read(self, limit: int) -> bytes:
+        return await read_to_end(self, limit, "upstream")
+
+    def close(self) -> None:
+        self.let_go.set()
+
+
+class Road:
+    """A transport to upstreams that are there already, one for each request in their order."""
+
+    def __init__(self, *upstreams: Upstream | FailureError, delays: tuple[float, ...] = ()) -> None:
+        self._upstreams = collections.deque(upstreams)
+        self._delays = collections.deque(delays)
+        self.sent: list[UpstreamRequest] = []
+
+    async def send(self, request: UpstreamRequest, connect_timeout: float) -> UpstreamResponse:
+        self.sent.append(request)
+        upstream = self._upstreams.popleft()
+        await asyncio.sleep(self._delays.popleft() if self._delays else connect_timeout * 0)
+        if isinstance(upstream, FailureError):
+            raise upstream
+        return upstream
+
+    async def close(self) -> None:
+        return
+
+
+class Reader:
+    """A client in memory. `slow` is in seconds for each piece; `left` is the test's to set."""
+
+    def __init__(self, *, slow: float = 0.0) -> None:
+        self.status: int | None = None
+        self.headers: dict[str, str] = {}
+        self.body = b""
+        self.finished = False
+        self.left = False
+        self.reading = asyncio.Event()
+        self.slow = slow
+
+    @property
+    def started(self) -> bool:
+        return self.status is not None
+
+    async def respond(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        await self.start(status, headers)
+        await self.write(body)
+        await self.finish()
+
+    async def start(self, status: int, headers: list[tuple[str, str]]) -> None:
+        assert not self.started
+        self.status, self.headers = status, dict(headers)
+
+    async def write(self, data: bytes) -> None:
+        assert self.started
+        assert not self.finished
+        await asyncio.sleep(self.slow)
+        self.body += data
+        self.reading.set()
+
+    async def finish(self) -> None:
+        await asyncio.sleep(self.slow)
+        self.finished = True

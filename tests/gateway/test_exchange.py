@@ -1,0 +1,205 @@
+"""One exchange, whatever happens in it, ends in one answer and one record."""
+
+import asyncio
+import json
+
+import pytest
+from tests.gateway.ends import BROKEN, SILENCE, Reader, Road, Upstream
+
+from dragoman.access.keys import KeyRing
+from dragoman.config.settings import Timeouts
+from dragoman.conversation.failure import Failure, FailureError, FailureKind
+from dragoman.dialects import openai_chat
+from dragoman.dialects.dialect import Location
+from dragoman.dialects.registry import DIALECTS
+from dragoman.gateway.call import Call
+from dragoman.gateway.exchange import authenticate, exchange, worth_another
+from dragoman.gateway.gateway import Gateway
+from dragoman.gateway.record import Record
+from dragoman.providers.provider import Provider
+from dragoman.routing.router import Router
+
+pytestmark = pytest.mark.anyio
+
+PROVIDERS = {
+    "openai": Provider("openai", ("openai_chat",), "http://o/v1", "sk-openai"),
+    "anthropic": Provider("anthropic", ("anthropic",), "http://a", "sk-anthropic"),
+}
+ROUTES = {"best": ["anthropic/claude-sonnet-4-5", "openai/gpt-4o"]}
+
+OPENAI_ANSWER = json.dumps(
+    {
+        "id": "c",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "gpt-4o",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 2, "completion_tokens": 3, "total_tokens": 5},
+    }
+).encode()
+OPENAI_STREAM = (
+    b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"gpt-4o",'
+    b'"choices":[{"index":0,"delta":{"content":"hi"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
+)
+JSON = {"content-type": "application/json"}
+EVENTS = {"content-type": "text/event-stream"}
+
+
+class Service:
+    """A gateway in front of upstreams in memory, and what it has noted."""
+
+    def __init__(self, *upstreams: Upstream | FailureError, silence: float = 60, total: float = 60) -> None:
+        self.records: list[Record] = []
+        self.road = Road(*upstreams)
+        self.gateway = Gateway(
+            keys=KeyRing.of(["sk-client"]),
+            router=Router(PROVIDERS, ROUTES),
+            dialects=DIALECTS,
+            http=self.road,
+            embedded=self.road,
+            timeouts=Timeouts(silence=silence, total=total),
+            journal=self.records.append,
+            now=lambda: 1.0,
+        )
+
+    async def serve(self, client: Reader, model: str, **more: object) -> None:
+        asked = {"model": model, "messages": [{"role": "user", "content": "x"}], **more}
+        call = Call(openai_chat.DIALECT, Location(), json.dumps(asked).encode(), [], "key 1", "req_1")
+        await exchange(self.gateway, call, client)
+
+    @property
+    def record(self) -> Record:
+        (record,) = self.records
+        return record
+
+
+def test_a_known_key_has_a_name() -> None:
+    assert authenticate(Service().gateway, "sk-client") == "key 1"
+
+
+@pytest.mark.parametrize(("key", "words"), [(None, "No API key"), ("sk-wrong", "not valid")])
+def test_without_a_known_key_nobody_gets_in(key: str | None, words: str) -> None:
+    with pytest.raises(FailureError) as caught:
+        authenticate(Service().gateway, key)
+    assert caught.value.failure.kind is FailureKind.AUTHENTICATION
+    assert words in caught.value.failure.message
+    assert "sk-wrong" not in caught.value.failure.message
+
+
+async def test_an_answer_is_delivered_and_noted() -> None:
+    service, client = Service(Upstream(OPENAI_ANSWER, headers=JSON)), Reader()
+    await service.serve(client, "openai/gpt-4o")
+    assert (client.status, client.body) == (200, OPENAI_ANSWER)
+    record = service.record
+    assert (record.plan, record.attempts, record.failure) == ("passthrough", 1, None)
+    assert record.usage is not None
+    assert (record.usage.input, record.usage.output) == (2, 3)
+    assert record.ended is not None
+
+
+async def test_an_unknown_model_is_refused_and_noted() -> None:
+    service, client = Service(), Reader()
+    await service.serve(client, "nothing")
+    assert client.status == 404
+    assert service.record.failure is not None
+    assert service.road.sent == []
+
+
+async def test_what_one_attempt_lost_is_not_said_of_the_next() -> None:
+    """The first target has no `seed`; the second has."""
+    first = Upstream(BROKEN, headers=EVENTS)
+    service, client = Service(first, Upstream(OPENAI_STREAM, headers=EVENTS)), Reader()
+    await service.serve(client, "best", seed=1, stream=True)
+    assert client.body == OPENAI_STREAM
+    assert "x-dragoman-losses" not in client.headers
+    record = service.record
+    assert (record.attempts, record.plan, record.losses, record.failure) == (2, "passthrough", (), None)
+    assert first.closed
+
+
+async def test_losses_are_said_in_a_header() -> None:
+    answer = {
+        "type": "message",
+        "id": "m",
+        "role": "assistant",
+        "model": "c",
+        "content": [{"type": "text", "text": "hi"}],
+        "stop_reason": "end_turn",
+        "usage": {"input_tokens": 1, "output_tokens": 1},
+    }
+    service, client = Service(Upstream(json.dumps(answer).encode(), headers=JSON)), Reader()
+    await service.serve(client, "best", seed=1)
+    assert 'path="$.seed"' in client.headers["x-dragoman-losses"]
+
+
+async def test_when_the_whole_time_is_up_no_other_target_is_asked() -> None:
+    service, client = Service(Upstream(SILENCE), Upstream(OPENAI_ANSWER, headers=JSON), total=0.02), Reader()
+    await service.serve(client, "best")
+    assert client.status == 504
+    assert len(service.road.sent) == 1
+
+
+async def test_after_a_silence_the_next_target_is_asked() -> None:
+    first = Upstream(SILENCE, headers=JSON)
+    service, client = Service(first, Upstream(OPENAI_ANSWER, headers=JSON), silence=0.02), Reader()
+    await service.serve(client, "best")
+    assert client.body == OPENAI_ANSWER
+    assert first.closed
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_client_that_is_slow_to_read_gets_a_single_answer(stream: bool) -> None:
+    """Its own time is no reason to fail, least of all to answer a second time."""
+    body = OPENAI_STREAM if stream else OPENAI_ANSWER
+    upstream = Upstream(body, headers=EVENTS if stream else JSON)
+    service, client = Service(upstream, silence=0.02, total=5), Reader(slow=0.05)
+    await service.serve(client, "openai/gpt-4o", stream=stream)
+    assert (client.status, client.body) == (200, body)
+    assert service.record.failure is None
+
+
+async def test_a_whole_answer_that_is_here_may_be_read_for_ever() -> None:
+    service, client = Service(Upstream(OPENAI_ANSWER, headers=JSON), total=0.02), Reader(slow=0.05)
+    await service.serve(client, "openai/gpt-4o")
+    assert (client.status, client.body) == (200, OPENAI_ANSWER)
+
+
+async def test_a_client_that_leaves_is_noted_and_hears_nothing() -> None:
+    upstream = Upstream(SILENCE, headers=JSON)
+    service, client = Service(upstream), Reader()
+    task = asyncio.ensure_future(service.serve(client, "openai/gpt-4o"))
+    await asyncio.sleep(0.01)
+    client.left = True
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert upstream.closed
+    assert not client.started
+    assert service.record.client_left
+
+
+async def test_a_gateway_that_is_stopped_tells_those_who_wait() -> None:
+    service, client = Service(Upstream(SILENCE, headers=JSON)), Reader()
+    task = asyncio.ensure_future(service.serve(client, "best"))
+    await asyncio.sleep(0.01)
+    task.cancel()
+    await task
+    assert client.status == 503
+    assert len(service.road.sent) == 1
+    assert not service.record.client_left
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (FailureKind.OVERLOADED, True),
+        (FailureKind.UPSTREAM_AUTHENTICATION, True),
+        (FailureKind.QUOTA, True),
+        (FailureKind.MODEL_NOT_FOUND, True),
+        (FailureKind.INVALID_REQUEST, False),
+        (FailureKind.CONTEXT_OVERFLOW, False),
+        (FailureKind.CONTENT_POLICY, False),
+    ],
+)
+def test_only_what_is_not_the_requests_fault_is_tried_elsewhere(kind: FailureKind, expected: bool) -> None:
+    assert worth_another(Failure(kind, "")) is expected
