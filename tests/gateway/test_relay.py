@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 
 import pytest
 from tests.gateway.ends import BROKEN, SILENCE, Reader, Upstream
@@ -74,6 +75,22 @@ async def test_an_answer_goes_through_and_ends() -> None:
     assert client.body == b"".join(ANSWER)
     assert client.finished
     assert upstream.closed
+
+
+@pytest.mark.parametrize("pipeline", [passing, lambda: cutting("STOP")])
+async def test_an_answer_that_just_ends_is_told_to_be_incomplete(pipeline: Callable[[], Pipeline]) -> None:
+    client = Reader()
+    await run(client, Upstream(ANSWER[0]), pipeline=pipeline())
+    assert b"one" in client.body
+    assert error_in(client)
+    assert client.finished
+
+
+async def test_a_translated_answer_gets_the_end_of_its_own_format() -> None:
+    client = Reader()
+    await run(client, Upstream(*ANSWER[:3]), pipeline=cutting("STOP"))
+    assert client.body.endswith(DONE)
+    assert b'"error"' not in client.body
 
 
 async def test_frames_that_come_in_pieces_go_on_whole() -> None:

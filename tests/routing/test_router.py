@@ -82,3 +82,11 @@ def test_one_model_can_be_looked_up_by_any_name_that_can_be_asked_for() -> None:
 def test_the_embedded_model_is_listed_where_it_is_all_there_is() -> None:
     demo = Provider("demo", ("openai_chat",), model_patterns=("demo",), embedded=True)
     assert [card.id for card in Router({"demo": demo}, {}).cards()] == ["demo"]
+
+
+def test_a_name_of_megabytes_is_neither_kept_nor_repeated() -> None:
+    name = "openai/" + "x" * 1_000_000
+    with pytest.raises(FailureError) as caught:
+        Router(PROVIDERS, {}).resolve(name)
+    assert caught.value.failure.kind is FailureKind.MODEL_NOT_FOUND
+    assert len(caught.value.failure.message) < 1000

@@ -175,8 +175,9 @@ class SingleCall:
 class StopCut:
     """Cuts each choice's text exactly at the first stop sequence, also across deltas.
 
-    What could be the beginning of a sequence is held back until it is clear. Reasoning and tool
-    arguments are not searched: vendors do not stop there either.
+    The first is the one that is complete first, where models stop too: so the cut is the same in
+    whatever pieces the text comes. What could be the beginning of a sequence is held back until it is
+    clear. Reasoning and tool arguments are not searched: vendors do not stop there either.
     """
 
     def __init__(self, sequences: tuple[str, ...], choices: int = 1) -> None:
@@ -224,9 +225,13 @@ class StopCut:
 
     def _searched(self, choice: int, index: int, text: str) -> list[Event]:
         text = self._held.get((choice, index), "") + text
-        found = [(at, sequence) for sequence in self._sequences if (at := text.find(sequence)) >= 0]
+        found = [
+            (at + len(sequence), at, sequence)
+            for sequence in self._sequences
+            if (at := text.find(sequence)) >= 0
+        ]
         if found:
-            at, sequence = min(found)
+            _, at, sequence = min(found)
             self._cut.add(choice)
             before = text[:at]
             return [
