@@ -74,6 +74,12 @@ def test_host_and_port_of_the_command_line_replace_those_of_the_file(load: Load)
     assert (settings.server.host, settings.server.port) == ("127.0.0.2", 0)
 
 
+def test_an_empty_host_on_the_command_line_does_not_mean_every_address(load: Load) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load("", host="")
+    assert caught.value.key == "server.host"
+
+
 def test_no_secret_shows_in_the_settings(load: Load) -> None:
     settings = load(
         '[auth]\nkeys = ["sk-hidden-1"]\n'

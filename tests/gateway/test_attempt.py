@@ -147,3 +147,28 @@ def test_an_error_that_quotes_a_secret_keeps_only_its_kind(secret: str, place: s
 def test_an_error_without_a_secret_stays_as_it_is() -> None:
     failure = Failure(FailureKind.SERVER, "Oh no.", body=b"{}")
     assert without_secret(failure, PROVIDER) is failure
+
+
+@pytest.mark.parametrize(
+    ("url", "said", "told"),
+    [
+        (
+            "http://10.0.0.7:9110/v1",
+            "10.0.0.7:9110 closed the connection before it answered.",
+            "The provider 'claude' closed the connection before it answered.",
+        ),
+        (
+            "https://inside.example",
+            "Could not connect to inside.example:443: refused.",
+            "Could not connect to the provider 'claude': refused.",
+        ),
+        (
+            "http://[::1]/v1",
+            "The answer of [::1]:80 broke off.",
+            "The answer of the provider 'claude' broke off.",
+        ),
+    ],
+)
+def test_a_client_is_told_the_providers_name_and_not_its_address(url: str, said: str, told: str) -> None:
+    provider = Provider("claude", ("anthropic",), url)
+    assert without_secret(Failure(FailureKind.BAD_GATEWAY, said), provider).message == told

@@ -30,6 +30,8 @@ def load_settings(
     document, source = (Document(), Source()) if path is None else _read(path, environ)
     server = document.server
     if host is not None:
+        if not host.strip():
+            raise ConfigError("--host", None, "server.host", "is empty", "name an address, such as 127.0.0.1")
         server = msgspec.structs.replace(server, host=host)
     if port is not None:
         server = msgspec.structs.replace(server, port=port)

@@ -1,6 +1,9 @@
 """One attempt: the request as it goes to one target, and the head of what comes back."""
 
 import asyncio
+from urllib.parse import urlsplit
+
+import msgspec
 
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
 from dragoman.dialects.dialect import Dialect, WireRequest
@@ -123,9 +126,13 @@ def _close_answer(task: asyncio.Task[UpstreamResponse]) -> None:
 
 
 def without_secret(failure: Failure, provider: Provider) -> Failure:
-    """The failure, unless the upstream quotes our key in it: then only what kind it is."""
+    """The failure without our key and without the provider's address, which are not the client's business.
+
+    Where the upstream quotes the key, only what kind of failure it is remains.
+    """
     if not any(secret in failure.message or secret.encode() in failure.body for secret in secrets(provider)):
-        return failure
+        message = _without_address(failure.message, provider)
+        return failure if message == failure.message else msgspec.structs.replace(failure, message=message)
     status = f" (HTTP {failure.status})" if failure.status else ""
     return Failure(
         failure.kind,
@@ -133,6 +140,17 @@ def without_secret(failure: Failure, provider: Provider) -> Failure:
         status=failure.status,
         retry_after=failure.retry_after,
     )
+
+
+def _without_address(message: str, provider: Provider) -> str:
+    for url in (provider.base_url, *provider.base_urls.values()):
+        parts = urlsplit(url)
+        if parts.hostname is None:
+            continue
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        message = message.replace(f"{host}:{port}", f"the provider '{provider.name}'")
+    return message[:1].upper() + message[1:] if message.startswith("the provider '") else message
 
 
 def secrets(provider: Provider) -> list[str]:
