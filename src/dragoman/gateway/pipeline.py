@@ -107,6 +107,7 @@ class PassthroughPipeline:
         self._tail = bytearray()
         self._sent = False
         self._told = False
+        self._array_closed = False
         self.reading = Reading(clean)
 
     @property
@@ -160,7 +161,8 @@ class PassthroughPipeline:
                 return rest
             self.reading.failure = failure
         if self._told:
-            return b""
+            # the upstream's own error went through; the array around it may still be open
+            return b"" if self._location.sse or self._array_closed else b"\n]"
         return self._dialect.stream_failure(failure, self._location, self._sent)
 
     def _out(self, frames: bytes) -> bytes:
@@ -168,6 +170,7 @@ class PassthroughPipeline:
             frames = self._dialect.hide_usage(frames)
         self._sent = self._sent or bool(frames)
         self._told = self.reading.failure is not None and bool(frames)
+        self._array_closed = frames.rstrip().endswith(b"]") if self._told else False
         return frames
 
 
