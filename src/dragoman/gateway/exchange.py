@@ -8,6 +8,7 @@ import asyncio
 import functools
 import hashlib
 import os
+from typing import NamedTuple
 
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
 from dragoman.conversation.fold import fold, unfold
@@ -51,6 +52,16 @@ def authenticate(gateway: Gateway, key: str | None) -> str:
         else "The API key is not valid here. Send a key of this gateway, not one of a provider."
     )
     raise FailureError(Failure(FailureKind.AUTHENTICATION, problem, code="invalid_api_key"))
+
+
+class Accepted(NamedTuple):
+    """An attempt that the upstream has accepted: the heads of its answers have come."""
+
+    planned: Plan
+    provider: Provider
+    target: Target
+    upstreams: list[UpstreamResponse]
+    limits: TimeLimits
 
 
 class Exchange:
@@ -126,25 +137,24 @@ class Exchange:
             gateway.timeouts.connect,
             copies=planned.emulation.fan_out if isinstance(planned, Translation) else 1,
         )
+        accepted = Accepted(planned, provider, target, upstreams, limits)
         try:
             limits.alive()
             record.first_byte = self._loop.time()
             if not head.stream:
-                await self._whole(planned, candidate, upstreams, limits)
+                await self._whole(accepted)
             elif answers_whole(upstreams[0], spoken, call):
-                await self._stream_of_whole(planned, candidate, upstreams, limits)
+                await self._stream_of_whole(accepted)
             else:
-                await self._stream(planned, candidate, upstreams, limits)
+                await self._stream(accepted)
         finally:
             for upstream in upstreams:
                 upstream.close()
 
-    async def _stream(
-        self, planned: Plan, candidate: RouteTarget, upstreams: list[UpstreamResponse], limits: TimeLimits
-    ) -> None:
+    async def _stream(self, accepted: Accepted) -> None:
         """A streamed answer, as it comes."""
-        call, provider, target = self._call, candidate.provider, candidate.target
-        clean = functools.partial(without_secret, provider=provider)
+        call, target, planned = self._call, accepted.target, accepted.planned
+        clean = functools.partial(without_secret, provider=accepted.provider)
         pipeline: Pipeline
         match planned:
             case Passthrough():
@@ -158,62 +168,61 @@ class Exchange:
                     self._reply(planned, target),
                     planned.emulation,
                     clean,
-                    len(upstreams),
+                    len(accepted.upstreams),
                 )
-        headers = self._stream_headers(planned, upstreams[0], provider)
         try:
-            await relay(upstreams, pipeline, self._client, headers, limits)
+            headers = self._stream_headers(accepted)
+            await relay(accepted.upstreams, pipeline, self._client, headers, accepted.limits)
         finally:
             reading = pipeline.reading
             self._record.usage, self._record.stops = reading.usage, tuple(reading.stops)
             self._record.failure = reading.failure
 
-    async def _stream_of_whole(
-        self, planned: Plan, candidate: RouteTarget, upstreams: list[UpstreamResponse], limits: TimeLimits
-    ) -> None:
+    async def _stream_of_whole(self, accepted: Accepted) -> None:
         """A streamed answer for the client, from an upstream that answered in one piece."""
-        call, target = self._call, candidate.target
-        if isinstance(planned, Passthrough):
-            planned = translation(call.dialect, call.body, call.location, planned.dialect, target)
-        response = await self._read(planned, target, upstreams, limits)
-        encoder = call.dialect.stream_encoder(self._reply(planned, target))
+        planned, accepted = self._translated(accepted)
+        response = await self._read(planned, accepted)
+        encoder = self._call.dialect.stream_encoder(self._reply(planned, accepted.target))
         out = b"".join(encoder.encode(event) for event in unfold(response)) + encoder.close()
-        limits.lift()
-        await self._client.start(200, self._stream_headers(planned, upstreams[0], candidate.provider))
+        accepted.limits.lift()
+        await self._client.start(200, self._stream_headers(accepted))
         await self._client.write(out)
         await self._client.finish()
 
-    async def _whole(
-        self, planned: Plan, candidate: RouteTarget, upstreams: list[UpstreamResponse], limits: TimeLimits
-    ) -> None:
+    async def _whole(self, accepted: Accepted) -> None:
         """An answer in one piece."""
-        call, record, target = self._call, self._record, candidate.target
-        if isinstance(planned, Passthrough) and _media_type(upstreams[0]) == _STREAM:
-            planned = translation(call.dialect, call.body, call.location, planned.dialect, target)
-        match planned:
-            case Passthrough():
-                body = await read_answer(upstreams[0], limits)
-                meter = call.dialect.meter_response(body)
-                record.usage, record.stops = meter.usage, meter.stops
-            case Translation():
-                response = await self._read(planned, target, upstreams, limits)
-                body = call.dialect.render_response(response, self._reply(planned, target))
-        limits.lift()
-        headers = self._headers(planned, upstreams[0], candidate.provider, "application/json")
-        await self._client.respond(200, headers, body)
+        call, record = self._call, self._record
+        if isinstance(accepted.planned, Passthrough) and _media_type(accepted.upstreams[0]) != _STREAM:
+            body = await read_answer(accepted.upstreams[0], accepted.limits)
+            meter = call.dialect.meter_response(body)
+            record.usage, record.stops = meter.usage, meter.stops
+        else:
+            planned, accepted = self._translated(accepted)
+            response = await self._read(planned, accepted)
+            body = call.dialect.render_response(response, self._reply(planned, accepted.target))
+        accepted.limits.lift()
+        await self._client.respond(200, self._headers(accepted, "application/json"), body)
 
-    async def _read(
-        self, planned: Translation, target: Target, upstreams: list[UpstreamResponse], limits: TimeLimits
-    ) -> Response:
+    def _translated(self, accepted: Accepted) -> tuple[Translation, Accepted]:
+        """The attempt as a translation: bytes that came streamed for whole, or whole for streamed, cannot
+        just go through.
+        """
+        planned, call = accepted.planned, self._call
+        if isinstance(planned, Passthrough):
+            planned = translation(call.dialect, call.body, call.location, planned.dialect, accepted.target)
+        return planned, accepted._replace(planned=planned)
+
+    async def _read(self, planned: Translation, accepted: Accepted) -> Response:
         """The upstream's whole answer, several of them joined into one, every emulation done."""
+        origin = accepted.target.origin
         responses: list[Response] = []
-        for upstream in upstreams:
-            body = await read_answer(upstream, limits)
+        for upstream in accepted.upstreams:
+            body = await read_answer(upstream, accepted.limits)
             if _media_type(upstream) == _STREAM:
-                decoder = planned.dialect.stream_decoder(target.origin)
+                decoder = planned.dialect.stream_decoder(origin)
                 responses.append(fold([*decoder.feed(body), *decoder.close()]))
             else:
-                responses.append(planned.dialect.parse_response(body, target.origin))
+                responses.append(planned.dialect.parse_response(body, origin))
         response = emulate(joined(responses), planned.emulation)
         self._record.usage = response.usage
         self._record.stops = tuple(choice.stop.reason for choice in response.choices)
@@ -230,20 +239,19 @@ class Exchange:
             origin=target.origin,
         )
 
-    def _headers(
-        self, planned: Plan, upstream: UpstreamResponse, provider: Provider, media_type: str
-    ) -> list[tuple[str, str]]:
-        if isinstance(planned, Translation):
-            self._record.losses = planned.losses
+    def _headers(self, accepted: Accepted, media_type: str) -> list[tuple[str, str]]:
+        if isinstance(accepted.planned, Translation):
+            self._record.losses = accepted.planned.losses
         return answer_headers(
-            self._call.request_id, media_type, upstream, self._record.losses, secrets(provider)
+            self._call.request_id,
+            media_type,
+            accepted.upstreams[0],
+            self._record.losses,
+            secrets(accepted.provider),
         )
 
-    def _stream_headers(
-        self, planned: Plan, upstream: UpstreamResponse, provider: Provider
-    ) -> list[tuple[str, str]]:
-        media_type = self._call.dialect.stream_type(self._call.location)
-        headers = self._headers(planned, upstream, provider, media_type)
+    def _stream_headers(self, accepted: Accepted) -> list[tuple[str, str]]:
+        headers = self._headers(accepted, self._call.dialect.stream_type(self._call.location))
         # Proxies in front of us must neither keep the pieces nor gather them.
         headers += [("cache-control", "no-cache"), ("x-accel-buffering", "no")]
         return headers
