@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import hypothesis
 import pytest
 
 from dragoman.access.keys import KeyRing
@@ -15,6 +16,10 @@ from dragoman.providers.environment import build_providers
 from dragoman.server.service import build, http_server, listen
 from dragoman.testing.provider import FakeProvider
 from dragoman.testing.server import FakeServer, fake_server
+
+# Speed is measured by the benchmarks: a busy machine must not fail a property test.
+hypothesis.settings.register_profile("dragoman", deadline=None)
+hypothesis.settings.load_profile("dragoman")
 
 CLIENT_KEY = "sk-client-0123456789"
 UPSTREAM_KEY = "sk-upstream-9876543210"
