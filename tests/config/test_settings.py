@@ -17,6 +17,8 @@ from dragoman.config.settings import (
     Document,
     Log,
     ProviderSettings,
+    Media,
+    Memory,
     RouteSettings,
     Server,
     Timeouts,
@@ -30,7 +32,11 @@ HEADINGS: dict[str, type[msgspec.Struct]] = {
     "auth": Auth,
     "providers.NAME": ProviderSettings,
     "routes.NAME": RouteSettings,
+    "models.PATTERN": Profile,
     "timeouts": Timeouts,
+    "media": Media,
+    "memory": Memory,
+    "coordination": Coordination,
     "log": Log,
 }
 

@@ -40,7 +40,11 @@ def load_settings(
         auth=document.auth,
         providers=document.providers,
         routes=document.routes,
+        models=document.models,
         timeouts=document.timeouts,
+        media=document.media,
+        memory=document.memory,
+        coordination=document.coordination,
         log=document.log,
         source=source,
     )

@@ -48,7 +48,7 @@ class ProviderSettings(Section, frozen=True, forbid_unknown_fields=True):
     """`[providers.NAME]`: one place that answers requests. A known NAME needs nothing but a key."""
 
     dialect: str | None = None
-    """The wire format spoken there: `openai_chat`, `anthropic` or `gemini`."""
+    """The wire format spoken there: `openai_chat`, `openai_responses`, `anthropic` or `gemini`."""
     dialects: dict[str, str] | None = None
     """Several wire formats, each with the base URL where it is spoken; instead of `dialect` and
     `base_url`."""
@@ -68,6 +68,49 @@ class RouteSettings(Section, frozen=True, forbid_unknown_fields=True):
 
     targets: Annotated[tuple[str, ...], Meta(min_length=1)]
     """What answers, as `provider/model`: the first, and after a failure the next."""
+    on_loss: Literal["report", "drop", "reject"] = "report"
+    """What becomes of a request that the target gets with something left out or approximated: served,
+    and reported in a header; served, and only logged; or refused with status 400 before it is sent."""
+    strict: bool = False
+    """The same as `on_loss = "reject"`. A client can ask for it with the header `x-dragoman-strict`."""
+    reasoning: Literal["show", "hide"] = "show"
+    """Whether clients of another format get to read the model's reasoning. Signatures go through
+    either way."""
+
+
+class Media(Section, frozen=True, forbid_unknown_fields=True):
+    """`[media]`: pictures and documents that a request gives by URL, for upstreams that take no URLs."""
+
+    fetch: bool = True
+    """Fetch them here and send them inline. Otherwise such a request is refused."""
+    max_bytes: Annotated[int, Meta(ge=1024, le=1024 * MEBIBYTE)] = 20 * MEBIBYTE
+    """The largest thing that is fetched, in bytes."""
+    timeout: Seconds = 10.0
+    """The longest time that one fetch may take, in seconds."""
+    allow_private: bool = False
+    """Fetch also from loopback, link-local and private addresses. Clients can then reach the inside of
+    your network through the gateway."""
+
+
+class Memory(Section, frozen=True, forbid_unknown_fields=True):
+    """`[memory]`: what the gateway remembers from one request to the next."""
+
+    responses: Annotated[float, Meta(ge=0, le=31_536_000)] = 2_592_000.0
+    """How long answers of `POST /v1/responses` are kept for `previous_response_id`, in seconds; 0 keeps
+    none."""
+    signatures: Annotated[float, Meta(ge=0, le=31_536_000)] = 86_400.0
+    """How long signatures of reasoning are kept for clients that do not send them back, in seconds; 0
+    keeps none."""
+    max_signatures: Annotated[int, Meta(ge=0, le=10_000_000)] = 10_000
+    """The most tool calls whose signatures are kept in this process; the oldest go first."""
+
+
+class Coordination(Section, frozen=True, forbid_unknown_fields=True):
+    """`[coordination]`: what several gateways share."""
+
+    url: Secret | None = None
+    """A Valkey or Redis server, as `valkey://host:6379/0`. Without it, each process remembers for
+    itself."""
 
 
 class Timeouts(Section, frozen=True, forbid_unknown_fields=True):
@@ -79,6 +122,8 @@ class Timeouts(Section, frozen=True, forbid_unknown_fields=True):
     """The longest wait for the next byte of an answer."""
     total: Seconds = 3600.0
     """The longest time that a whole answer may take."""
+    keep_alive: Seconds = 15.0
+    """How long a streaming client hears nothing before it is sent a sign of life."""
 
 
 class Log(Section, frozen=True, forbid_unknown_fields=True):
@@ -96,6 +141,9 @@ class Frame(Section, frozen=True, forbid_unknown_fields=True):
     server: Server = Server()
     auth: Auth = Auth()
     timeouts: Timeouts = Timeouts()
+    media: Media = Media()
+    memory: Memory = Memory()
+    coordination: Coordination = Coordination()
     log: Log = Log()
 
 
@@ -104,6 +152,7 @@ class Outline(Frame, frozen=True, forbid_unknown_fields=True):
 
     providers: dict[str, object] = {}
     routes: dict[str, object] = {}
+    models: dict[str, dict[str, object]] = {}
 
 
 class Document(Frame, frozen=True, forbid_unknown_fields=True):
@@ -111,6 +160,8 @@ class Document(Frame, frozen=True, forbid_unknown_fields=True):
 
     providers: dict[str, ProviderSettings] = {}
     routes: dict[str, RouteSettings] = {}
+    models: dict[str, dict[str, object]] = {}
+    """`[models."PATTERN"]`: facts about models whose names match, in place of the built-in ones."""
 
 
 class Settings(Document, frozen=True, forbid_unknown_fields=True):

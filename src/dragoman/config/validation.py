@@ -58,7 +58,11 @@ def convert_document(data: dict[str, object], source: Source) -> Document:
             name: _convert(value, RouteSettings, ("routes", name), source)
             for name, value in outline.routes.items()
         },
+        models=outline.models,
         timeouts=outline.timeouts,
+        media=outline.media,
+        memory=outline.memory,
+        coordination=outline.coordination,
         log=outline.log,
     )
 

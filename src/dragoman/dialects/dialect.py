@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from dragoman.conversation.embedding import EmbeddingRequest, EmbeddingResponse
 from dragoman.conversation.events import Event
 from dragoman.conversation.failure import Failure
 from dragoman.conversation.loss import Loss
@@ -62,6 +63,16 @@ class Host(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Top-level request fields that the host answers with an error."""
     replays_reasoning: bool = False
     """Whether reasoning text must come back with the next turn (as `reasoning_content`)."""
+    remote_media: bool = True
+    """Whether media may be given by URL; else the gateway fetches them and sends them inline."""
+    files: bool = True
+    """Whether documents are taken at all."""
+    custom_tools: bool = True
+    """Whether free-text tools are understood, where the wire format has them."""
+    allowed_tools: bool = True
+    """Whether a tool choice may list the tools that are allowed, where the wire format has that."""
+    text_parts: bool = True
+    """Whether instructions and tool results may be lists of parts; else they are joined to one string."""
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -93,6 +104,11 @@ class Emulation(msgspec.Struct, frozen=True):
     custom_tools: frozenset[str] = frozenset()
     """Function tools (by the client's name) that stand for free-text tools: their argument
     `input` is the text."""
+    wrapped_in: str | None = None
+    """The answer's JSON is the value of this one property, because the target's schemas must be
+    objects; the client gets the value."""
+    hide_reasoning: bool = False
+    """Keep the text of reasoning from the client; its signatures go through."""
 
     @property
     def needed(self) -> bool:
@@ -249,3 +265,66 @@ class Dialect:
 
     render_models: Callable[[list[ModelCard]], bytes]
     render_model: Callable[[ModelCard], bytes]
+
+    keep_alive: Callable[[Location], bytes]
+    """What may stand between frames of a stream to show that it is alive, and before the first."""
+    field_paths: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
+    """Where the losses' paths, which are in the words of Chat Completions (`$.max_tokens`), lie in
+    a request of this format (`$.generationConfig.maxOutputTokens`). Prefixes; the longest wins."""
+    counting: "Counting | None" = None
+    """How prompts are counted before they are sent; None for formats without a way to ask."""
+    embedding: "Embedding | None" = None
+    """How embeddings are asked for; None for formats that have none."""
+    state: "State | None" = None
+    """How a request refers to answers that are kept on the serving side; None for formats in which
+    every request is complete."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Counting:
+    """One wire format's way of counting a prompt's tokens without an answer."""
+
+    parse_request: Callable[[bytes, Location], Request]
+    """Read a request for a count: a conversation. Raises `FailureError` that names the field at fault."""
+    render_request: Callable[[Request, Target], WireRequest] | None
+    """Ask a target for the count; None where the vendor has no endpoint for it."""
+    passthrough: Callable[[Head, bytes, Target], WireRequest] | None
+    """A client's request for a count to a target of the same format, but for the model."""
+    parse_response: Callable[[bytes], int]
+    """The number of input tokens. Raises `FailureError` for anything that is not a count."""
+    render_response: Callable[[int], bytes]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Embedding:
+    """One wire format's way of asking for embeddings; whole answers only."""
+
+    parse_request: Callable[[bytes, Location], EmbeddingRequest]
+    render_request: Callable[[EmbeddingRequest, Target], Rendered]
+    """Raises `FailureError` for inputs that the target cannot take (token arrays, for example)."""
+    parse_response: Callable[[bytes, EmbeddingRequest], EmbeddingResponse]
+    render_response: Callable[[EmbeddingResponse, EmbeddingRequest], bytes]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class State:
+    """One wire format's way of going on from an earlier answer that the serving side has kept.
+
+    A conversation is kept as the format's own JSON texts: `history` is what a next request has to begin
+    with, `answer` the answer as it was given.
+    """
+
+    kept: Callable[[Head], bool]
+    """Whether the client wants the answer to be kept (`store`)."""
+    previous: Callable[[Head], str | None]
+    """The id of the answer from which a request goes on (`previous_response_id`)."""
+    continued: Callable[[bytes, bytes], bytes]
+    """A request's body, and the history that it goes on from: a body that is complete by itself."""
+    history: Callable[[bytes, bytes], bytes]
+    """A complete request's body, and the answer to it: the history to keep."""
+    identified: Callable[[bytes], str]
+    """The id of an answer."""
+    render_items: Callable[[bytes], bytes]
+    """The list of a kept request's input items, from its complete body."""
+    render_deleted: Callable[[str], bytes]
+    """What says that the answer with this id is no longer kept."""

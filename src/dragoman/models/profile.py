@@ -61,6 +61,20 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     candidates: bool = True
     """Whether several answers can be asked for in one call."""
     stop_sequences: bool = True
+    chat_tools: Literal["always", "without_effort", "reasoning_off", "never"] = "always"
+    """When OpenAI's Chat Completions takes function tools for this model: always; only where no effort
+    is sent; only with reasoning turned off; never. Otherwise its Responses format is needed."""
+    preserved_thinking: bool = False
+    """Whether signed thinking is bound to the exact prompt before it, so that a request has to ask for
+    mismatching blocks to be dropped (Anthropic's `block_binding`)."""
+    schema: Literal["json_schema", "openapi"] = "json_schema"
+    """How tools and answers are described, where a vendor has two ways: Google's older models take
+    only a subset of OpenAPI."""
+    call_id_form: Literal["free", "mistral"] = "free"
+    """What the ids of tool calls must look like: whatever the wire format allows, or Mistral's exactly
+    nine letters and digits."""
+    betas: tuple[str, ...] = ()
+    """Beta features that the vendor wants to be named for what this profile says."""
 
 
 class Family(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -13,6 +13,12 @@ from dragoman.dialects.anthropic.wire import DIALECT as NAME
 from dragoman.dialects.dialect import Dialect, Location
 
 
+def _keep_alive(location: Location) -> bytes:
+    """The format's own sign of life; clients expect it anywhere."""
+    del location
+    return b'event: ping\ndata: {"type": "ping"}\n\n'
+
+
 def _stream_type(location: Location) -> str:
     del location
     return "text/event-stream; charset=utf-8"
@@ -38,5 +44,6 @@ DIALECT = Dialect(
     render_error=render_error,
     render_models=render_models,
     render_model=render_model,
+    keep_alive=_keep_alive,
 )
 """The format's functions and facts."""

@@ -7,6 +7,7 @@ from dragoman.dialects.gemini.parse_request import parse_request
 from dragoman.dialects.gemini.parse_response import parse_response
 from dragoman.dialects.gemini.passthrough import (
     hide_usage,
+    keep_alive,
     meter_response,
     passthrough,
     read_head,
@@ -37,4 +38,5 @@ DIALECT = Dialect(
     render_error=render_error,
     render_models=render_models,
     render_model=render_model,
+    keep_alive=keep_alive,
 )

@@ -125,6 +125,11 @@ def stream_type(location: Location) -> str:
     return "text/event-stream" if location.sse else "application/json; charset=UTF-8"
 
 
+def keep_alive(location: Location) -> bytes:
+    """A comment among server-sent events; white space in a JSON array, which knows no comments."""
+    return b": keep-alive\n\n" if location.sse else b"\n"
+
+
 # --- accounting ----------------------------------------------------------------------------------
 
 

@@ -10,7 +10,7 @@ from dragoman.dialects.openai_chat.passthrough import hide_usage, meter_response
 from dragoman.dialects.openai_chat.render_request import render_request
 from dragoman.dialects.openai_chat.render_response import render_response
 from dragoman.dialects.openai_chat.stream_decoder import ChatStreamDecoder
-from dragoman.dialects.openai_chat.stream_encoder import ChatStreamEncoder, stream_type
+from dragoman.dialects.openai_chat.stream_encoder import ChatStreamEncoder, keep_alive, stream_type
 from dragoman.dialects.openai_chat.wire import NAME
 
 DIALECT = Dialect(
@@ -33,4 +33,5 @@ DIALECT = Dialect(
     render_error=render_error,
     render_models=render_models,
     render_model=render_model,
+    keep_alive=keep_alive,
 )

@@ -67,6 +67,12 @@ def stream_type(location: Location) -> str:
     return "text/event-stream; charset=utf-8"
 
 
+def keep_alive(location: Location) -> bytes:
+    """A comment, which clients of server-sent events skip."""
+    del location
+    return b": keep-alive\n\n"
+
+
 class ChatStreamEncoder:
     """Events in, chunks out. The first chunk of each choice gives the role, the last one the finish
     reason; usage comes last of all, and only to a client that asked for it.
