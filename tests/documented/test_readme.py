@@ -66,10 +66,7 @@ def test_the_configuration_loads(tmp_path: Path) -> None:
     file.write_text(code_after("write a TOML file"))
     environment = {"OPENAI_API_KEY": "sk-openai"}
     settings = load_settings(file, environment, None, None)
-    router = Router(
-        build_providers(settings, environment),
-        {name: route.targets for name, route in settings.routes.items()},
-    )
+    router = Router(build_providers(settings, environment), settings.routes)
     sonnet = router.resolve("sonnet").targets
     assert [f"{one.provider.name}/{one.target.model}" for one in sonnet] == [
         "anthropic/claude-sonnet-4-5",

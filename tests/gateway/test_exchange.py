@@ -7,8 +7,9 @@ import pytest
 from tests.gateway.ends import BROKEN, SILENCE, Reader, Road, Upstream
 
 from dragoman.access.keys import KeyRing
-from dragoman.config.settings import Timeouts
+from dragoman.config.settings import RouteSettings, Timeouts
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
+from dragoman.coordination.memory import MemoryRecollection
 from dragoman.dialects import openai_chat
 from dragoman.dialects.dialect import Location
 from dragoman.dialects.registry import DIALECTS
@@ -18,6 +19,7 @@ from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.record import Record
 from dragoman.providers.provider import Provider
 from dragoman.routing.router import Router
+from dragoman.store.responses import MemoryResponseStore
 
 pytestmark = pytest.mark.anyio
 
@@ -25,7 +27,7 @@ PROVIDERS = {
     "openai": Provider("openai", ("openai_chat",), "http://o/v1", "sk-openai"),
     "anthropic": Provider("anthropic", ("anthropic",), "http://a", "sk-anthropic"),
 }
-ROUTES = {"best": ["anthropic/claude-sonnet-4-5", "openai/gpt-4o"]}
+ROUTES = {"best": RouteSettings(("anthropic/claude-sonnet-4-5", "openai/gpt-4o"))}
 
 OPENAI_ANSWER = json.dumps(
     {
@@ -54,12 +56,15 @@ class Service:
         self.gateway = Gateway(
             keys=KeyRing.of(["sk-client"]),
             router=Router(PROVIDERS, ROUTES),
+            providers=PROVIDERS,
             dialects=DIALECTS,
             http=self.road,
             embedded=self.road,
             timeouts=Timeouts(silence=silence, total=total),
             journal=self.records.append,
             now=lambda: 1.0,
+            kept_responses=MemoryResponseStore(),
+            signatures=MemoryRecollection(max_entries=100),
         )
 
     async def serve(self, client: Reader, model: str, **more: object) -> None:

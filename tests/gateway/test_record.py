@@ -46,7 +46,7 @@ def test_a_whole_exchange_is_told_in_one_entry() -> None:
         "cache_read_tokens": 7,
         "output_tokens": 5,
         "stop": "end",
-        "losses": "top_k,seed",
+        "losses": 'top_k;kind=dropped;path="$.top_k", seed;kind=dropped;path="$.seed"',
     }
 
 

@@ -11,6 +11,7 @@ from dragoman.config.settings import Timeouts
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
 from dragoman.dialects import openai_chat
 from dragoman.dialects.dialect import Emulation, Location, Reply
+from dragoman.gateway.outlet import Outlet
 from dragoman.gateway.pipeline import PassthroughPipeline, Pipeline, TranslationPipeline
 from dragoman.gateway.relay import STOPPING, relay
 from dragoman.gateway.time_limits import TimeLimits
@@ -59,7 +60,11 @@ async def run(
 ) -> None:
     end = asyncio.get_running_loop().time() + total
     async with TimeLimits(Timeouts(silence=silence, total=total), end) as limits:
-        await relay(upstreams, pipeline or passing(), client, [("content-type", "x")], limits)
+        outlet = Outlet(client, openai_chat.DIALECT, Location(), [("content-type", "x")], FOREVER)
+        try:
+            await relay(upstreams, pipeline or passing(), outlet, [("content-type", "x")], limits)
+        finally:
+            outlet.close()
 
 
 def error_in(client: Reader) -> str:

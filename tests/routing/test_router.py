@@ -2,6 +2,7 @@
 
 import pytest
 
+from dragoman.config.settings import RouteSettings
 from dragoman.conversation.failure import FailureError, FailureKind
 from dragoman.providers.provider import Provider
 from dragoman.routing.router import Router
@@ -18,12 +19,15 @@ def places(router: Router, model: str) -> list[str]:
 
 
 def test_a_route_leads_to_its_targets_in_order() -> None:
-    router = Router(PROVIDERS, {"best": ["anthropic/claude-opus-4-5", "openai/gpt-4o"]})
+    router = Router(PROVIDERS, {"best": RouteSettings(("anthropic/claude-opus-4-5", "openai/gpt-4o"))})
     assert places(router, "best") == ["anthropic/claude-opus-4-5", "openai/gpt-4o"]
 
 
 def test_a_route_goes_before_a_bare_name_and_before_a_provider() -> None:
-    router = Router(PROVIDERS, {"gpt-4o": ["local/llama3:8b"], "openai/gpt-4o": ["local/llama3:8b"]})
+    router = Router(
+        PROVIDERS,
+        {"gpt-4o": RouteSettings(("local/llama3:8b",)), "openai/gpt-4o": RouteSettings(("local/llama3:8b",))},
+    )
     assert places(router, "gpt-4o") == ["local/llama3:8b"]
     assert places(router, "openai/gpt-4o") == ["local/llama3:8b"]
 
@@ -45,7 +49,7 @@ def test_names_without_a_route_find_their_provider(model: str, place: str) -> No
 @pytest.mark.parametrize("model", ["nothing", "nobody/gpt-4o", "openai/", ""])
 def test_an_unknown_model_is_refused_with_what_is_known(model: str) -> None:
     with pytest.raises(FailureError) as caught:
-        Router(PROVIDERS, {"best": ["openai/gpt-4o"]}).resolve(model)
+        Router(PROVIDERS, {"best": RouteSettings(("openai/gpt-4o",))}).resolve(model)
     failure = caught.value.failure
     assert (failure.kind, failure.param) == (FailureKind.MODEL_NOT_FOUND, "model")
     assert "best" in failure.message
@@ -61,7 +65,7 @@ def test_signatures_are_portable_within_one_provider_and_model_family() -> None:
 
 
 def test_the_list_of_models_has_the_routes_and_the_named_models() -> None:
-    router = Router(PROVIDERS, {"best": ["openai/gpt-4o"]})
+    router = Router(PROVIDERS, {"best": RouteSettings(("openai/gpt-4o",))})
     assert [card.id for card in router.cards()] == ["best", "llama3:8b"]
 
 
@@ -74,7 +78,7 @@ def test_without_routes_the_well_known_models_of_each_provider_are_listed() -> N
 
 
 def test_one_model_can_be_looked_up_by_any_name_that_can_be_asked_for() -> None:
-    router = Router(PROVIDERS, {"best": ["anthropic/claude-sonnet-4-5"]})
+    router = Router(PROVIDERS, {"best": RouteSettings(("anthropic/claude-sonnet-4-5",))})
     assert router.card("best").max_output_tokens == 64000
     assert router.card("openai/gpt-4o").id == "openai/gpt-4o"
 

@@ -11,7 +11,7 @@ from dragoman.routing.router import Router
 def run(config: Path | None) -> None:
     """Print the providers and what each route resolves to. Ends with status 2 on a wrong file."""
     settings, providers = load(config)
-    router = Router(providers, {name: route.targets for name, route in settings.routes.items()})
+    router = Router(providers, settings.routes)
     for name, provider in sorted(providers.items()):
         place = "in this process" if provider.embedded else provider.url_of(provider.dialects[0])
         key = "with a key" if provider.api_key else "no key"

@@ -41,3 +41,23 @@ def check(config: Path | None) -> None:
     from dragoman.cli.check import run  # noqa: PLC0415 - slow imports wait until they are needed
 
     run(config)
+
+
+DIALECT = click.Choice(["openai_chat", "openai_responses", "anthropic", "gemini"])
+
+
+@main.command()
+@click.option("--from", "source", type=DIALECT, required=True, help="The wire format of what is read.")
+@click.option("--to", "destination", type=DIALECT, required=True, help="The wire format to write.")
+@click.option("--model", help="The upstream's model, which decides what can be said; else the request's.")
+@click.option("--response", "what", flag_value="response", help="Read a whole answer, not a request.")
+@click.option("--stream", "what", flag_value="stream", help="Read a streamed answer, not a request.")
+@click.option("--streamed-request", "what", flag_value="stream request", help="Google's streamed request.")
+def translate(source: str, destination: str, model: str | None, what: str | None) -> None:
+    """Show what a request on standard input becomes in another wire format, and what is lost on the way.
+
+    Sends nothing.
+    """
+    from dragoman.cli.translate import run  # noqa: PLC0415 - slow imports wait until they are needed
+
+    run(source, destination, model, what or "request")

@@ -69,7 +69,7 @@ def found(
     if keys.is_open:
         lines.append("keys: none asked for (auth.open)")
     elif keys.created:
-        cards = Router(providers, {name: route.targets for name, route in settings.routes.items()}).cards()
+        cards = Router(providers, settings.routes).cards()
         model = cards[0].id if cards else "MODEL"
         body = f'{{"model": "{model}", "messages": [{{"role": "user", "content": "Good evening"}}]}}'
         lines += [

@@ -43,6 +43,7 @@ class CustomTool(msgspec.Struct, frozen=True):
     name: str
     description: str | None = None
     format: bytes | None = None
+    opaque: tuple[Opaque, ...] = ()
 
 
 class ServerTool(msgspec.Struct, frozen=True):

@@ -22,13 +22,14 @@ from dragoman.models.profile import Profile
 class Location(msgspec.Struct, frozen=True):
     """What the URL of a client's request says, where the wire format puts it there.
 
-    Google's format names the model and asks for streaming in the path, and chooses between
-    server-sent events and a JSON array by `alt=sse`.
+    Google's format names the model and asks for streaming, and for one embedding or a batch of them,
+    in the path, and chooses between server-sent events and a JSON array by `alt=sse`.
     """
 
     model: str | None = None
     stream: bool = False
     sse: bool = True
+    batch: bool = False
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -114,6 +115,13 @@ class Emulation(msgspec.Struct, frozen=True):
     def needed(self) -> bool:
         """Whether the answer has to be touched at all."""
         return self != _NONE
+
+    def apart(self) -> "tuple[Emulation, Emulation]":
+        """What the answer itself needs, and what is only hidden from the client: between the two stands
+        what the gateway remembers.
+        """
+        told = msgspec.structs.replace(self, hide_reasoning=False)
+        return told, Emulation(hide_reasoning=self.hide_reasoning)
 
 
 _NONE = Emulation()
@@ -284,6 +292,8 @@ class Dialect:
 class Counting:
     """One wire format's way of counting a prompt's tokens without an answer."""
 
+    read_head: Callable[[bytes, Location], Head]
+    """Check the top level of a request for a count. Raises `FailureError` that names the field at fault."""
     parse_request: Callable[[bytes, Location], Request]
     """Read a request for a count: a conversation. Raises `FailureError` that names the field at fault."""
     render_request: Callable[[Request, Target], WireRequest] | None
@@ -299,6 +309,16 @@ class Counting:
 class Embedding:
     """One wire format's way of asking for embeddings; whole answers only."""
 
+    max_inputs: int
+    """How many inputs one request may hold; the gateway sends more of them in several requests."""
+    read_head: Callable[[bytes, Location], Head]
+    """Check the top level of a request. Raises `FailureError` that names the field at fault."""
+    passthrough: Callable[[Head, bytes, Target], WireRequest]
+    """A client's request to a target of the same format, but for the model."""
+    meter_response: Callable[[bytes], int | None]
+    """The tokens that an answer passed on unread says it took, None where it does not say. Raises
+    `FailureError` for anything that is not an answer.
+    """
     parse_request: Callable[[bytes, Location], EmbeddingRequest]
     render_request: Callable[[EmbeddingRequest, Target], Rendered]
     """Raises `FailureError` for inputs that the target cannot take (token arrays, for example)."""

@@ -4,12 +4,15 @@ from collections.abc import Iterator
 
 from dragoman.conversation.failure import invalid
 from dragoman.conversation.loss import Loss, dropped
-from dragoman.conversation.request import Request
+from dragoman.conversation.request import FunctionTool, Request
+from dragoman.dialects.openai_family import RESPONSES, belongs
 
 _MODALITIES = frozenset({"modalities", "responsemodalities"})
-_STORED_STATE = frozenset({"cachedcontent", "previous_response_id", "conversation"})
+_STORED_STATE = frozenset({"cachedcontent", "previous_response_id", "conversation", "prompt"})
 _COPIES = frozenset({"generationConfig.responseSchema"})
 """Kept beside their neutral reading, for the way back to their own format: nothing of them is lost."""
+_DONE_HERE = frozenset({(RESPONSES, "store"), (RESPONSES, "stream_options")})
+"""What the gateway itself sees to: keeping answers, and streams in the client's own format."""
 
 
 def check_foreign_fields(request: Request, dialect: str) -> None:
@@ -20,7 +23,7 @@ def check_foreign_fields(request: Request, dialect: str) -> None:
     to content that it keeps. Everything else is a knob that may be left out.
     """
     for extra in request.extras:
-        if extra.dialect == dialect:
+        if belongs(extra, dialect):
             continue
         word = extra.field.rsplit(".", 1)[-1].lower()
         if word in _MODALITIES and any(kind in extra.json.lower() for kind in (b"audio", b"image")):
@@ -48,8 +51,39 @@ def check_foreign_fields(request: Request, dialect: str) -> None:
             )
 
 
+        if word == "background" and extra.json == b"true":
+            raise invalid(
+                f"'{extra.field}': this model answers while the client waits; leave it out.",
+                extra.field,
+                "unsupported_parameter",
+            )
+        if word == "tool_choice":
+            raise invalid(
+                f"'{extra.field}': this model cannot be made to use a tool that {extra.dialect} runs itself.",
+                extra.field,
+                "server_tool_not_portable",
+            )
+    _check_tools(request, dialect)
+
+
+def _check_tools(request: Request, dialect: str) -> None:
+    """Tools that answer after the turn has ended are another kind of conversation."""
+    for place, tool in enumerate(request.tools):
+        if isinstance(tool, FunctionTool) and any(
+            field.field == "async" and field.json == b"true" and field.dialect != dialect
+            for field in tool.opaque
+        ):
+            path = f"tools[{place}].async"
+            raise invalid(
+                f"'{path}': this model waits for the results of its tools; leave it out.",
+                path,
+                "unsupported_parameter",
+            )
+
+
 def foreign_losses(request: Request, dialect: str) -> Iterator[Loss]:
     """The fields that a request written in `dialect` goes without."""
     for extra in request.extras:
-        if extra.dialect != dialect and extra.field not in _COPIES:
+        done = extra.field in _COPIES or (extra.dialect, extra.field) in _DONE_HERE
+        if not (done or belongs(extra, dialect)):
             yield dropped(f"$.{extra.field}", "unknown_field", f"only {extra.dialect} has this field")

@@ -141,16 +141,20 @@ def raw(text: str | bytes) -> msgspec.Raw:
 
 
 def splice_model(body: bytes, fields: dict[str, msgspec.Raw], model: str) -> bytes:
-    """The body with its top-level `model` replaced and every other byte as it was.
+    """The body with its top-level `model` replaced and every other byte as it was; see `splice_member`."""
+    return splice_member(body, fields, "model", msgspec.json.encode(model))
 
-    `fields` are the members of the body's top level, as decoded from it. Where their places cannot be
-    told (a member given twice), the top level is encoded anew, its members' bytes untouched.
+
+def splice_member(body: bytes, fields: dict[str, msgspec.Raw], name: str, wanted: bytes) -> bytes:
+    """The JSON object with the value of one member replaced and every other byte as it was.
+
+    `fields` are the members of the object, as decoded from it. Where their places cannot be told (a
+    member given twice), the object is encoded anew, its members' bytes untouched.
     """
-    wanted = msgspec.json.encode(model)
-    old = bytes(fields["model"])
-    start = _place_of("model", body, fields)
+    old = bytes(fields[name])
+    start = _place_of(name, body, fields)
     if start is None:
-        return msgspec.json.encode({**fields, "model": msgspec.Raw(wanted)})
+        return msgspec.json.encode({**fields, name: msgspec.Raw(wanted)})
     return body if old == wanted else b"".join((body[:start], wanted, body[start + len(old) :]))
 
 

@@ -1,7 +1,25 @@
 """Where a block of the conversation stands in the client's own request, for errors that name it."""
 
+import msgspec
+
 from dragoman.conversation.blocks import ToolResult
+from dragoman.conversation.opaque import Opaque
 from dragoman.conversation.request import Message, Request
+
+_PLACES = "places"
+_PATHS = msgspec.json.Decoder(list[str])
+
+
+def remembered_places(dialect: str, places: list[str]) -> Opaque:
+    """What a turn keeps of the paths of its blocks, in order, where the format's own request is cut up in
+    another way than turns: in Responses, each call and each part of reasoning is an item by itself.
+    """
+    return Opaque(dialect, _PLACES, msgspec.json.encode(places))
+
+
+def is_place(field: Opaque) -> bool:
+    """Whether a turn's field is no field of its format, but made by `remembered_places`."""
+    return field.field == _PLACES
 
 
 def place_of(request: Request, message: int, block: int) -> str:
@@ -22,14 +40,33 @@ def place_of(request: Request, message: int, block: int) -> str:
             if isinstance(request.messages[message].blocks[block], ToolResult):
                 return f"messages[{before + block}]"
             return f"messages[{before}].content[{block}]"
+        case "openai_responses":
+            return _remembered(request.messages[message], block) or "input"
         case _:
             return f"messages[{message}].content[{block}]"
 
 
 def place_within(dialect: str, result: str, block: int) -> str:
     """The path of a block inside the result of a tool that stands at the path `result`."""
-    inner = "functionResponse.parts" if dialect == "gemini" else "content"
+    match dialect:
+        case "gemini":
+            inner = "functionResponse.parts"
+        case "openai_responses":
+            inner = "output"
+        case _:
+            inner = "content"
     return f"{result}.{inner}[{block}]"
+
+
+def conversation_of(dialect: str) -> str:
+    """The field of a request that holds the turns."""
+    return {"gemini": "contents", "openai_responses": "input"}.get(dialect, "messages")
+
+
+def _remembered(message: Message, block: int) -> str | None:
+    kept = next((one for one in message.opaque if is_place(one)), None)
+    places = [] if kept is None else _PATHS.decode(kept.json)
+    return places[block] if block < len(places) else None
 
 
 def _spread(message: Message) -> int:

@@ -17,7 +17,7 @@ _LONGEST_PATH = 100
 def answer_headers(
     request_id: str,
     media_type: str,
-    upstream: UpstreamResponse,
+    upstream: UpstreamResponse | None,
     losses: tuple[Loss, ...],
     secrets: Iterable[str] = (),
 ) -> list[tuple[str, str]]:
@@ -25,12 +25,20 @@ def answer_headers(
     would write down, or there is a secret in it), and what was lost.
     """
     headers = [("content-type", media_type), ("x-request-id", request_id), ("request-id", request_id)]
-    theirs = upstream.headers.get("x-request-id") or upstream.headers.get("request-id")
+    told = {} if upstream is None else upstream.headers
+    theirs = told.get("x-request-id") or told.get("request-id")
     if theirs and _ID.fullmatch(theirs) and not any(secret in theirs for secret in secrets):
         headers.append(("x-dragoman-upstream-request-id", theirs))
     if losses:
         headers.append(("x-dragoman-losses", render_losses(losses)))
     return headers
+
+
+def wants_strictness(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether a client asks to be refused rather than served with losses (`x-dragoman-strict: true`)."""
+    return any(
+        name == b"x-dragoman-strict" and value.strip().lower() in {b"true", b"1"} for name, value in headers
+    )
 
 
 def render_losses(losses: tuple[Loss, ...]) -> str:

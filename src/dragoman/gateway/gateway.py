@@ -4,11 +4,15 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from dragoman.access.keys import KeyRing
-from dragoman.config.settings import Timeouts
+from dragoman.config.settings import Memory, Timeouts
+from dragoman.coordination.recollection import Recollection
 from dragoman.dialects.dialect import Dialect
+from dragoman.gateway.inlining import MediaSource
 from dragoman.gateway.record import Record
+from dragoman.gateway.repairs import Learnt
 from dragoman.providers.provider import Provider
 from dragoman.routing.router import Router
+from dragoman.store.responses import ResponseStore
 from dragoman.upstream.transport import Transport
 
 
@@ -28,20 +32,34 @@ class Gateway:
         *,
         keys: KeyRing,
         router: Router,
+        providers: Mapping[str, Provider],
         dialects: Mapping[str, Dialect],
         http: Transport,
         embedded: Transport,
         timeouts: Timeouts,
         journal: Journal,
         now: Callable[[], float],
+        kept_responses: ResponseStore,
+        signatures: Recollection,
+        remote_media: MediaSource | None = None,
+        memory: Memory | None = None,
     ) -> None:
-        """Take the parts. `now` gives the time in Unix seconds."""
+        """Take the parts. `now` gives the time in Unix seconds. Without `remote_media`, nothing is fetched
+        for upstreams that take no URLs.
+        """
         self.keys = keys
         self.router = router
+        self.providers = providers
         self.dialects = dialects
         self.timeouts = timeouts
         self.journal = journal
         self.now = now
+        self.kept_responses = kept_responses
+        self.signatures = signatures
+        self.remote_media = remote_media
+        self.memory = memory or Memory()
+        self.learnt = Learnt()
+        """What upstreams have taught about themselves by refusing."""
         self._http = http
         self._embedded = embedded
 
@@ -49,13 +67,8 @@ class Gateway:
         """The way to a provider."""
         return self._embedded if provider.embedded else self._http
 
-    def spoken(self, provider: Provider, asked: Dialect) -> Dialect:
-        """The wire format for a provider: the client's own where it is spoken there."""
-        if asked.name in provider.dialects:
-            return asked
-        return self.dialects[provider.dialects[0]]
-
     async def close(self) -> None:
         """Close every upstream connection."""
         await self._http.close()
         await self._embedded.close()
+        await self.signatures.close()

@@ -6,7 +6,7 @@ the bytes and keeps the time; a pipeline decides what they become.
 
 import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -32,12 +32,18 @@ _FRAME_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 Clean = Callable[[Failure], Failure]
 """Takes out of an upstream's failure what no client may see."""
 
+Listener = Callable[[Event], None]
+"""Hears every event of an answer, with all emulations done, and before anything is hidden."""
+
 
 class Reading:
     """What the gateway itself takes from a stream: usage, why it stopped, whether it failed."""
 
-    def __init__(self, clean: Clean) -> None:
+    def __init__(self, clean: Clean, listeners: Sequence[Listener] = ()) -> None:
+        """Take also who else wants to hear of every event."""
         self._clean = clean
+        self._listeners = listeners
+        self.id = ""
         self.usage: Usage | None = None
         self.stops: list[StopReason] = []
         self.model = ""
@@ -47,11 +53,13 @@ class Reading:
 
     def note(self, event: Event) -> None:
         """Take note of one event."""
+        for listener in self._listeners:
+            listener(event)
         match event:
             case UsageReported(usage=usage):
                 self.usage = usage if self.usage is None else self.usage.updated(usage)
-            case Started(model=model):
-                self.model = model
+            case Started(id=identity, model=model):
+                self.id, self.model = identity, model
             case Failed(failure=failure):
                 self.failure = self._clean(failure)
             case Stopped(stop=stop):
@@ -189,18 +197,18 @@ class TranslationPipeline:
         emulation: Emulation,
         clean: Clean,
         branches: int = 1,
+        listeners: Sequence[Listener] = (),
     ) -> None:
         self._decoders: list[StreamDecoder] = [upstream.stream_decoder(reply.origin) for _ in range(branches)]
         self._usages: list[Usage | None] = [None] * branches
-        self._emulator = (
-            Emulator(emulation, branches if branches > 1 else reply.request.candidates)
-            if emulation.needed
-            else None
-        )
+        choices = branches if branches > 1 else reply.request.candidates
+        told, veil = emulation.apart()
+        self._emulator = Emulator(told, choices) if told.needed else None
+        self._veil = Emulator(veil, choices) if veil.needed else None
         self._encoder = client.stream_encoder(reply)
         self._open = set(range(branches))
         self._started = False
-        self.reading = Reading(clean)
+        self.reading = Reading(clean, listeners)
 
     @property
     def finished(self) -> bool:
@@ -244,7 +252,8 @@ class TranslationPipeline:
                 break  # the relay decides what becomes of it: nothing was sent, or `fail`
             for wanted in (tagged,) if self._emulator is None else self._emulator.feed(tagged):
                 reading.note(wanted)
-                out.append(self._encoder.encode(wanted))
+                shown = (wanted,) if self._veil is None else self._veil.feed(wanted)
+                out.extend(self._encoder.encode(one) for one in shown)
         return b"".join(out)
 
     def _tagged(self, event: Event, branch: int) -> Event | None:

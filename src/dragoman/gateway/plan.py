@@ -9,7 +9,8 @@ import msgspec
 
 from dragoman.conversation.loss import Loss
 from dragoman.conversation.request import Request
-from dragoman.dialects.dialect import Dialect, Emulation, Head, Location, Target, WireRequest
+from dragoman.dialects.dialect import Dialect, Emulation, Head, Target, WireRequest
+from dragoman.gateway.losses import localized
 
 
 class Passthrough(msgspec.Struct, frozen=True):
@@ -31,7 +32,13 @@ class Translation(msgspec.Struct, frozen=True):
     wire: WireRequest
     request: Request
     losses: tuple[Loss, ...]
+    """Their paths lie in the client's own request."""
     emulation: Emulation
+
+    def with_hidden_reasoning(self) -> "Translation":
+        """The same plan, the text of reasoning kept from the client."""
+        hidden = msgspec.structs.replace(self.emulation, hide_reasoning=True)
+        return msgspec.structs.replace(self, emulation=hidden)
 
 
 Plan = Passthrough | Translation
@@ -42,16 +49,24 @@ def plan(dialect: Dialect, head: Head, body: bytes, spoken: Dialect, target: Tar
 
     Raises `FailureError` for a request that cannot be read, or that the target cannot serve.
     """
-    if spoken is dialect and not head.sealed and target.host.rejects.isdisjoint(head.fields):
-        passed = dialect.passthrough(head, body, target)
-        return Passthrough(dialect, passed.wire, passed.hide_usage)
-    return translation(dialect, body, head.location, spoken, target)
+    if passes(dialect, head, spoken, target):
+        return passthrough(dialect, head, body, target)
+    return translation(dialect, dialect.parse_request(body, head.location), spoken, target)
 
 
-def translation(
-    dialect: Dialect, body: bytes, location: Location, spoken: Dialect, target: Target
-) -> Translation:
+def passes(dialect: Dialect, head: Head, spoken: Dialect, target: Target) -> bool:
+    """Whether the target can take the bytes as they are."""
+    return spoken is dialect and not head.sealed and target.host.rejects.isdisjoint(head.fields)
+
+
+def passthrough(dialect: Dialect, head: Head, body: bytes, target: Target) -> Passthrough:
+    """The plan that leaves every byte alone but the model's name."""
+    passed = dialect.passthrough(head, body, target)
+    return Passthrough(dialect, passed.wire, passed.hide_usage)
+
+
+def translation(dialect: Dialect, request: Request, spoken: Dialect, target: Target) -> Translation:
     """The plan that goes through the conversation, even where both sides speak one dialect."""
-    request = dialect.parse_request(body, location)
     rendered = spoken.render_request(request, target)
-    return Translation(spoken, rendered.wire, request, rendered.losses, rendered.emulation)
+    losses = localized(rendered.losses, dialect.field_paths)
+    return Translation(spoken, rendered.wire, request, losses, rendered.emulation)

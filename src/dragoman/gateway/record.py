@@ -6,6 +6,7 @@ from dragoman.conversation.failure import Failure
 from dragoman.conversation.loss import Loss
 from dragoman.conversation.response import StopReason
 from dragoman.conversation.usage import Usage
+from dragoman.gateway.answer_headers import render_losses
 
 
 class Record(msgspec.Struct):
@@ -14,6 +15,8 @@ class Record(msgspec.Struct):
     request_id: str
     dialect: str
     began: float
+    purpose: str = ""
+    """What was asked for, where it is no answer of a model: `count`, `embedding`."""
     key: str = ""
     """The name of the client's key, never the key."""
     model: str = ""
@@ -26,8 +29,14 @@ class Record(msgspec.Struct):
     first_byte: float | None = None
     ended: float | None = None
     usage: Usage | None = None
+    counted: int | None = None
+    """The tokens of a prompt that was counted and not sent: nothing that was spent."""
+    estimated: bool = False
+    """Whether the number of tokens is ours and not the vendor's."""
     stops: tuple[StopReason, ...] = ()
     losses: tuple[Loss, ...] = ()
+    report_losses: bool = True
+    """Whether the client is told of the losses; the log always is."""
     failure: Failure | None = None
     client_left: bool = False
 
@@ -37,6 +46,7 @@ class Record(msgspec.Struct):
         fields: dict[str, object] = {
             "request_id": self.request_id,
             "dialect": self.dialect,
+            "purpose": self.purpose,
             "key": self.key,
             "model": self.model,
             "target": f"{self.provider}/{self.upstream_model}" if self.provider else "",
@@ -51,8 +61,10 @@ class Record(msgspec.Struct):
             "cache_write_tokens": usage.cache_write,
             "output_tokens": usage.output,
             "reasoning_tokens": usage.reasoning,
+            "counted_tokens": self.counted,
+            "estimated": self.estimated,
             "stop": ",".join(self.stops),
-            "losses": ",".join(loss.code for loss in self.losses),
+            "losses": render_losses(self.losses) if self.losses else "",
             "failure": str(self.failure.kind) if self.failure else "",
             "error": self.failure.message if self.failure else "",
             "client_left": self.client_left,

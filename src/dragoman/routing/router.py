@@ -5,10 +5,12 @@ name that one provider's patterns know (`gpt-*`). The first that fits decides.
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
 
+from dragoman.config.settings import RouteSettings
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
 from dragoman.dialects.dialect import ModelCard, Target
 from dragoman.models.profile import families, profile_of
@@ -30,17 +32,26 @@ class Route(msgspec.Struct, frozen=True):
 
     name: str
     targets: tuple[RouteTarget, ...]
+    on_loss: Literal["report", "drop", "reject"] = "report"
+    """What becomes of a request that a target gets with something left out or approximated."""
+    show_reasoning: bool = True
+    """Whether clients of another format than the target's get to read its reasoning."""
 
 
 class Router:
     """Resolves model names. Built once from the configuration; holds no state of requests."""
 
-    def __init__(self, providers: Mapping[str, Provider], routes: Mapping[str, Sequence[str]]) -> None:
-        """Take the providers by name, and each route's targets as `provider/model`."""
+    def __init__(self, providers: Mapping[str, Provider], routes: Mapping[str, RouteSettings]) -> None:
+        """Take the providers and the settings of the routes, both by name."""
         self._providers = providers
         self._routes = {
-            name: Route(name, tuple(self._target(*text.split("/", 1)) for text in targets))
-            for name, targets in routes.items()
+            name: Route(
+                name,
+                tuple(self._target(*text.split("/", 1)) for text in route.targets),
+                "reject" if route.strict else route.on_loss,
+                route.reasoning == "show",
+            )
+            for name, route in routes.items()
         }
         self._resolve = functools.lru_cache(maxsize=1024)(self._look_up)
 

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 from dragoman.access.keys import KeyRing
 from dragoman.config.settings import Settings
 from dragoman.conversation.failure import STATUS
+from dragoman.coordination.memory import MemoryRecollection
 from dragoman.dialects.registry import DIALECTS
 from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.record import Record
@@ -18,6 +19,7 @@ from dragoman.providers.provider import Provider
 from dragoman.routing.router import Router
 from dragoman.server.app import App, browser_ready
 from dragoman.server.http_protocol import LimitedHttpProtocol
+from dragoman.store.responses import MemoryResponseStore
 from dragoman.testing.provider import FakeProvider
 from dragoman.upstream.aiohttp_transport import AiohttpTransport
 from dragoman.upstream.embedded import EmbeddedTransport
@@ -32,13 +34,17 @@ def build(settings: Settings, providers: Mapping[str, Provider], keys: KeyRing) 
     """The whole gateway as an ASGI application that closes what it opened when its lifespan ends."""
     gateway = Gateway(
         keys=keys,
-        router=Router(providers, {name: route.targets for name, route in settings.routes.items()}),
+        router=Router(providers, settings.routes),
+        providers=providers,
         dialects=DIALECTS,
         http=AiohttpTransport(),
         embedded=EmbeddedTransport(FakeProvider(kept=0)),
         timeouts=settings.timeouts,
         journal=_log_entry,
         now=time.time,
+        kept_responses=MemoryResponseStore(),
+        signatures=MemoryRecollection(max_entries=settings.memory.max_signatures),
+        memory=settings.memory,
     )
     app = App(gateway, settings.server.max_body_bytes)
     return browser_ready(app, settings.server.cors_origins, open_to_all=settings.auth.open)

@@ -48,7 +48,7 @@ def _own_headers(dialect: Dialect, identity: str) -> dict[str, str]:
     match dialect.name:
         case "anthropic":
             return {"request-id": f"req_{identity}"}
-        case "openai_chat":
+        case "openai_chat" | "openai_responses":
             return {"x-request-id": f"req_{identity}", "openai-version": "2020-10-01"}
         case _:
             return {}

@@ -1,7 +1,7 @@
 """The fake provider: one HTTP request in, the answer that a strict vendor would give out. No sockets.
 
-It speaks OpenAI Chat Completions, Anthropic Messages and Google generateContent, each under its own
-paths. Requests are first held against the vendor's rules (`rules/`), then answered: with what a test
+It speaks OpenAI Chat Completions and Responses, Anthropic Messages and Google generateContent, each
+under its own paths, counts tokens and makes embeddings. Requests are first held against the vendor's rules (`rules/`), then answered: with what a test
 has laid out (`script.py`), else by the demo model (`actor.py`).
 """
 
@@ -13,13 +13,21 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from dragoman.conversation.failure import Failure, FailureError
+from dragoman.conversation.request import Request
 from dragoman.conversation.response import Response
 from dragoman.dialects.dialect import Dialect, ModelCard, Reply
 from dragoman.dialects.registry import DIALECTS
 from dragoman.models.profile import families, profile_of
 from dragoman.testing.actor import act
+from dragoman.testing.completion import complete
+from dragoman.testing.counting import count_anthropic, count_gemini, count_responses
 from dragoman.testing.delivery import failed_answer, streamed_answer, whole_answer
+from dragoman.testing.embedding import embed_gemini, embed_openai
 from dragoman.testing.exchange import Answer, Incoming, json_answer, read_query
+from dragoman.testing.json_value import decode_object
+from dragoman.testing.kept import KeptAnswers
+from dragoman.testing.rules import openai_completions, openai_responses
+from dragoman.testing.rules.openai_errors import Field
 from dragoman.testing.rules.refusal import Access, RefusedError
 from dragoman.testing.script import Received, Script, Scripted
 from dragoman.testing.vendors import VENDORS, Purpose, Route, Vendor, model_of, route_of
@@ -27,7 +35,12 @@ from dragoman.testing.vendors import VENDORS, Purpose, Route, Vendor, model_of, 
 DEMO_MODEL = "demo"
 """The name that newcomers use; any other is served alike, with the rules of the model so named."""
 
-_ID_PREFIXES = {"openai_chat": "chatcmpl-", "anthropic": "msg_01", "gemini": ""}
+_ID_PREFIXES = {
+    "openai_chat": "chatcmpl-",
+    "openai_responses": "resp_",
+    "anthropic": "msg_01",
+    "gemini": "",
+}
 _OWNERS = {"openai_chat": "openai", "anthropic": "anthropic", "gemini": "google"}
 _MODELS_CREATED = 1_735_689_600
 
@@ -38,7 +51,8 @@ class FakeProvider:
     `keys` are the API keys it knows; None lets everybody in. `models` are the only model names it
     serves; None serves any. `pace` is in seconds between the frames of the demo model's streams.
     `clock` gives the time in Unix seconds. `script` holds what tests lay out, and what came: the
-    latest `kept` requests, or all of them.
+    latest `kept` requests, or all of them. `actor` is the model behind it all: it answers a request
+    that kept the vendor's rules where nothing is laid out for it.
     """
 
     def __init__(
@@ -49,13 +63,16 @@ class FakeProvider:
         pace: float = 0.0,
         clock: Callable[[], float] = time.time,
         kept: int | None = None,
+        actor: Callable[[Request], Response] = act,
     ) -> None:
         self.script = Script(kept)
         self._access = Access(keys, None if models is None else frozenset(models))
         self._models = models
         self._pace = pace
         self._clock = clock
+        self._actor = actor
         self._numbers = itertools.count(1)
+        self._kept = KeptAnswers()
 
     def answer(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """The answer to one request. `path` and `query` are as they stand in the URL, without the
@@ -68,9 +85,10 @@ class FakeProvider:
         """Record a request and answer it; the record can then tell that its client has left."""
         received = self.script.record(incoming)
         try:
-            return received, self._answered(incoming)
+            received.answer = self._answered(incoming)
         except RefusedError as refusal:
-            return received, refusal.answer
+            received.answer = refusal.answer
+        return received, received.answer
 
     def _answered(self, incoming: Incoming) -> Answer:
         route = route_of(incoming)
@@ -78,26 +96,85 @@ class FakeProvider:
         if route.purpose is Purpose.NONE:
             raise vendor.no_such_route(incoming)
         vendor.check_access(incoming, self._access)
-        if incoming.method != ("POST" if route.purpose is Purpose.ANSWER else "GET"):
+        if incoming.method not in route.methods:
             raise vendor.wrong_method(incoming)
-        if route.purpose is Purpose.MODELS:
-            return self._listed(DIALECTS[route.dialect], vendor, route.location.model)
-        scripted = self.script.take(model_of(incoming, route))
-        if scripted is None or scripted.checked:
-            vendor.check_request(incoming, self._access)
-        if scripted is not None and isinstance(scripted.answer, Answer):
-            return scripted.answer
-        return self._spoken(incoming, route, scripted)
+        match route.purpose:
+            case Purpose.MODELS:
+                return self._listed(DIALECTS[route.dialect], vendor, route.location.model)
+            case Purpose.KEPT if incoming.method == "DELETE":
+                return self._kept.deleted(route.kept)
+            case Purpose.KEPT:
+                return self._kept.found(route.kept)
+            case Purpose.KEPT_ITEMS:
+                return self._kept.listed(route.kept, incoming)
+            case Purpose.CANCEL:
+                return self._kept.cancelled(route.kept)
+            case _:
+                return self._modelled(incoming, route, vendor)
 
-    def _spoken(self, incoming: Incoming, route: Route, scripted: Scripted | None) -> Answer:
-        """What the model says, or a failure, in the dialect of the request."""
-        dialect = DIALECTS[route.dialect]
+    def _modelled(self, incoming: Incoming, route: Route, vendor: Vendor) -> Answer:
+        """The answer to a request that names a model."""
+        spoken = route.purpose in {Purpose.ANSWER, Purpose.COMPLETE}
+        scripted = self.script.take(model_of(incoming, route), spoken=spoken)
         number = str(next(self._numbers)).encode()
         identity = hashlib.sha256(number + b"\0" + incoming.body).hexdigest()[:24]
+        if scripted is None or scripted.checked:
+            answer = self._checked(incoming, route, vendor, scripted, identity)
+        else:
+            answer = None
+        if scripted is not None and isinstance(scripted.answer, Answer):
+            return scripted.answer
         if scripted is not None and isinstance(scripted.answer, Failure):
-            return failed_answer(dialect, scripted.answer, identity, scripted.delay)
+            return failed_answer(DIALECTS[route.dialect], scripted.answer, identity, scripted.delay)
+        return answer or self._spoken(incoming, route, scripted, identity)
+
+    def _checked(
+        self, incoming: Incoming, route: Route, vendor: Vendor, scripted: Scripted | None, identity: str
+    ) -> Answer | None:
+        """Hold a request against its vendor's rules; the answer, where it takes no dialect to write it."""
+        access = self._access
+        match route.purpose:
+            case Purpose.COUNT:
+                return self._counted(incoming, route, identity)
+            case Purpose.EMBED if route.dialect == "openai_chat":
+                return embed_openai(incoming, access)
+            case Purpose.EMBED | Purpose.EMBED_BATCH:
+                batch = route.purpose is Purpose.EMBED_BATCH
+                return embed_gemini(incoming, route.location.model or "", access, batch=batch)
+            case Purpose.COMPLETE:
+                body = openai_completions.check_request(incoming, access)
+                return complete(body, scripted, identity, int(self._clock()), self._pace)
+            case _:
+                vendor.check_request(incoming, access)
+                return None
+
+    def _counted(self, incoming: Incoming, route: Route, identity: str) -> Answer:
         try:
-            request = dialect.parse_request(incoming.body, route.location)
+            match route.dialect:
+                case "anthropic":
+                    return count_anthropic(incoming, self._access)
+                case "gemini":
+                    return count_gemini(incoming, route.location, self._access)
+                case _:
+                    return count_responses(incoming, self._access, self._kept)
+        except FailureError as error:
+            return failed_answer(DIALECTS[route.dialect], error.failure, identity)
+
+    def _spoken(self, incoming: Incoming, route: Route, scripted: Scripted | None, identity: str) -> Answer:
+        """What the model says, in the dialect of the request."""
+        if route.dialect != "openai_responses":
+            return self._written(incoming.body, route, scripted, identity)
+        body = self._kept.completed(Field("", decode_object(incoming.body)))
+        if scripted is None or scripted.checked:
+            openai_responses.check_conversation(body)
+        answer = self._written(msgspec.json.encode(body.value), route, scripted, identity)
+        self._kept.keep(body, answer)
+        return answer
+
+    def _written(self, body: bytes, route: Route, scripted: Scripted | None, identity: str) -> Answer:
+        dialect = DIALECTS[route.dialect]
+        try:
+            request = dialect.parse_request(body, route.location)
         except FailureError as error:
             return failed_answer(dialect, error.failure, identity)
         if scripted is not None and isinstance(scripted.answer, Response):

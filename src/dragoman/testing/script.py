@@ -42,7 +42,7 @@ class Scripted(msgspec.Struct, frozen=True):
 
 
 class Received:
-    """One request that came, and what became of its connection.
+    """One request that came, what it was answered, and what became of its connection.
 
     `arrived` and `left_at` are readings of `time.monotonic`, in seconds.
     """
@@ -50,6 +50,8 @@ class Received:
     def __init__(self, incoming: Incoming) -> None:
         self.incoming = incoming
         self.arrived = time.monotonic()
+        self.answer: Answer | None = None
+        """The answer, which need not have been sent yet; None until there is one."""
         self._left: concurrent.futures.Future[float] = concurrent.futures.Future()
 
     @property
@@ -111,12 +113,15 @@ class Script:
         with self._lock:
             self._waiting += items
 
-    def take(self, model: str | None) -> Scripted | None:
-        """The answer for the next request to a model; None where none is laid out."""
+    def take(self, model: str | None, *, spoken: bool = True) -> Scripted | None:
+        """The answer for the next request to a model; None where none is laid out.
+
+        Not `spoken` are counts, vectors and the like: they leave answers of the model for others.
+        """
         with self._lock:
             for wanted in (model, None):
                 for place, scripted in enumerate(self._waiting):
-                    if scripted.model == wanted:
+                    if scripted.model == wanted and (spoken or not isinstance(scripted.answer, Response)):
                         return self._waiting.pop(place)
         return None
 

@@ -1,5 +1,6 @@
 """Anthropic's Messages format."""
 
+from dragoman.dialects.anthropic.counting import COUNTING
 from dragoman.dialects.anthropic.errors import parse_error, render_error, stream_failure
 from dragoman.dialects.anthropic.models import render_model, render_models
 from dragoman.dialects.anthropic.parse_request import parse_request
@@ -45,5 +46,6 @@ DIALECT = Dialect(
     render_models=render_models,
     render_model=render_model,
     keep_alive=_keep_alive,
+    counting=COUNTING,
 )
 """The format's functions and facts."""

@@ -27,12 +27,18 @@ from dragoman.dialects.anthropic.render_tools import (
     ToolRenderer,
     render_choice,
 )
-from dragoman.dialects.anthropic.schemas import InexpressibleError, is_object_schema, strict_schema
 from dragoman.dialects.anthropic.turns import arranged
 from dragoman.dialects.anthropic.wire import DIALECT
 from dragoman.dialects.custom_tools import custom_tools
 from dragoman.dialects.dialect import Emulation, Rendered, Target, WireRequest
 from dragoman.dialects.foreign_fields import check_foreign_fields, foreign_losses
+from dragoman.dialects.json_schema.anthropic_strict import InexpressibleError, anthropic_strict_schema
+from dragoman.dialects.json_schema.wrapping import (
+    WRAPPED,
+    inner_losses,
+    is_object_schema,
+    object_schema,
+)
 from dragoman.dialects.tool_names import tool_names
 
 PATH = "/v1/messages"
@@ -48,6 +54,7 @@ _UNKNOWN_CAP = 4096
 _TIERS = {"auto": "auto", "default": "standard_only", "standard": "standard_only", "flex": "standard_only"}
 _FAST_TIERS = frozenset({"priority", "fast", "scale"})
 
+_SCHEMA = "$.response_format.json_schema.schema"
 _ONE_OBJECT = "Respond with one JSON object only: no other text and no code fences."
 _ONE_VALUE = "Respond with one JSON value only: no other text and no code fences."
 
@@ -72,6 +79,7 @@ class _Rendering:
         self._losses: list[Loss] = []
         self._instructions: list[str] = []
         self._answer_tool: FunctionTool | None = None
+        self._wrapped_in: str | None = None
         self._output_config: dict[str, msgspec.Raw] = {}
 
     def render(self) -> Rendered:
@@ -122,6 +130,7 @@ class _Rendering:
         self._report_unsaid()
         emulation = Emulation(
             stop=emulated_stop,
+            wrapped_in=self._wrapped_in,
             answer_tool=None if self._answer_tool is None else self._answer_tool.name,
             fan_out=self._fan_out(),
             tool_names=names.changed,
@@ -208,26 +217,25 @@ class _Rendering:
         if self._native:
             self._format(output.schema)
             return
+        schema, wrapped_in = object_schema(output.schema)
         if self._profile.json_schema and (self._profile.tools_with_schema or not self._request.tools):
+            found: list[Loss] = []
             try:
-                schema, relaxed = strict_schema(output.schema)
+                schema = anthropic_strict_schema(schema, _SCHEMA, found)
             except InexpressibleError:
                 pass
             else:
                 self._format(schema)
-                if relaxed:
-                    self._losses.append(
-                        approximated(
-                            "$.response_format", "schema_relaxed", "constraints moved into descriptions"
-                        )
-                    )
+                self._wrap(wrapped_in)
+                self._losses.extend(inner_losses(found, _SCHEMA, wrapped_in))
                 return
-        if self._profile.forced_tools and is_object_schema(output.schema):
+        if self._profile.forced_tools and is_object_schema(schema):
             self._answer_tool = FunctionTool(
                 tool_name,
                 description=output.description or "Give the final answer by calling this tool.",
-                parameters=output.schema,
+                parameters=schema,
             )
+            self._wrap(wrapped_in)
             self._losses.append(
                 emulated(
                     "$.response_format",
@@ -239,6 +247,11 @@ class _Rendering:
         form = _ONE_OBJECT if is_object_schema(output.schema) else _ONE_VALUE
         schema_text = output.schema.decode()
         self._instruct(f"{form} It must match this JSON Schema: {schema_text}", "json_schema")
+
+    def _wrap(self, wrapped_in: str | None) -> None:
+        self._wrapped_in = wrapped_in
+        if wrapped_in is not None:
+            self._losses.append(emulated("$.response_format", "schema_wrapped", WRAPPED))
 
     def _format(self, schema: bytes) -> None:
         written = b'{"type":"json_schema","schema":' + schema + b"}"

@@ -17,17 +17,23 @@ from dragoman.conversation.request import (
 )
 from dragoman.dialects.anthropic import wire
 from dragoman.dialects.anthropic.render_content import CacheMarks, with_opaque
-from dragoman.dialects.anthropic.schemas import InexpressibleError, strict_schema, tool_schema
 from dragoman.dialects.anthropic.wire import DIALECT
 from dragoman.dialects.custom_tools import as_function
 from dragoman.dialects.foreign_content import foreign_tool
+from dragoman.dialects.json_schema.anthropic_strict import (
+    MAX_STRICT_TOOLS,
+    InexpressibleError,
+    anthropic_strict_schema,
+)
+from dragoman.dialects.json_schema.anthropic_tool import anthropic_input_schema
 from dragoman.dialects.tool_names import NameRule, ToolNames
 from dragoman.models.profile import Profile
 
 NAMES = NameRule(first="a-zA-Z0-9_-", rest="a-zA-Z0-9_-", max_length=64)
 """What names of tools are made of."""
 
-_MAX_STRICT = 20
+
+_NO_INPUT = b'{"type":"object","properties":{},"additionalProperties":false}'
 
 
 class ToolRenderer:
@@ -40,7 +46,7 @@ class ToolRenderer:
         self._marks = marks
         self._losses = losses
         self._native = request.dialect == DIALECT
-        self._strict_left = _MAX_STRICT if profile.json_schema else 0
+        self._strict_left = MAX_STRICT_TOOLS if profile.json_schema else 0
 
     def render(self, tools: tuple[Tool, ...]) -> list[wire.Encodable]:
         """The declarations, in order. Raises `FailureError` for another vendor's own tool."""
@@ -49,9 +55,9 @@ class ToolRenderer:
     def _tool(self, tool: Tool, index: int) -> wire.Encodable:
         match tool:
             case FunctionTool():
-                return self._function(tool)
+                return self._function(tool, index)
             case CustomTool():
-                return self._function(as_function(tool, f"tools[{index}]", self._losses))
+                return self._function(as_function(tool, f"tools[{index}]", self._losses), index)
             case ServerTool(dialect=dialect, json=declaration):
                 if dialect != DIALECT:
                     raise foreign_tool(tool, f"tools[{index}]")
@@ -59,29 +65,8 @@ class ToolRenderer:
             case _:
                 assert_never(tool)
 
-    def _function(self, tool: FunctionTool) -> wire.Encodable:
-        schema, relaxed = tool_schema(tool.parameters)
-        strict = tool.strict
-        if strict and not self._native:
-            strict = None
-            if self._strict_left > 0:
-                try:
-                    schema, relaxed = strict_schema(schema)
-                except InexpressibleError as error:
-                    self._losses.append(
-                        dropped("$.tools", "strict", f"{tool.name}: {error}; strictness is dropped")
-                    )
-                else:
-                    strict = True
-                    self._strict_left -= 1
-            else:
-                self._losses.append(
-                    dropped("$.tools", "strict", f"{tool.name}: no (more) strict tools are accepted")
-                )
-        if relaxed:
-            self._losses.append(
-                approximated("$.tools", "schema_relaxed", f"{tool.name}: constraints moved into descriptions")
-            )
+    def _function(self, tool: FunctionTool, index: int) -> wire.Encodable:
+        schema, strict = self._schema(tool, f"$.tools[{index}].function")
         rendered = wire.Tool(
             self._names.wire(tool.name),
             description=tool.description,
@@ -90,6 +75,23 @@ class ToolRenderer:
             cache_control=self._marks.take(tool.cache),
         )
         return with_opaque(rendered, tool.opaque)
+
+    def _schema(self, tool: FunctionTool, path: str) -> tuple[bytes, bool | None]:
+        """The schema of a function's input, and whether calls are held to it."""
+        where = f"{path}.parameters"
+        if tool.strict and not self._native:
+            problem = "no (more) strict tools are accepted"
+            if self._strict_left > 0:
+                try:
+                    schema = anthropic_strict_schema(tool.parameters or _NO_INPUT, where, self._losses)
+                except InexpressibleError as error:
+                    problem = f"{error}; strictness is dropped"
+                else:
+                    self._strict_left -= 1
+                    return anthropic_input_schema(schema, where, self._losses), True
+            self._losses.append(dropped(f"{path}.strict", "strict", f"{tool.name}: {problem}"))
+        strict = tool.strict if self._native else None
+        return anthropic_input_schema(tool.parameters, where, self._losses), strict
 
 
 class Chosen(msgspec.Struct, frozen=True):

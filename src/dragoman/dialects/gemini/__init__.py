@@ -1,6 +1,8 @@
 """Google's generateContent, as client and as upstream."""
 
 from dragoman.dialects.dialect import Dialect
+from dragoman.dialects.gemini.counting import COUNTING
+from dragoman.dialects.gemini.embeddings import EMBEDDING
 from dragoman.dialects.gemini.errors import parse_error, render_error, stream_failure
 from dragoman.dialects.gemini.models import render_model, render_models
 from dragoman.dialects.gemini.parse_request import parse_request
@@ -39,4 +41,6 @@ DIALECT = Dialect(
     render_models=render_models,
     render_model=render_model,
     keep_alive=keep_alive,
+    counting=COUNTING,
+    embedding=EMBEDDING,
 )

@@ -99,14 +99,18 @@ def read_head(body: bytes, location: Location) -> Head:
 
 
 def model_path(model: str, *, stream: bool, sse: bool = True) -> str:
-    """The path of a request for a model. Tuned models have a collection of their own."""
+    """The path of a request for a model's answer."""
+    query = "?alt=sse" if stream and sse else ""
+    return method_path(model, "streamGenerateContent" if stream else "generateContent") + query
+
+
+def method_path(model: str, method: str) -> str:
+    """The path of one of a model's methods. Tuned models have a collection of their own."""
     name = model.removeprefix("models/")
     collection = "models"
     if name.startswith("tunedModels/"):
         collection, _, name = name.partition("/")
-    method = "streamGenerateContent" if stream else "generateContent"
-    query = "?alt=sse" if stream and sse else ""
-    return f"/v1beta/{collection}/{quote(name, safe='')}:{method}{query}"
+    return f"/v1beta/{collection}/{quote(name, safe='')}:{method}"
 
 
 def passthrough(head: Head, body: bytes, target: Target) -> Passed:

@@ -7,9 +7,8 @@ from dragoman.conversation.loss import Loss, approximated, dropped, emulated
 from dragoman.conversation.request import FunctionTool, OutputMode, Reasoning, Request
 from dragoman.dialects.dialect import Target
 from dragoman.dialects.effort import effort_of, nearest_effort
-from dragoman.dialects.gemini.json_schema import render_json_schema
-from dragoman.dialects.gemini.openapi_schema import render_openapi_schema
-from dragoman.dialects.gemini.render_tools import note_relaxed, takes_json_schema
+from dragoman.dialects.json_schema.google_json import google_json_schema
+from dragoman.dialects.json_schema.google_openapi import google_openapi_schema
 from dragoman.models.profile import Profile
 
 DIALECT = "gemini"
@@ -146,14 +145,14 @@ def _add_output(config: Config, request: Request, profile: Profile) -> None:
     )
     if output.schema is None or own:
         return
-    path = "response_format"
-    if takes_json_schema(profile):
-        relaxed = render_json_schema(output.schema, path)
-        config.members["responseJsonSchema"] = relaxed.schema
-    else:
-        relaxed = render_openapi_schema(output.schema, path, parameters=False)
-        config.members["responseSchema"] = relaxed.schema or Raw(b'{"type":"OBJECT"}')
-    note_relaxed(relaxed, f"$.{path}", config.losses)
+    path = "$.response_format.json_schema.schema"
+    match profile.schema:
+        case "json_schema":
+            schema = google_json_schema(output.schema, path, config.losses)
+            config.members["responseJsonSchema"] = Raw(schema)
+        case "openapi":
+            schema = google_openapi_schema(output.schema, path, config.losses)
+            config.members["responseSchema"] = Raw(schema)
 
 
 # --- reasoning -----------------------------------------------------------------------------------

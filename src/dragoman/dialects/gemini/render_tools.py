@@ -15,8 +15,8 @@ from dragoman.conversation.request import (
 from dragoman.dialects.custom_tools import as_function
 from dragoman.dialects.dialect import Target
 from dragoman.dialects.foreign_content import foreign_tool
-from dragoman.dialects.gemini.json_schema import Relaxed, has_no_parameters, render_json_schema
-from dragoman.dialects.gemini.openapi_schema import render_openapi_schema
+from dragoman.dialects.json_schema.google_json import google_parameters
+from dragoman.dialects.json_schema.google_openapi import google_openapi_parameters
 from dragoman.dialects.tool_names import NameRule, ToolNames
 from dragoman.models.profile import Profile
 
@@ -24,14 +24,6 @@ DIALECT = "gemini"
 
 NAMES = NameRule(first="a-zA-Z_", rest="a-zA-Z0-9_.:-", max_length=128)
 """What names of functions are made of."""
-
-_OPENAPI_ONLY = frozenset({"gemini-2"})
-"""Model families before 2.5, which know Google's own Schema and no JSON Schema."""
-
-
-def takes_json_schema(profile: Profile) -> bool:
-    """Whether the model takes JSON Schema itself."""
-    return profile.family not in _OPENAPI_ONLY
 
 
 def render_tools(
@@ -75,23 +67,16 @@ def _function(
 def _add_parameters(
     declaration: dict[str, object], schema: bytes, path: str, profile: Profile, losses: list[Loss]
 ) -> None:
-    where = f"{path}.parameters"
-    if takes_json_schema(profile):
-        relaxed = render_json_schema(schema, where)
-        if has_no_parameters(schema):
-            return
-        declaration["parametersJsonSchema"] = relaxed.schema
-    else:
-        relaxed = render_openapi_schema(schema, where, parameters=True)
-        if relaxed.schema is not None:
-            declaration["parameters"] = relaxed.schema
-    note_relaxed(relaxed, f"$.{path}", losses)
-
-
-def note_relaxed(relaxed: Relaxed, path: str, losses: list[Loss]) -> None:
-    """Record what of a schema could only be described: once for each schema."""
-    if relaxed.notes:
-        losses.append(approximated(path, "schema_relaxed", ", ".join(relaxed.notes)))
+    where = f"$.{path}.function.parameters"
+    match profile.schema:
+        case "json_schema":
+            converted = google_parameters(schema, where, losses)
+            if converted is not None:
+                declaration["parametersJsonSchema"] = Raw(converted)
+        case "openapi":
+            converted = google_openapi_parameters(schema, where, losses)
+            if converted is not None:
+                declaration["parameters"] = Raw(converted)
 
 
 def _server_tool(tool: ServerTool, path: str, losses: list[Loss]) -> dict[str, object]:

@@ -84,6 +84,9 @@ def _snake_members() -> frozenset[bytes]:
         "speech_config",
         "image_config",
         "retrieval_config",
+        "embed_content_config",
+        "output_dimensionality",
+        "task_type",
     }
     return frozenset(name.encode() for name in names if "_" in name)
 

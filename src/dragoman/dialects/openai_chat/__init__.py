@@ -1,9 +1,10 @@
 """OpenAI Chat Completions, and the many hosts that speak it."""
 
 from dragoman.dialects.dialect import Dialect
+from dragoman.dialects.openai_chat.embeddings import EMBEDDING
 from dragoman.dialects.openai_chat.errors import parse_error, render_error, stream_failure
 from dragoman.dialects.openai_chat.head import read_head
-from dragoman.dialects.openai_chat.models import render_model, render_models
+from dragoman.dialects.openai_models import render_model, render_models
 from dragoman.dialects.openai_chat.parse_request import parse_request
 from dragoman.dialects.openai_chat.parse_response import parse_response
 from dragoman.dialects.openai_chat.passthrough import hide_usage, meter_response, passthrough
@@ -34,4 +35,5 @@ DIALECT = Dialect(
     render_models=render_models,
     render_model=render_model,
     keep_alive=keep_alive,
+    embedding=EMBEDDING,
 )

@@ -7,7 +7,7 @@ import msgspec
 from dragoman.conversation.blocks import Audio, Image, Inline, Remote, ToolCall
 from dragoman.conversation.response import AlternativeToken, TokenLogprob
 from dragoman.conversation.turns import derived_call_id
-from dragoman.dialects.openai_chat.media import data_url
+from dragoman.dialects.data_url import data_url
 
 ANSWER_PREFIX = "chatcmpl-"
 """What ids of answers begin with."""

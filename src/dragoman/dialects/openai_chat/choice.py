@@ -22,6 +22,7 @@ from dragoman.conversation.opaque import Signature
 from dragoman.conversation.response import AlternativeToken, TokenLogprob
 from dragoman.conversation.turns import derived_call_id
 from dragoman.dialects.arguments import says_nothing
+from dragoman.dialects.data_url import parse_image
 from dragoman.dialects.json_text import is_json_object
 from dragoman.dialects.openai_chat.answer_wire import (
     AnswerPartWire,
@@ -30,7 +31,6 @@ from dragoman.dialects.openai_chat.answer_wire import (
     LogprobsWire,
 )
 from dragoman.dialects.openai_chat.citations import parse_annotation
-from dragoman.dialects.openai_chat.media import parse_image
 from dragoman.dialects.openai_chat.reasoning import entry_json
 from dragoman.dialects.openai_chat.stop import stop_of
 from dragoman.dialects.openai_chat.wire import NAME, DetailWire

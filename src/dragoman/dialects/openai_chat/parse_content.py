@@ -16,7 +16,8 @@ from dragoman.conversation.blocks import (
 )
 from dragoman.conversation.failure import FailureError, invalid
 from dragoman.conversation.opaque import Opaque
-from dragoman.dialects.openai_chat.media import parse_audio, parse_image, parse_url
+from dragoman.dialects.data_url import parse_image, parse_url
+from dragoman.dialects.openai_chat.media import parse_audio
 from dragoman.dialects.openai_chat.wire import NAME, CacheControlWire, FileWire, PartWire
 
 _ELSEWHERE = frozenset({"video_url", "input_video", "document_url", "audio_url", "file_url"})

@@ -26,8 +26,9 @@ from dragoman.conversation.blocks import (
 from dragoman.conversation.failure import FailureError, invalid
 from dragoman.conversation.loss import Loss, dropped
 from dragoman.conversation.opaque import Opaque
+from dragoman.dialects.data_url import data_url
 from dragoman.dialects.foreign_content import foreign_block, foreign_file
-from dragoman.dialects.openai_chat.media import audio_format, data_url
+from dragoman.dialects.openai_chat.media import audio_format
 from dragoman.dialects.openai_chat.render_tools import cache_control
 from dragoman.dialects.openai_chat.wire import NAME
 from dragoman.dialects.places import place_within

@@ -11,7 +11,6 @@ from dragoman.conversation.request import Request
 from dragoman.dialects.dialect import Emulation, Rendered, Target, WireRequest
 from dragoman.dialects.foreign_fields import check_foreign_fields, foreign_losses
 from dragoman.dialects.openai_chat.passthrough import PATH
-from dragoman.dialects.openai_chat.render_effort import render_effort
 from dragoman.dialects.openai_chat.render_message import render_messages
 from dragoman.dialects.openai_chat.render_output import render_output
 from dragoman.dialects.openai_chat.render_tools import (
@@ -21,6 +20,7 @@ from dragoman.dialects.openai_chat.render_tools import (
     render_tools,
 )
 from dragoman.dialects.openai_chat.wire import NAME, WEB_SEARCH
+from dragoman.dialects.openai_effort import render_effort
 from dragoman.dialects.tool_names import ToolNames, tool_names
 
 MAX_STOPS = 4
@@ -51,16 +51,16 @@ def render_request(request: Request, target: Target) -> Rendered:
     losses: list[Loss] = []
     names = tool_names(request, NAMES)
     tools, search = render_tools(request, target, names, losses)
-    form, instruction = render_output(request, target, losses)
-    system = request.system if instruction is None else (*request.system, Text(instruction))
+    form = render_output(request, target, losses)
+    system = request.system if form.instruction is None else (*request.system, Text(form.instruction))
     messages, lost = render_messages(request, target, system, names)
     losses.extend(lost)
     body: Body = {"model": target.model, "messages": messages}
     _lengths(request, target, body, losses)
     effort = _reasoning(request, target, body, losses)
     _sampling(request, target, effort, body, losses)
-    if form is not None:
-        body["response_format"] = form
+    if form.value is not None:
+        body["response_format"] = form.value
     if tools:
         body["tools"] = tools
         if request.tool_choice is not None:
@@ -78,6 +78,8 @@ def render_request(request: Request, target: Target) -> Rendered:
             body["stream_options"] = {"include_usage": True}
     _extras(request, body, losses)
     emulation = _emulation(request, target, names, body, losses)
+    if form.wrapped_in is not None:
+        emulation = msgspec.structs.replace(emulation, wrapped_in=form.wrapped_in)
     for name in sorted(target.host.rejects & body.keys()):
         del body[name]
         losses.append(dropped(f"$.{name}", name, f"{target.provider} refuses this field"))

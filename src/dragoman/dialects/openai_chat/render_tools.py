@@ -15,7 +15,7 @@ from dragoman.conversation.request import (
 )
 from dragoman.dialects.dialect import Target
 from dragoman.dialects.foreign_content import foreign_tool
-from dragoman.dialects.openai_chat.strict_schema import NOT_STRICT, is_refused
+from dragoman.dialects.json_schema.openai_strict import openai_form
 from dragoman.dialects.openai_chat.wire import NAME, WEB_SEARCH
 from dragoman.dialects.tool_names import NameRule, ToolNames
 
@@ -67,13 +67,13 @@ def _function(
     function: dict[str, object] = {"name": names.wire(tool.name)}
     if tool.description is not None:
         function["description"] = tool.description
+    strict = tool.strict
     if tool.parameters is not None:
-        function["parameters"] = msgspec.Raw(tool.parameters)
-    if tool.strict is not None:
-        function["strict"] = tool.strict
-    if tool.strict and tool.parameters is not None and is_refused(tool.parameters):
-        function["strict"] = False
-        losses.append(approximated(f"{path}.strict", "strict", f"{tool.name}: {NOT_STRICT}"))
+        where = f"{path}.function.parameters"
+        schema, strict = openai_form(tool.parameters, strict, where, losses)
+        function["parameters"] = msgspec.Raw(schema)
+    if strict is not None:
+        function["strict"] = strict
     wire: dict[str, object] = {"type": "function", "function": function}
     if marked and tool.cache is not None:
         wire["cache_control"] = cache_control(tool.cache.ttl)

@@ -1,4 +1,4 @@
-"""What Anthropic refuses on `POST /v1/messages`: credentials, headers, and every field's rules.
+"""What Anthropic refuses on `POST /v1/messages`, and on `/count_tokens` below it: credentials, headers, and every field's rules.
 
 Written from Anthropic's documentation and recorded error answers, without a look at how our own
 dialect reads requests: what one gets wrong, the other shows.
@@ -57,6 +57,9 @@ _BETA = frozenset(
 )
 """Fields that are known only to a request with an `anthropic-beta` header."""
 
+_NOT_COUNTED = frozenset({"max_tokens", "metadata", "service_tier", "stop_sequences", "stream"})
+"""Fields that a request for a count does not have."""
+
 _SAMPLING = ("temperature", "top_p", "top_k")
 _EFFORTS = ("low", "medium", "high", "xhigh", "max")
 _THINKING_MEMBERS = {
@@ -110,6 +113,15 @@ def check_version(incoming: Incoming) -> str:
 
 def check_request(incoming: Incoming, access: Access) -> None:
     """Raise `RefusedError` for a request that Anthropic refuses."""
+    _check(incoming, access, frozenset())
+
+
+def check_count(incoming: Incoming, access: Access) -> None:
+    """Raise `RefusedError` for a request for a count that Anthropic refuses."""
+    _check(incoming, access, _NOT_COUNTED)
+
+
+def _check(incoming: Incoming, access: Access, without: frozenset[str]) -> None:
     newest = check_version(incoming) == NEWEST
     beta = bool(incoming.headers.get("anthropic-beta"))
     if len(incoming.body) > LARGEST_BODY:
@@ -123,9 +135,11 @@ def check_request(incoming: Incoming, access: Access) -> None:
     if not access.knows_model(model):
         raise no_such_model(model)
     profile = profile_of(model)
-    body.object(_KNOWN | _BETA if beta else _KNOWN)
+    known = _KNOWN | _BETA if beta else _KNOWN
+    body.object(known - without)
     _check_scalars(body)
-    _check_limit(body, model, profile)
+    if "max_tokens" not in without:
+        _check_limit(body, model, profile)
     messages = _check_messages(body, newest=newest, beta=beta)
     _check_system(body)
     manual = _check_thinking(body, profile, model)
@@ -222,7 +236,8 @@ def _check_thinking(body: Node, profile: Profile, model: str) -> bool:
                     'and "output_config.effort" to control thinking behavior.'
                 )
             budget = inner.required("budget_tokens").integer(profile.budget_min)
-            if budget >= body.required("max_tokens").integer():
+            limit = body.member("max_tokens")
+            if limit is not None and budget >= limit.integer():
                 raise refused("`max_tokens` must be greater than `thinking.budget_tokens`.")
             return True
         case _:

@@ -1,4 +1,4 @@
-"""What Google refuses on `:generateContent` and `:streamGenerateContent` of the Developer API.
+"""What Google refuses on `:generateContent`, `:streamGenerateContent` and `:countTokens`.
 
 Written from Google's documentation and recorded error answers, without a look at how our own
 dialect reads requests: what one gets wrong, the other shows.
@@ -17,6 +17,7 @@ from dragoman.testing.rules.gemini_messages import read_message
 from dragoman.testing.rules.refusal import Access, RefusedError
 
 _PLACE = re.compile(r"(?:/.*)?/(?P<version>v1|v1beta)/(?:models|tunedModels)/(?P<model>.+):\w+")
+_NAMED = re.compile(r"(?:models|tunedModels)/.")
 
 
 def check_access(incoming: Incoming, access: Access) -> None:
@@ -55,24 +56,26 @@ def wrong_method(incoming: Incoming) -> RefusedError:
     )
 
 
-def no_such_model(model: str, version: str = "v1beta") -> RefusedError:
+def no_such_model(model: str, version: str = "v1beta", method: str = "generateContent") -> RefusedError:
     """What Google answers for a model that it does not have."""
     return refused(
-        f"models/{model} is not found for API version {version}, or is not supported for generateContent. "
+        f"models/{model} is not found for API version {version}, or is not supported for {method}. "
         "Call ListModels to see the list of available models and their supported methods.",
         404,
         "NOT_FOUND",
     )
 
 
-def check_request(incoming: Incoming, access: Access) -> None:
-    """Raise `RefusedError` for a request that Google refuses."""
+def read_body(incoming: Incoming, access: Access, kind: str, method: str) -> Object:
+    """The request as a message of `kind`, every name in snake case. Raises `RefusedError` for a model
+    that is not served, and for what Google's JSON reader refuses.
+    """
     place = _PLACE.fullmatch(incoming.path)
     if place is None:
         raise no_such_route(incoming)
     model = urllib.parse.unquote(place["model"])
     if not access.knows_model(model):
-        raise no_such_model(model, place["version"])
+        raise no_such_model(model, place["version"], method)
     try:
         value = decode_json(incoming.body)
     except ValueError as error:
@@ -82,8 +85,38 @@ def check_request(incoming: Incoming, access: Access) -> None:
         description = 'Invalid JSON payload received. Unknown name "": Root element must be a message.'
         raise malformed([Violation("", description)])
     _check_options(incoming)
+    return read_message(value, kind)
+
+
+def check_request(incoming: Incoming, access: Access) -> None:
+    """Raise `RefusedError` for a request that Google refuses."""
+    message = read_body(incoming, access, "GenerateContentRequest", "generateContent")
+    _check_message(message, _model(incoming))
+
+
+def check_count(incoming: Incoming, access: Access) -> None:
+    """Raise `RefusedError` for a request for a count that Google refuses: of contents, or of a whole
+    request to generate content.
+    """
+    message = read_body(incoming, access, "CountTokensRequest", "countTokens")
+    inner = message.get("generate_content_request")
+    if inner is None:
+        _check_message(message, _model(incoming))
+        return
+    if "contents" in message:
+        raise refused("Only one of contents and generate_content_request can be set.")
+    if not _NAMED.match(str(members(inner).get("model"))):
+        raise field_error("model", "unexpected model name format")
+    _check_message(members(inner), _model(incoming))
+
+
+def _model(incoming: Incoming) -> str:
+    place = _PLACE.fullmatch(incoming.path)
+    return "" if place is None else urllib.parse.unquote(place["model"])
+
+
+def _check_message(message: Object, model: str) -> None:
     profile = profile_of(model)
-    message = read_message(value)
     contents = contents_of(message)
     _check_instruction(message)
     check_tools(message)

@@ -1,4 +1,4 @@
-"""The messages of Google's generateContent as its JSON reader knows them, and a reader as strict.
+"""The messages of Google's API as its JSON reader knows them, and a reader as strict.
 
 Google's API is defined in protocol buffers: a name that a message does not have is an error at any
 depth, and so is a value of another type. Names are accepted in camel and in snake case, a single
@@ -54,6 +54,17 @@ ENUMS: Final[dict[str, tuple[str, ...]]] = {
         "HARM_CATEGORY_IMAGE_SEXUALLY_EXPLICIT",
     ),
     "Modality": ("MODALITY_UNSPECIFIED", "TEXT", "IMAGE", "AUDIO"),
+    "TaskType": (
+        "TASK_TYPE_UNSPECIFIED",
+        "RETRIEVAL_QUERY",
+        "RETRIEVAL_DOCUMENT",
+        "SEMANTIC_SIMILARITY",
+        "CLASSIFICATION",
+        "CLUSTERING",
+        "QUESTION_ANSWERING",
+        "FACT_VERIFICATION",
+        "CODE_RETRIEVAL_QUERY",
+    ),
 }
 """The words of each enumeration; a number counts them from 0."""
 
@@ -70,6 +81,19 @@ MESSAGES: Final[dict[str, dict[str, str]]] = {
         "service_tier": "string",
         "store": "bool",
     },
+    "CountTokensRequest": {
+        "contents": "Content[]",
+        "generate_content_request": "GenerateContentRequest",
+    },
+    "EmbedContentRequest": {
+        "model": "string",
+        "content": "Content",
+        "task_type": "enum TaskType",
+        "title": "string",
+        "output_dimensionality": "int32",
+        "auto_truncate": "bool",
+    },
+    "BatchEmbedContentsRequest": {"requests": "EmbedContentRequest[]"},
     "Content": {"role": "string", "parts": "Part[]"},
     "Part": {
         "text": "string",
@@ -211,13 +235,13 @@ _LIMITS = {"int32": 2**31, "int64": 2**63}
 _CAMEL = re.compile(r"(?<=[a-z0-9])([A-Z])")
 
 
-def read_message(value: Object) -> Object:
-    """The request with every known name in snake case and lists where lists belong.
+def read_message(value: Object, kind: str = "GenerateContentRequest") -> Object:
+    """The request, a message of `kind`, with every known name in snake case and lists where lists belong.
 
     Raises `RefusedError` that tells all that Google's JSON reader would refuse.
     """
     reader = _Reader()
-    message = reader.message("GenerateContentRequest", value, "")
+    message = reader.message(kind, value, "")
     if reader.violations:
         raise malformed(reader.violations)
     return message

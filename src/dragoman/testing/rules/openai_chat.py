@@ -1,4 +1,4 @@
-"""What OpenAI refuses on `POST /v1/chat/completions`: credentials, paths, and every field's rules.
+"""What OpenAI refuses on `POST /v1/chat/completions`: every field's rules.
 
 Written from OpenAI's documentation and recorded error answers, without a look at how our own
 dialect reads requests: what one gets wrong, the other shows.
@@ -6,11 +6,19 @@ dialect reads requests: what one gets wrong, the other shows.
 
 from dragoman.models.profile import Profile, profile_of
 from dragoman.testing.exchange import Incoming
-from dragoman.testing.json_value import decode_json
+from dragoman.testing.rules.openai_body import (
+    check_metadata,
+    check_ranges,
+    check_stream,
+    read_body,
+    read_model,
+    refuse_unknown,
+)
+from dragoman.testing.rules.openai_completions import COMPLETION_MODELS
 from dragoman.testing.rules.openai_errors import Field, refused, unsupported_parameter
 from dragoman.testing.rules.openai_messages import check_messages
 from dragoman.testing.rules.openai_tools import check_response_format, check_tools
-from dragoman.testing.rules.refusal import Access, RefusedError
+from dragoman.testing.rules.refusal import Access
 
 _KNOWN = frozenset(
     {
@@ -55,87 +63,32 @@ _KNOWN = frozenset(
 )
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _TIERS = ("auto", "default", "flex", "scale", "priority", "fast")
-_NO_TOOLS_WITH_EFFORT = ("gpt-5.4", "gpt-5.5")
-_NO_TOOLS_WITH_REASONING = ("gpt-5.6", "gpt-6")
-"""Models that refuse function tools together with reasoning on this endpoint."""
-
-
-def check_access(incoming: Incoming, access: Access) -> None:
-    """Raise `RefusedError` for a request without a key that OpenAI knows."""
-    scheme, _, key = incoming.headers.get("authorization", "").partition(" ")
-    if access.open or (scheme.lower() == "bearer" and access.knows_key(key)):
-        return
-    if not key:
-        raise refused(
-            "You didn't provide an API key. You need to provide your API key in an Authorization header "
-            "using Bearer auth (i.e. Authorization: Bearer YOUR_KEY).",
-            status=401,
-        )
-    raise refused(
-        f"Incorrect API key provided: {key[:4]}****. You can find your API key at "
-        "https://platform.openai.com/account/api-keys.",
-        code="invalid_api_key",
-        status=401,
-    )
-
-
-def no_such_route(incoming: Incoming) -> RefusedError:
-    """What OpenAI answers where it serves nothing."""
-    return refused(f"Invalid URL ({incoming.method} {incoming.path})", status=404)
-
-
-def wrong_method(incoming: Incoming) -> RefusedError:
-    """What OpenAI answers to a known path with another method."""
-    hint = "(HINT: Perhaps you meant to use a different HTTP method?)"
-    message = f"Not allowed to {incoming.method} on {incoming.path} {hint}"
-    return refused(message, code="method_not_supported", status=405)
-
-
-def no_such_model(model: str) -> RefusedError:
-    """What OpenAI answers for a model that it does not have."""
-    message = f"The model `{model}` does not exist or you do not have access to it."
-    return refused(message, code="model_not_found", status=404)
 
 
 def check_request(incoming: Incoming, access: Access) -> None:
     """Raise `RefusedError` for a request that OpenAI refuses."""
-    try:
-        value = decode_json(incoming.body)
-    except ValueError:
-        value = None
-    if not isinstance(value, dict) or not _is_json(incoming):
-        raise refused(
-            "We could not parse the JSON body of your request. (HINT: This likely means you aren't using "
-            "your HTTP library correctly. The OpenAI API expects a JSON payload, but what was sent was not "
-            "valid JSON.)"
-        )
-    body = Field("", value)
-    model = value.get("model")
-    if model is None:
-        raise refused("you must provide a model parameter")
-    name = Field("model", model).string()
-    if not access.knows_model(name):
-        raise no_such_model(name)
+    body = read_body(incoming)
+    name = read_model(body, access)
     profile = profile_of(name)
-    unknown = [field for field in value if field not in _KNOWN]
-    if profile.family.startswith("gpt-") and profile.reasoning == "none" and value.get("reasoning_effort"):
-        unknown.append("reasoning_effort")
-    if unknown:
-        plural = "s" if len(unknown) > 1 else ""
-        raise refused(f"Unrecognized request argument{plural} supplied: {', '.join(unknown)}")
+    if name.startswith(COMPLETION_MODELS):
+        raise refused(
+            "This is not a chat model and thus not supported in the v1/chat/completions endpoint. Did you "
+            "mean to use v1/completions?",
+            "model",
+            status=404,
+        )
+    unreasoning = profile.family.startswith("gpt-") and profile.reasoning == "none"
+    effort = body.member("reasoning_effort")
+    refuse_unknown(body, _KNOWN - {"reasoning_effort"} if unreasoning and effort is not None else _KNOWN)
     check_messages(body.required("messages"))
     _check_limits(body, profile)
     _check_sampling(body)
     check_tools(body)
     check_response_format(body, profile)
-    _check_stream(body)
+    check_stream(body)
     _check_others(body)
     if profile.max_tokens_field == "max_completion_tokens":
         _check_reasoning_model(body, profile, name)
-
-
-def _is_json(incoming: Incoming) -> bool:
-    return incoming.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
 
 
 def _check_limits(body: Field, profile: Profile) -> None:
@@ -162,14 +115,13 @@ def _check_limits(body: Field, profile: Profile) -> None:
 
 
 def _check_sampling(body: Field) -> None:
-    for name, least, most in (
+    check_ranges(
+        body,
         ("temperature", 0, 2),
         ("top_p", 0, 1),
         ("presence_penalty", -2, 2),
         ("frequency_penalty", -2, 2),
-    ):
-        if (field := body.member(name)) is not None:
-            field.decimal(least, most)
+    )
     if (n := body.member("n")) is not None:
         n.integer(1, 128)
     if (seed := body.member("seed")) is not None:
@@ -191,19 +143,6 @@ def _check_sampling(body: Field) -> None:
             sequence.string()
 
 
-def _check_stream(body: Field) -> None:
-    stream = body.member("stream")
-    streamed = stream is not None and stream.boolean()
-    if (options := body.member("stream_options")) is not None:
-        if not streamed:
-            message = "The 'stream_options' parameter is only allowed when 'stream' is enabled."
-            raise refused(message, "stream_options")
-        options.only("include_usage", "include_obfuscation")
-        for name in ("include_usage", "include_obfuscation"):
-            if (option := options.member(name)) is not None:
-                option.boolean()
-
-
 def _check_others(body: Field) -> None:
     for name, words in (
         ("reasoning_effort", _EFFORTS),
@@ -217,17 +156,7 @@ def _check_others(body: Field) -> None:
             field.string(longest)
     if (store := body.member("store")) is not None:
         store.boolean()
-    if (metadata := body.member("metadata")) is not None:
-        pairs = metadata.object()
-        if len(pairs) > 16:
-            raise metadata.invalid(
-                f"too many properties. Expected an object with at most 16 properties, but got an object with "
-                f"{len(pairs)} properties instead.",
-                "object_above_max_properties",
-            )
-        for name, value in pairs.items():
-            Field("metadata", name).string(64)
-            Field(f"metadata.{name}", value).string(512)
+    check_metadata(body)
     if (modalities := body.member("modalities")) is not None:
         asked = [one.word("text", "audio") for one in modalities.elements("strings", least=1)]
         if "audio" in asked:
@@ -252,7 +181,7 @@ def _check_reasoning_model(body: Field, profile: Profile, model: str) -> None:
     reasoning = effort.value != "none" if effort is not None else profile.reasoning_default
     if profile.sampling == "none" or (profile.sampling == "unless_reasoning" and reasoning):
         _check_no_sampling(body)
-    if body.member("tools") is not None and _tools_refused(model, reasoning=reasoning, effort=effort):
+    if _has_functions(body) and _tools_refused(profile, reasoning=reasoning, effort=effort):
         raise refused(
             f"Function tools with reasoning_effort are not supported for {model} in /v1/chat/completions. "
             "Please use /v1/responses instead.",
@@ -260,10 +189,21 @@ def _check_reasoning_model(body: Field, profile: Profile, model: str) -> None:
         )
 
 
-def _tools_refused(model: str, *, reasoning: bool, effort: Field | None) -> bool:
-    if model.startswith(_NO_TOOLS_WITH_EFFORT):
-        return reasoning and effort is not None
-    return model.startswith(_NO_TOOLS_WITH_REASONING) and reasoning
+def _has_functions(body: Field) -> bool:
+    return body.member("tools") is not None or body.member("functions") is not None
+
+
+def _tools_refused(profile: Profile, *, reasoning: bool, effort: Field | None) -> bool:
+    """Whether the model takes function tools only on the newer endpoint, the way it is asked here."""
+    match profile.chat_tools:
+        case "always":
+            return False
+        case "without_effort":
+            return reasoning and effort is not None
+        case "reasoning_off":
+            return reasoning
+        case "never":
+            return True
 
 
 def _check_no_sampling(body: Field) -> None:

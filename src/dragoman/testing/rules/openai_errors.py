@@ -171,5 +171,5 @@ class Field:
         """Refuse members of the object that are not known."""
         for name in self.object():
             if name not in known:
-                path = f"{self.path}.{name}"
+                path = f"{self.path}.{name}" if self.path else name
                 raise refused(f"Unknown parameter: '{path}'.", path, "unknown_parameter")

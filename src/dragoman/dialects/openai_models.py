@@ -1,4 +1,4 @@
-"""The models endpoints: what this gateway serves, in OpenAI's form."""
+"""The models endpoints: what this gateway serves, in the form of both of OpenAI's formats."""
 
 import msgspec
 

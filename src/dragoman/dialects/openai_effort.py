@@ -4,7 +4,7 @@ from dragoman.conversation.loss import Loss, approximated, dropped
 from dragoman.conversation.request import Request
 from dragoman.dialects.dialect import Target
 from dragoman.dialects.effort import effort_of, nearest_effort
-from dragoman.dialects.openai_chat.wire import NAME
+from dragoman.dialects.openai_family import FAMILY
 from dragoman.models.profile import UNKNOWN
 
 _USUAL = ("low", "medium", "high")
@@ -12,7 +12,9 @@ _USUAL = ("low", "medium", "high")
 
 
 def render_effort(request: Request, target: Target, losses: list[Loss]) -> str | None:
-    """`reasoning_effort`, None to say nothing: never a word that the model does not list."""
+    """The word for `reasoning_effort`, or for `reasoning.effort`; None to say nothing. It is never one that
+    the model does not list.
+    """
     reasoning, profile = request.reasoning, target.profile
     wanted = reasoning.effort if reasoning is not None else None
     if reasoning is not None and wanted is None and reasoning.budget is not None:
@@ -24,7 +26,7 @@ def render_effort(request: Request, target: Target, losses: list[Loss]) -> str |
     if wanted is None:
         return None
     if profile.reasoning == "none":
-        if profile.family == UNKNOWN.family and request.dialect == NAME:
+        if profile.family == UNKNOWN.family and request.dialect in FAMILY:
             return wanted  # the client's own field for a model that we know nothing of
         if wanted != "none":
             losses.append(

@@ -1,0 +1,176 @@
+"""Conversations of text, and media in them."""
+
+import msgspec
+
+from dragoman.conformance.delivery import chopped
+from dragoman.conformance.feature import ANSWER, Feature, say
+from dragoman.conformance.question import Media, Question, Turn, Words, ask, assistant, user
+from dragoman.conformance.stage import Got, Stage
+
+SYSTEM = "You are a lighthouse keeper. Answer briefly."
+TRICKY = 'Quotes " and \\ backslashes,\nnew lines,\ttabs, <tags> & ampersands, {"json": [1]}, data: [DONE]'
+UNICODE = "Grüße, 你好, здравствуй, 👩‍👩‍👧‍👦 and 🏳️‍🌈: é is e\u0301, 𝔘𝔫𝔦𝔠𝔬𝔡𝔢 ends."
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+PDF = (
+    "JVBERi0xLjEKMSAwIG9iajw8L1R5cGUvQ2F0YWxvZy9QYWdlcyAyIDAgUj4+ZW5kb2JqCjIgMCBvYmo8PC9UeXBlL1BhZ2VzL0tp"
+    "ZHNbXS9Db3VudCAwPj5lbmRvYmoKdHJhaWxlcjw8L1Jvb3QgMSAwIFI+Pgo="
+)
+SOUND = "UklGRiQAAABXQVZFZm10IBAAAAABAAEAQB8AAIA+AAACABAAZGF0YQAAAAA="
+FILM = "AAAAGGZ0eXBpc29tAAAAAGlzb21tcDQyAAAACG1kYXQ="
+PICTURE = "https://example.com/conformance/picture.png"
+PAPER = "https://example.com/conformance/paper.pdf"
+
+_IMAGE = Media("image", "image/png", PIXEL)
+_ROLES = "all vendors: the order and the roles of messages are the conversation"
+_NO_AUDIO = "statement 32: {} takes no audio"
+_LETTERS = {
+    "openai_chat": "Chat Completions",
+    "openai_responses": "Responses",
+    "anthropic": "Anthropic Messages",
+    "gemini": "generateContent",
+}
+
+
+def one(stage: Stage) -> Question:
+    """The smallest question."""
+    return Question(stage.model, ask(), stream=stage.streamed)
+
+
+def _answered(stage: Stage, got: Got) -> None:
+    stage.expect(got.question.texts("user") == ["Good evening"], f"the upstream read {got.question.turns}")
+    stage.expect(got.reply.text == ANSWER, f"the client read {got.reply.text!r}")
+    stage.expect(got.reply.finish == "stop", f"the answer ends with {got.reply.finish!r}")
+
+
+def _tricky(stage: Stage) -> Question:
+    return Question(stage.model, ask(TRICKY), stream=stage.streamed)
+
+
+def _same_tricky(stage: Stage, got: Got) -> None:
+    stage.expect(got.question.texts("user") == [TRICKY], f"the upstream read {got.question.texts('user')}")
+    stage.expect(got.reply.text == TRICKY, f"the client read {got.reply.text!r}")
+
+
+async def _chopped(stage: Stage) -> None:
+    question = Question(stage.model, ask(UNICODE), stream=stage.streamed)
+    got = await stage.ask(question, chopped(stage.upstream.name, say(UNICODE), question, size=3))
+    stage.expect(got.question.texts("user") == [UNICODE], f"the upstream read {got.question.texts('user')}")
+    stage.expect(got.reply.text == UNICODE, f"the client read {got.reply.text!r}")
+
+
+LONG = " ".join(f"Line {number} of a long tale." for number in range(12_000))
+
+
+def _same_long(stage: Stage, got: Got) -> None:
+    same = got.reply.text == LONG
+    stage.expect(same, f"of {len(LONG)} characters the client read {len(got.reply.text)}, or others")
+
+
+def _system(stage: Stage) -> Question:
+    return Question(stage.model, ask(), system=(SYSTEM,), stream=stage.streamed)
+
+
+def _has_system(stage: Stage, got: Got) -> None:
+    told = list(got.question.system)
+    stage.expect(told == [SYSTEM], f"the upstream's instructions are {told}")
+    stage.expect(got.question.texts("user") == ["Good evening"], "instructions stand among the user's words")
+
+
+_TWO = ("Speak like a sailor.", "Never mention the sea.")
+
+
+def _two_systems(stage: Stage) -> Question:
+    return Question(stage.model, ask(), system=_TWO, stream=stage.streamed)
+
+
+def _has_both(stage: Stage, got: Got) -> None:
+    told = "\n".join(got.question.system)
+    places = [told.find(text) for text in _TWO]
+    stage.expect(-1 < places[0] < places[1], f"the upstream's instructions are {got.question.system}")
+
+
+_LATER = "From here on, answer in French."
+
+
+def _midway(stage: Stage) -> Question:
+    later = Turn("system", (Words(_LATER),))
+    turns = (user("Hello"), assistant("Hello."), user("How are you?"), assistant("Fine."), later, user("Go on"))
+    return Question(stage.model, turns, system=(SYSTEM,), stream=stage.streamed)
+
+
+def _stays_midway(stage: Stage, got: Got) -> None:
+    texts = [
+        (turn.role, part.text) for turn in got.question.turns for part in turn.parts if isinstance(part, Words)
+    ]
+    place = next((at for at, (_, text) in enumerate(texts) if _LATER in text), None)
+    hoisted = any(_LATER in text for text in got.question.system)
+    stage.require(place is not None or hoisted, "the later instruction has not reached the upstream")
+    before = [text for _, text in texts[:place]] if place is not None else []
+    kept = not hoisted and "Fine." in before and "Go on" not in before
+    stage.expect(kept, "the later instruction has lost its place in the conversation")
+
+
+_TALK = (user("My name is Ada."), assistant("Hello Ada."), user("And yours?"), assistant("Hal."), user("Bye"))
+
+
+def _talk(stage: Stage) -> Question:
+    return Question(stage.model, _TALK, stream=stage.streamed)
+
+
+def _same_talk(stage: Stage, got: Got) -> None:
+    roles = [turn.role for turn in got.question.turns]
+    said = [got.question.texts(role) for role in ("user", "assistant")]
+    stage.expect(roles == ["user", "assistant", "user", "assistant", "user"], f"the roles are {roles}")
+    wanted = [["My name is Ada.", "And yours?", "Bye"], ["Hello Ada.", "Hal."]]
+    stage.expect(said == wanted, f"the upstream read {said}")
+
+
+def _neighbours(stage: Stage) -> Question:
+    return Question(stage.model, (user("First."), user("Second.")), stream=stage.streamed)
+
+
+def _has_neighbours(stage: Stage, got: Got) -> None:
+    said = "\n".join(got.question.texts("user"))
+    stage.expect(-1 < said.find("First.") < said.find("Second."), f"the upstream read {said!r}")
+
+
+def _empty(stage: Stage) -> Question:
+    nothing = Turn("assistant", (Words(""),))
+    return Question(stage.model, (user("Say nothing."), nothing, user("Thanks.")), stream=stage.streamed)
+
+
+def _went_on(stage: Stage, got: Got) -> None:
+    said = "\n".join(got.question.texts("user"))
+    stage.expect("Say nothing." in said and "Thanks." in said, f"the upstream read {said!r}")
+
+
+def _with(*parts: Media | str) -> "Feature":
+    """A feature that sends parts in one turn and wants them in the same order upstream."""
+    turns = (user(*parts),)
+
+    def question(stage: Stage) -> Question:
+        return Question(stage.model, turns, stream=stage.streamed)
+
+    def check(stage: Stage, got: Got) -> None:
+        seen = [_shown(part) for part in got.question.parts("user") if isinstance(part, Words | Media)]
+        wanted = [_shown(part) for part in turns[0].parts if isinstance(part, Words | Media)]
+        stage.expect(seen == wanted, f"the upstream got {seen}")
+
+    return Feature("", "Media", "", "", question, check=check)
+
+
+def _shown(part: Words | Media) -> str:
+    if isinstance(part, Words):
+        return part.text
+    form = "wav" if part.kind == "audio" else part.media_type
+    return part.url or f"{part.kind} {form.removeprefix('audio/')} {part.data}"
+
+
+def _named(feature: Feature, name: str, title: str, rule: str, **more: object) -> Feature:
+    """The feature under a name."""
+    return msgspec.structs.replace(feature, name=name, title=title, rule=rule, **more)
+
+
+FEATURES: tuple[Feature, ...] = ()

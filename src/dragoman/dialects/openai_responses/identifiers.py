@@ -1,0 +1,28 @@
+"""Ids of the items of an answer, where the upstream gave none of this format.
+
+They are made of the answer's id and the item's place, so that an answer has the same ids however often
+it is written, and they can be told from a vendor's: an id that was made here means nothing upstream and
+is never sent there.
+"""
+
+import hashlib
+
+MARK = "dgm"
+"""What ids made here begin with, behind their prefix."""
+
+MESSAGE = "msg"
+FUNCTION_CALL = "fc"
+CUSTOM_CALL = "ctc"
+REASONING = "rs"
+IMAGE_CALL = "ig"
+
+
+def item_id(prefix: str, answer: str, place: int) -> str:
+    """The id of the item at a place of an answer: the prefix, our mark and 32 hex digits."""
+    digest = hashlib.sha256(f"{answer}\0{place}".encode()).hexdigest()
+    return f"{prefix}_{MARK}{digest[:32]}"
+
+
+def made_here(own: str) -> bool:
+    """Whether an item's id is one that `item_id` made."""
+    return own.partition("_")[2].startswith(MARK)

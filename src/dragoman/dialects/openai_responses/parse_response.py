@@ -1,0 +1,56 @@
+"""Whole answers of an upstream."""
+
+from dragoman.conversation.events import Event, UsageReported
+from dragoman.conversation.failure import FailureError
+from dragoman.conversation.fold import fold
+from dragoman.conversation.response import Response, Stop
+from dragoman.dialects.json_text import decode_upstream
+from dragoman.dialects.openai_responses.answer_wire import AnswerWire
+from dragoman.dialects.openai_responses.errors import unanswered
+from dragoman.dialects.openai_responses.open_answer import (
+    ANSWER,
+    OpenAnswer,
+    failure_of,
+    started_of,
+)
+from dragoman.dialects.openai_responses.usage import parse_usage
+
+
+def parse_response(body: bytes, origin: str) -> Response:
+    """Read a whole answer from an origin. Raises `FailureError` for anything that is not one: a
+    response that failed, or an error that came with a status of 200.
+    """
+    return fold(parse_events(body, origin))
+
+
+def parse_answer(body: bytes) -> AnswerWire:
+    """The top level of a whole answer. Raises `FailureError` as `parse_response` does."""
+    answer = decode_upstream(ANSWER, body)
+    failure = failure_of(answer, body)
+    if failure is not None:
+        raise FailureError(failure)
+    if answer.output is None:
+        raise FailureError(unanswered(body))
+    return answer
+
+
+def parse_events(body: bytes, origin: str) -> list[Event]:
+    """A whole answer as a stream of events. Raises `FailureError` for anything that is not one."""
+    answer = parse_answer(body)
+    events: list[Event] = [started_of(answer)]
+    opened = OpenAnswer(origin)
+    opened.id = answer.id or ""
+    for raw in answer.output or ():
+        opened.end(None, bytes(raw), events)
+    reason = None if answer.incomplete_details is None else answer.incomplete_details.reason
+    opened.close(answer.status, reason, events)
+    if answer.usage is not None:
+        events.append(UsageReported(parse_usage(answer.usage)))
+    return events
+
+
+def metered_stop(answer: AnswerWire) -> Stop:
+    """How a whole answer ended, of which nothing more is wanted."""
+    events: list[Event] = []
+    del events
+    raise NotImplementedError

@@ -1,0 +1,77 @@
+"""Usage: the format's counts, to and from the neutral convention."""
+
+import msgspec
+
+from dragoman.conversation.usage import Usage
+from dragoman.dialects.openai_responses.answer_wire import (
+    Count,
+    InputDetailsWire,
+    OutputDetailsWire,
+    UsageWire,
+    WriteDetailsWire,
+)
+
+_NO_INPUT_DETAILS = InputDetailsWire()
+_NO_OUTPUT_DETAILS = OutputDetailsWire()
+_NO_WRITE_DETAILS = WriteDetailsWire()
+
+
+def parse_usage(wire: UsageWire) -> Usage:
+    """The counts in the neutral convention.
+
+    The format's `input_tokens` include what came from the cache and what went there, `output_tokens`
+    include reasoning. Where a total is larger than their sum, or reasoning larger than the whole,
+    a host has left reasoning out. Writes that are kept for twelve hours count as those that are kept
+    longer than usual (an hour, elsewhere).
+    """
+    given = wire.input_tokens_details or _NO_INPUT_DETAILS
+    made = wire.output_tokens_details or _NO_OUTPUT_DETAILS
+    longer = (given.cache_write_tokens_details or _NO_WRITE_DETAILS).ttl_12h_tokens
+    prompt, output, total = map(_count, (wire.input_tokens, wire.output_tokens, wire.total_tokens))
+    cached, written, reasoning = map(
+        _count, (given.cached_tokens, given.cache_write_tokens, made.reasoning_tokens)
+    )
+    if prompt is not None and output is not None:
+        unexplained = 0 if total is None else total - prompt - output
+        if unexplained > 0:
+            output += unexplained
+            reasoning = reasoning or unexplained
+        elif reasoning is not None and reasoning > output:
+            output += reasoning
+    return Usage(
+        input=None if prompt is None else max(0, prompt - (cached or 0) - (written or 0)),
+        output=output,
+        cache_read=cached,
+        cache_write=written,
+        cache_write_1h=_count(longer),
+        reasoning=reasoning,
+        audio_input=_count(given.audio_tokens),
+        audio_output=_count(made.audio_tokens),
+    )
+
+
+def _count(value: Count) -> int | None:
+    return None if value is None else max(0, int(value))
+
+
+def render_usage(usage: Usage) -> bytes:
+    """The counts as the format has them. Cached and reasoning tokens are always named: the official
+    SDKs' types have no room for their absence.
+    """
+    given: dict[str, object] = {"cached_tokens": usage.cache_read or 0}
+    if usage.cache_write is not None:
+        given["cache_write_tokens"] = usage.cache_write
+        if usage.cache_write_1h is not None:
+            given["cache_write_tokens_details"] = {
+                "ttl_30m_tokens": max(0, usage.cache_write - usage.cache_write_1h),
+                "ttl_12h_tokens": usage.cache_write_1h,
+            }
+    return msgspec.json.encode(
+        {
+            "input_tokens": usage.prompt,
+            "input_tokens_details": given,
+            "output_tokens": usage.output or 0,
+            "output_tokens_details": {"reasoning_tokens": usage.reasoning or 0},
+            "total_tokens": usage.total,
+        }
+    )

@@ -1,0 +1,232 @@
+"""The way of an accepted answer to the client: streamed or whole, as it came or translated."""
+
+import functools
+import hashlib
+import os
+from typing import NamedTuple
+
+from dragoman.conversation.fold import Fold, fold, unfold
+from dragoman.conversation.response import Response
+from dragoman.dialects.dialect import Dialect, Head, Reply, Target
+from dragoman.gateway.answer_headers import answer_headers
+from dragoman.gateway.attempt import read_answer, secrets, without_secret
+from dragoman.gateway.call import Call, Client
+from dragoman.gateway.emulation import emulate
+from dragoman.gateway.fan_in import joined
+from dragoman.gateway.gateway import Gateway
+from dragoman.gateway.kept_answers import keep, keep_place, keeps
+from dragoman.gateway.outlet import Headers, Outlet
+from dragoman.gateway.pipeline import Listener, PassthroughPipeline, Pipeline, TranslationPipeline
+from dragoman.gateway.plan import Passthrough, Plan, Translation, translation
+from dragoman.gateway.record import Record
+from dragoman.gateway.relay import relay
+from dragoman.gateway.signature_memory import SignatureListener
+from dragoman.gateway.time_limits import TimeLimits
+from dragoman.providers.provider import Provider
+from dragoman.upstream.transport import UpstreamResponse
+
+
+class Accepted(NamedTuple):
+    """An attempt that the upstream has accepted: the heads of its answers have come."""
+
+    planned: Plan
+    provider: Provider
+    target: Target
+    upstreams: list[UpstreamResponse]
+    limits: TimeLimits
+
+
+class Delivery:
+    """Brings one accepted answer to the client, and keeps what later requests may build on."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        call: Call,
+        head: Head,
+        client: Client,
+        outlet: Outlet | None,
+        record: Record,
+    ) -> None:
+        """Take the two ends. `outlet` is there where the client asked for a stream."""
+        self._gateway = gateway
+        self._call = call
+        self._head = head
+        self._client = client
+        self._outlet = outlet
+        self._record = record
+        self._state = keeps(gateway, call, head)
+
+    async def deliver(self, accepted: Accepted) -> None:
+        """The whole way. Raises `FailureError` only while the client has seen nothing of an answer."""
+        if self._outlet is None:
+            await self._whole(accepted)
+        elif answers_whole(accepted.upstreams[0], accepted.planned.dialect, self._call):
+            await self._stream_of_whole(accepted, self._outlet)
+        else:
+            await self._stream(accepted, self._outlet)
+
+    async def _stream(self, accepted: Accepted, outlet: Outlet) -> None:
+        """A streamed answer, as it comes."""
+        call, target, planned = self._call, accepted.target, accepted.planned
+        clean = functools.partial(without_secret, provider=accepted.provider)
+        signatures, folded = SignatureListener(call.key), Fold()
+        pipeline: Pipeline
+        reply: Reply | None = None
+        match planned:
+            case Passthrough():
+                pipeline = PassthroughPipeline(
+                    call.dialect, target.origin, call.location, clean, hide_usage=planned.hide_usage
+                )
+            case Translation():
+                reply = self._reply(planned, target)
+                listeners: list[Listener] = [signatures]
+                if self._state is not None:
+                    listeners.append(folded.feed)
+                pipeline = TranslationPipeline(
+                    call.dialect,
+                    planned.dialect,
+                    reply,
+                    planned.emulation,
+                    clean,
+                    len(accepted.upstreams),
+                    listeners,
+                )
+
+        async def keep_all() -> None:
+            await self._keep_signatures(signatures)
+            if self._state is None:
+                return
+            if reply is not None:
+                answer = call.dialect.render_response(folded.close(), reply)
+                await keep(self._gateway, call, self._state, answer)
+            elif pipeline.reading.id:
+                await keep_place(self._gateway, call, pipeline.reading.id, accepted.provider.name)
+
+        try:
+            headers = stream_headers(call, self._headers(accepted, call.dialect.stream_type(call.location)))
+            await relay(accepted.upstreams, pipeline, outlet, headers, accepted.limits, keep_all)
+        finally:
+            reading = pipeline.reading
+            self._record.usage, self._record.stops = reading.usage, tuple(reading.stops)
+            self._record.failure = reading.failure
+
+    async def _stream_of_whole(self, accepted: Accepted, outlet: Outlet) -> None:
+        """A streamed answer for the client, from an upstream that answered in one piece."""
+        planned, accepted = self._translated(accepted)
+        reply = self._reply(planned, accepted.target)
+        response = await self._read(planned, accepted)
+        encoder = self._call.dialect.stream_encoder(reply)
+        out = b"".join(encoder.encode(event) for event in unfold(response)) + encoder.close()
+        if self._state is not None:
+            answer = self._call.dialect.render_response(response, reply)
+            await keep(self._gateway, self._call, self._state, answer)
+        accepted.limits.lift()
+        headers = self._headers(accepted, self._call.dialect.stream_type(self._call.location))
+        await outlet.commit(stream_headers(self._call, headers), out)
+        await outlet.finish()
+
+    async def _whole(self, accepted: Accepted) -> None:
+        """An answer in one piece."""
+        call, record = self._call, self._record
+        if isinstance(accepted.planned, Passthrough) and _media_type(accepted.upstreams[0]) != _STREAM:
+            body = await read_answer(accepted.upstreams[0], accepted.limits)
+            meter = call.dialect.meter_response(body)
+            record.usage, record.stops = meter.usage, meter.stops
+            if self._state is not None and (identity := self._state.identified(body)):
+                await keep_place(self._gateway, call, identity, accepted.provider.name)
+        else:
+            planned, accepted = self._translated(accepted)
+            response = await self._read(planned, accepted)
+            body = call.dialect.render_response(response, self._reply(planned, accepted.target))
+            if self._state is not None:
+                await keep(self._gateway, call, self._state, body)
+        accepted.limits.lift()
+        await self._client.respond(200, self._headers(accepted, "application/json"), body)
+
+    def _translated(self, accepted: Accepted) -> tuple[Translation, Accepted]:
+        """The attempt as a translation: bytes that came streamed for whole, or whole for streamed, cannot
+        just go through.
+        """
+        planned, call = accepted.planned, self._call
+        if isinstance(planned, Passthrough):
+            request = call.dialect.parse_request(call.body, call.location)
+            planned = translation(call.dialect, request, planned.dialect, accepted.target)
+        return planned, accepted._replace(planned=planned)
+
+    async def _read(self, planned: Translation, accepted: Accepted) -> Response:
+        """The upstream's whole answer, several of them joined into one, every emulation done."""
+        origin = accepted.target.origin
+        responses: list[Response] = []
+        for upstream in accepted.upstreams:
+            body = await read_answer(upstream, accepted.limits)
+            if _media_type(upstream) == _STREAM:
+                decoder = planned.dialect.stream_decoder(origin)
+                responses.append(fold([*decoder.feed(body), *decoder.close()]))
+            else:
+                responses.append(planned.dialect.parse_response(body, origin))
+        told, veil = planned.emulation.apart()
+        response = emulate(joined(responses), told)
+        signatures = SignatureListener(self._call.key)
+        for event in unfold(response):
+            signatures(event)
+        await self._keep_signatures(signatures)
+        self._record.usage = response.usage
+        self._record.stops = tuple(choice.stop.reason for choice in response.choices)
+        return emulate(response, veil)
+
+    async def _keep_signatures(self, signatures: SignatureListener) -> None:
+        kept = self._gateway.memory.signatures
+        if kept > 0 and signatures.kept:
+            await self._gateway.signatures.put_many(signatures.kept, kept)
+
+    def _reply(self, planned: Translation, target: Target) -> Reply:
+        backend = hashlib.sha256(f"{target.provider}/{target.model}".encode()).hexdigest()
+        return Reply(
+            request=planned.request,
+            location=self._call.location,
+            created=int(self._gateway.now()),
+            fallback_id=os.urandom(12).hex(),
+            fingerprint=f"fp_{backend[:10]}",
+            origin=target.origin,
+        )
+
+    def _headers(self, accepted: Accepted, media_type: str) -> Headers:
+        record = self._record
+        if isinstance(accepted.planned, Translation):
+            record.losses = accepted.planned.losses
+        return answer_headers(
+            self._call.request_id,
+            media_type,
+            accepted.upstreams[0],
+            record.losses if record.report_losses else (),
+            secrets(accepted.provider),
+        )
+
+
+def stream_headers(call: Call, headers: Headers | None = None) -> Headers:
+    """The headers of a streamed answer; of one that opens before its upstream has said anything, too."""
+    if headers is None:
+        headers = [
+            ("content-type", call.dialect.stream_type(call.location)),
+            ("x-request-id", call.request_id),
+            ("request-id", call.request_id),
+        ]
+    # Proxies in front of us must neither keep the pieces nor gather them.
+    return [*headers, ("cache-control", "no-cache"), ("x-accel-buffering", "no")]
+
+
+def answers_whole(upstream: UpstreamResponse, spoken: Dialect, call: Call) -> bool:
+    """Whether an upstream that was asked for a stream answers with one JSON body."""
+    media_type = _media_type(upstream)
+    if media_type != "application/json":
+        return False
+    # Google streams a JSON array to those who ask for no server-sent events.
+    return spoken is not call.dialect or not spoken.stream_type(call.location).startswith(media_type)
+
+
+_STREAM = "text/event-stream"
+
+
+def _media_type(upstream: UpstreamResponse) -> str:
+    return upstream.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -1,0 +1,198 @@
+"""Embeddings: passed through to a target of the client's own format, else translated between the two."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from dragoman.conversation.embedding import EmbeddingRequest, EmbeddingResponse
+from dragoman.conversation.failure import FailureError, invalid
+from dragoman.conversation.loss import Loss
+from dragoman.conversation.token_estimate import estimate_text_tokens
+from dragoman.conversation.usage import Usage
+from dragoman.dialects.dialect import Dialect, Embedding, Head
+from dragoman.gateway.answer_headers import answer_headers, wants_strictness
+from dragoman.gateway.attempt import secrets
+from dragoman.gateway.call import Call, Client
+from dragoman.gateway.gateway import Gateway
+from dragoman.gateway.inquiry import ESTIMATED, Inquiry, Told, Whole
+from dragoman.gateway.losses import check_losses, localized
+from dragoman.gateway.time_limits import TimeLimits
+from dragoman.providers.provider import Provider
+from dragoman.routing.router import Route, RouteTarget
+
+
+async def embed(gateway: Gateway, call: Call, client: Client) -> None:
+    """Serve one request for embeddings. Every failure reaches the client in its own dialect; nothing is
+    raised but cancellation, which is how a client that leaves closes the upstream.
+    """
+    inquiry = Inquiry(gateway, call, client, "embedding")
+    await inquiry.run(_Embeddings(inquiry).answer)
+
+
+class _Embeddings:
+    """The embeddings of one request on their way."""
+
+    def __init__(self, inquiry: Inquiry) -> None:
+        self._inquiry = inquiry
+        self._call = inquiry.call
+        self._ours = _embedding_of(inquiry.call.dialect)
+        self._request: EmbeddingRequest | None = None
+
+    async def answer(self) -> Whole:
+        """The client's answer. Raises `FailureError`."""
+        call, inquiry = self._call, self._inquiry
+        head = self._ours.read_head(call.body, call.location)
+        inquiry.record.model = head.model
+        route = inquiry.gateway.router.resolve(head.model)
+        dialects = inquiry.gateway.dialects
+        targets = [
+            candidate
+            for candidate in route.targets
+            if embedding_dialect(dialects, candidate.provider, call.dialect) is not None
+        ]
+        if not targets:
+            raise _nowhere(route)
+
+        async def attempt(candidate: RouteTarget, limits: TimeLimits) -> Whole:
+            return await self._attempt(head, route, candidate, limits)
+
+        return await inquiry.first_that_answers(targets, attempt)
+
+    async def _attempt(self, head: Head, route: Route, candidate: RouteTarget, limits: TimeLimits) -> Whole:
+        call, record = self._call, self._inquiry.record
+        provider, target = candidate.provider, candidate.target
+        spoken = embedding_dialect(self._inquiry.gateway.dialects, provider, call.dialect)
+        if spoken is None:
+            raise _nowhere(route)
+        record.provider, record.upstream_model, record.upstream_dialect = (
+            provider.name,
+            target.model,
+            spoken.name,
+        )
+        record.losses = ()
+        if spoken is call.dialect and target.host.rejects.isdisjoint(head.fields):
+            record.plan = "passthrough"
+            return await self._passed_through(head, spoken, candidate, limits)
+        record.plan = "translation"
+        return await self._translated(route, spoken, candidate, limits)
+
+    async def _passed_through(
+        self, head: Head, spoken: Dialect, candidate: RouteTarget, limits: TimeLimits
+    ) -> Whole:
+        wire = self._ours.passthrough(head, self._call.body, candidate.target)
+        told = await self._inquiry.ask(candidate.provider, spoken, wire, limits)
+        tokens = self._ours.meter_response(told.body)
+        try:
+            self._account(tokens)
+        except FailureError:
+            # an extension of the host, which it has understood: nobody says what it took
+            self._inquiry.record.usage = None
+        return Whole(self._headers(candidate.provider, told), told.body)
+
+    async def _translated(
+        self, route: Route, spoken: Dialect, candidate: RouteTarget, limits: TimeLimits
+    ) -> Whole:
+        provider, target, theirs = candidate.provider, candidate.target, _embedding_of(spoken)
+        request = self._read()
+        rendered = theirs.render_request(request, target)
+        self._report(route, localized(rendered.losses, self._call.dialect.field_paths))
+        parts = _parts(request, theirs.max_inputs)
+        wires = (
+            [rendered.wire]
+            if len(parts) == 1
+            else [theirs.render_request(part, target).wire for part in parts]
+        )
+        answers: list[EmbeddingResponse] = []
+        for part, wire in zip(parts, wires, strict=True):
+            told = await self._inquiry.ask(provider, spoken, wire, limits)
+            answers.append(theirs.parse_response(told.body, part))
+        response = _joined(answers)
+        tokens = self._account(response.prompt_tokens)
+        response = msgspec.structs.replace(
+            response, prompt_tokens=tokens, estimated=self._inquiry.record.estimated
+        )
+        headers = self._headers(provider, told)
+        if response.estimated:
+            headers.append(ESTIMATED)
+        return Whole(headers, self._ours.render_response(response, request))
+
+    def _read(self) -> EmbeddingRequest:
+        """The client's request, read once. Raises `FailureError` that names the field at fault."""
+        if self._request is None:
+            self._request = self._ours.parse_request(self._call.body, self._call.location)
+        return self._request
+
+    def _report(self, route: Route, losses: tuple[Loss, ...]) -> None:
+        if route.on_loss == "reject" or wants_strictness(self._call.headers):
+            check_losses(losses)
+        self._inquiry.record.losses = losses
+        self._inquiry.record.report_losses = route.on_loss != "drop"
+
+    def _account(self, tokens: int | None) -> int:
+        """The tokens that the inputs took; where nobody says it, about."""
+        record = self._inquiry.record
+        record.estimated = tokens is None
+        if tokens is None:
+            tokens = sum(
+                estimate_text_tokens(one) if isinstance(one, str) else len(one) for one in self._read().inputs
+            )
+        record.usage = Usage(input=tokens)
+        return tokens
+
+    def _headers(self, provider: Provider, told: Told) -> list[tuple[str, str]]:
+        record = self._inquiry.record
+        return answer_headers(
+            self._call.request_id,
+            "application/json",
+            told.upstream,
+            record.losses if record.report_losses else (),
+            secrets(provider),
+        )
+
+
+def embedding_dialect(dialects: Mapping[str, Dialect], provider: Provider, asked: Dialect) -> Dialect | None:
+    """The wire format in which a provider is asked for embeddings: the client's own where it is spoken
+    there, else the first that has them; None where none has.
+    """
+    for name in (asked.name, *provider.dialects):
+        if name in provider.dialects and dialects[name].embedding is not None:
+            return dialects[name]
+    return None
+
+
+def _embedding_of(dialect: Dialect) -> Embedding:
+    if dialect.embedding is None:
+        raise ValueError(f"{dialect.name} has no embeddings")
+    return dialect.embedding
+
+
+def _nowhere(route: Route) -> FailureError:
+    targets = ", ".join(f"{one.provider.name}/{one.target.model}" for one in route.targets)
+    return invalid(
+        f"The model '{route.name}' leads to {targets}, where there are no embeddings. Ask for an embedding "
+        "model at a provider that speaks OpenAI's or Google's format.",
+        "model",
+        "embeddings_not_supported",
+    )
+
+
+def _parts(request: EmbeddingRequest, most: int) -> list[EmbeddingRequest]:
+    """The request as several with at most so many inputs each, in order."""
+    inputs = request.inputs
+    if len(inputs) <= most:
+        return [request]
+    return [
+        msgspec.structs.replace(request, inputs=inputs[start : start + most])
+        for start in range(0, len(inputs), most)
+    ]
+
+
+def _joined(answers: list[EmbeddingResponse]) -> EmbeddingResponse:
+    """The answers to the parts of one request as the answer to all of it."""
+    counts = [answer.prompt_tokens for answer in answers]
+    known = [count for count in counts if count is not None]
+    return EmbeddingResponse(
+        answers[0].model,
+        tuple(vector for answer in answers for vector in answer.vectors),
+        sum(known) if len(known) == len(counts) else None,
+    )

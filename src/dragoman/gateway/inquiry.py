@@ -1,0 +1,112 @@
+"""An exchange that is answered in one piece and without a conversation: a count, embeddings.
+
+It lives as an `Exchange` does: authenticated before it begins, its targets tried in order, every
+failure told in the client's own dialect, one record at the end.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple, TypeVar
+
+from dragoman.conversation.failure import FailureError
+from dragoman.dialects.dialect import Dialect, WireRequest
+from dragoman.gateway.attempt import address, read_answer, send, without_secret
+from dragoman.gateway.call import Call, Client
+from dragoman.gateway.exchange import worth_another
+from dragoman.gateway.gateway import Gateway
+from dragoman.gateway.record import Record
+from dragoman.gateway.relay import STOPPING
+from dragoman.gateway.time_limits import TimeLimits
+from dragoman.providers.provider import Provider
+from dragoman.routing.router import RouteTarget
+from dragoman.upstream.transport import UpstreamResponse
+
+T = TypeVar("T")
+
+ESTIMATED = ("x-dragoman-estimated", "true")
+"""The header that says that a number of tokens is ours and not the vendor's."""
+
+
+class Whole(NamedTuple):
+    """An answer for the client."""
+
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+class Told(NamedTuple):
+    """An upstream's answer, read to its end."""
+
+    upstream: UpstreamResponse
+    body: bytes
+
+
+class Inquiry:
+    """The life of one such request."""
+
+    def __init__(self, gateway: Gateway, call: Call, client: Client, purpose: str) -> None:
+        self.gateway = gateway
+        self.call = call
+        self._client = client
+        self._loop = asyncio.get_running_loop()
+        self.record = Record(
+            call.request_id, call.dialect.name, began=self._loop.time(), key=call.key, purpose=purpose
+        )
+
+    async def run(self, answer: Callable[[], Awaitable[Whole]]) -> None:
+        """Answer the client, or tell it why not, and take note of it. Nothing is raised but cancellation."""
+        record = self.record
+        try:
+            whole = await answer()
+            await self._client.respond(200, whole.headers, whole.body)
+        except FailureError as error:
+            await self._refuse(error)
+        except asyncio.CancelledError:
+            record.client_left = self._client.left
+            if record.client_left or self._client.started:
+                raise
+            await self._refuse(FailureError(STOPPING))
+        finally:
+            record.ended = self._loop.time()
+            self.gateway.journal(record)
+
+    async def first_that_answers(
+        self, targets: Sequence[RouteTarget], attempt: Callable[[RouteTarget, TimeLimits], Awaitable[T]]
+    ) -> T:
+        """The outcome of the first attempt that has one. Raises the last target's `FailureError` if none
+        has, and at once what no other target could serve either.
+        """
+        end = self.record.began + self.gateway.timeouts.total
+        for number, candidate in enumerate(targets, 1):
+            self.record.attempts = number
+            limits = TimeLimits(self.gateway.timeouts, end)
+            try:
+                async with limits:
+                    return await attempt(candidate, limits)
+            except FailureError as error:
+                failure = without_secret(error.failure, candidate.provider)
+                if number == len(targets) or limits.over or not worth_another(failure):
+                    raise FailureError(failure) from None
+        raise ValueError("a route has at least one target")
+
+    async def ask(self, provider: Provider, spoken: Dialect, wire: WireRequest, limits: TimeLimits) -> Told:
+        """An upstream's answer to one request. Raises `FailureError` for an upstream that refuses."""
+        gateway = self.gateway
+        upstream = await send(
+            gateway.transport(provider),
+            address(self.call, spoken, wire, provider),
+            provider,
+            spoken,
+            gateway.timeouts.connect,
+        )
+        try:
+            limits.alive()
+            self.record.first_byte = self._loop.time()
+            return Told(upstream, await read_answer(upstream, limits))
+        finally:
+            upstream.close()
+
+    async def _refuse(self, error: FailureError) -> None:
+        self.record.failure = error.failure
+        failed = self.call.dialect.render_error(error.failure, self.call.request_id)
+        await self._client.respond(failed.status, [*failed.headers], failed.body)

@@ -1,0 +1,171 @@
+"""Answers that the serving side keeps, so that a next request can go on from them by id.
+
+The gateway keeps what it has translated: the conversation so far, in the client's format. An answer that
+was passed through is kept by the upstream that gave it; of those, the gateway knows where they are.
+"""
+
+import asyncio
+from urllib.parse import quote
+
+import msgspec
+
+from dragoman.conversation.failure import Failure, FailureError, FailureKind
+from dragoman.dialects.dialect import Head, State
+from dragoman.gateway.attempt import read_answer, send
+from dragoman.gateway.call import Call
+from dragoman.gateway.gateway import Gateway
+from dragoman.gateway.time_limits import TimeLimits
+from dragoman.providers.provider import Provider
+from dragoman.routing.router import Route
+from dragoman.store.responses import KeptResponse
+from dragoman.upstream.transport import UpstreamRequest
+
+
+class Resumed(msgspec.Struct, frozen=True):
+    """A request that is complete by itself, and the only place that can serve it, if there is one."""
+
+    call: Call
+    head: Head
+    held_by: str | None = None
+    """The provider that holds the conversation so far."""
+
+
+async def resumed(gateway: Gateway, call: Call, head: Head) -> Resumed:
+    """The request with the conversation that it goes on from in front.
+
+    Raises `FailureError` (not found) where that is not kept, or not any more.
+    """
+    state = call.dialect.state
+    previous = None if state is None else state.previous(head)
+    if state is None or previous is None or gateway.memory.responses == 0:
+        return Resumed(call, head)
+    kept = await gateway.kept_responses.get(previous, call.key, gateway.now())
+    if kept is None:
+        raise _gone(previous, "previous_response_id", "previous_response_not_found")
+    if kept.provider:
+        return Resumed(call, head, kept.provider)
+    body = state.continued(call.body, kept.history)
+    return Resumed(msgspec.structs.replace(call, body=body), call.dialect.read_head(body, call.location))
+
+
+def within(route: Route, held_by: str | None) -> Route:
+    """The route with only those targets that hold the conversation.
+
+    Raises `FailureError` where it leads to none of them.
+    """
+    if held_by is None:
+        return route
+    targets = tuple(target for target in route.targets if target.provider.name == held_by)
+    if not targets:
+        raise FailureError(
+            Failure(
+                FailureKind.INVALID_REQUEST,
+                f"The conversation so far is kept by the provider '{held_by}', and the model '{route.name}' "
+                "does not lead there. Ask for a model there, or send the whole conversation.",
+                param="previous_response_id",
+            )
+        )
+    return msgspec.structs.replace(route, targets=targets)
+
+
+def keeps(gateway: Gateway, call: Call, head: Head) -> State | None:
+    """The way in which the answer to a request has to be kept; None where it has not."""
+    state = call.dialect.state
+    return state if state is not None and gateway.memory.responses > 0 and state.kept(head) else None
+
+
+async def keep(gateway: Gateway, call: Call, state: State, answer: bytes) -> None:
+    """Keep an answer that was made here."""
+    now = gateway.now()
+    await gateway.kept_responses.put(
+        KeptResponse(
+            id=state.identified(answer),
+            key=call.key,
+            created=now,
+            expires=now + gateway.memory.responses,
+            request=call.body,
+            answer=answer,
+            history=state.history(call.body, answer),
+        )
+    )
+
+
+async def keep_place(gateway: Gateway, call: Call, identity: str, provider: str) -> None:
+    """Note where an answer is that the upstream keeps itself."""
+    now = gateway.now()
+    await gateway.kept_responses.put(
+        KeptResponse(
+            id=identity, key=call.key, created=now, expires=now + gateway.memory.responses, provider=provider
+        )
+    )
+
+
+async def show_answer(gateway: Gateway, call: Call, identity: str) -> bytes:
+    """A kept answer. Raises `FailureError` (not found) for one that is not kept, or not any more."""
+    kept = await _kept(gateway, call, identity)
+    if kept.provider:
+        return await _asked(gateway, call, kept, "GET", "")
+    return kept.answer
+
+
+async def show_items(gateway: Gateway, call: Call, identity: str) -> bytes:
+    """The input items of the request behind a kept answer. Raises as `show_answer`."""
+    kept = await _kept(gateway, call, identity)
+    if kept.provider:
+        return await _asked(gateway, call, kept, "GET", "/input_items")
+    return _state(call).render_items(kept.request)
+
+
+async def delete_answer(gateway: Gateway, call: Call, identity: str) -> bytes:
+    """Keep an answer no longer; what to tell the client of it. Raises as `show_answer`."""
+    kept = await _kept(gateway, call, identity)
+    body = await _asked(gateway, call, kept, "DELETE", "") if kept.provider else None
+    await gateway.kept_responses.delete(identity, call.key)
+    return _state(call).render_deleted(identity) if body is None else body
+
+
+async def _kept(gateway: Gateway, call: Call, identity: str) -> KeptResponse:
+    kept = await gateway.kept_responses.get(identity, call.key, gateway.now())
+    if kept is None:
+        raise _gone(identity, None, None)
+    return kept
+
+
+async def _asked(gateway: Gateway, call: Call, kept: KeptResponse, method: str, rest: str) -> bytes:
+    """What the upstream says that keeps an answer."""
+    provider = gateway.providers.get(kept.provider or "")
+    if provider is None:
+        raise _gone(kept.id, None, None)
+    async with TimeLimits(
+        gateway.timeouts, asyncio.get_running_loop().time() + gateway.timeouts.total
+    ) as limits:
+        upstream = await send(
+            gateway.transport(provider),
+            _request(call, provider, method, f"/responses/{quote(kept.id, safe='')}{rest}"),
+            provider,
+            call.dialect,
+            gateway.timeouts.connect,
+        )
+        try:
+            return await read_answer(upstream, limits)
+        finally:
+            upstream.close()
+
+
+def _request(call: Call, provider: Provider, method: str, path: str) -> UpstreamRequest:
+    headers = list(provider.headers)
+    if provider.api_key:
+        credential, prefix = call.dialect.credential
+        headers.append((credential, prefix + provider.api_key))
+    return UpstreamRequest(method, provider.url_of(call.dialect.name) + path, tuple(headers), b"")
+
+
+def _state(call: Call) -> State:
+    if call.dialect.state is None:
+        raise FailureError(Failure(FailureKind.NOT_FOUND, "Nothing is kept in this format."))
+    return call.dialect.state
+
+
+def _gone(identity: str, param: str | None, code: str | None) -> FailureError:
+    words = f"Response with id '{identity[:100]}' not found: not kept here for this key, or not any more."
+    return FailureError(Failure(FailureKind.NOT_FOUND, words, param=param, code=code))

@@ -1,0 +1,124 @@
+"""Real command-line clients work on upstreams of every dialect: they read files, edit one, and report."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from structlog.testing import capture_logs
+from tests.clients.client import CLIENTS, Client
+from tests.clients.command_line import Finished, run
+from tests.clients.outside import Outside
+from tests.clients.scripted_model import ScriptedModel
+from tests.conftest import CLIENT_KEY, UPSTREAM_KEY, serving
+
+from dragoman.testing.provider import FakeProvider
+from dragoman.testing.script import Received
+from dragoman.testing.server import fake_server
+
+MODELS = {
+    "openai_chat": ("gpt-4.1",),
+    "openai_responses": ("gpt-5.5",),
+    "anthropic": ("claude-sonnet-4-5", "claude-sonnet-5-5"),
+    "gemini": ("gemini-2.5-flash", "gemini-3-pro-preview"),
+}
+"""The models that answer: of each vendor those that differ in how they reason and sign."""
+
+UPSTREAMS = [(dialect, model) for dialect, models in MODELS.items() for model in models]
+
+CONFIG = """
+[server]
+port = 0
+[auth]
+keys = ["{client_key}"]
+[providers.upstream]
+dialect = "{dialect}"
+base_url = "{base_url}"
+api_key = "{upstream_key}"
+[routes."{client_model}"]
+targets = ["upstream/{model}"]
+"""
+
+OLD, NEW = "The fog is thick.", "The fog is lifting."
+NOTES = f"Seventeen ships wait.\n{OLD}\n"
+HARBOUR = "The harbour opens at dawn.\n"
+PROMPT = "Read notes.txt and harbour.txt, then write in notes.txt that the fog is lifting."
+REPORT = "The notes now say that the fog is lifting over the harbour."
+
+
+class Errand(NamedTuple):
+    """What is left when a client has run: its end, the folder it worked in, and what was noted of it."""
+
+    finished: Finished
+    folder: Path
+    model: ScriptedModel
+    received: tuple[Received, ...]
+    logged: list[dict[str, object]]
+    outside: list[str]
+
+
+@pytest.fixture
+def outside() -> Iterator[Outside]:
+    with Outside() as place:
+        yield place
+
+
+def send(client: Client, dialect: str, model: str, outside: Outside, tmp_path: Path) -> Errand:
+    """Run the client on an upstream whose model follows the script."""
+    home, folder, own = (tmp_path / name for name in ("home", "project", "gateway"))
+    for path in (home, folder, own):
+        path.mkdir()
+    files = (folder / "notes.txt", folder / "harbour.txt")
+    files[0].write_text(NOTES)
+    files[1].write_text(HARBOUR)
+    actor = ScriptedModel(client.edit(files, OLD, NEW), REPORT)
+    provider = FakeProvider(keys=frozenset({UPSTREAM_KEY}), actor=actor)
+    with fake_server(provider) as fake, capture_logs() as logged:
+        config = CONFIG.format(
+            dialect=dialect,
+            base_url=f"{fake.url}/v1" if dialect.startswith("openai") else fake.url,
+            model=model,
+            client_model=client.model,
+            client_key=CLIENT_KEY,
+            upstream_key=UPSTREAM_KEY,
+        )
+        with serving(config, own) as gateway:
+            for path, text in client.files(gateway).items():
+                home.joinpath(path).parent.mkdir(parents=True, exist_ok=True)
+                home.joinpath(path).write_text(text)
+            environment = {"HOME": str(home), **outside.environment, **client.environment(gateway)}
+            command = [installed(client.command[0]), *client.command[1:], PROMPT]
+            finished = run(command, folder, environment)
+    entries = [dict(entry) for entry in logged]
+    return Errand(finished, folder, actor, fake.script.received, entries, outside.asked)
+
+
+def installed(command: str) -> str:
+    return str(Path(os.environ["DRAGOMAN_CLIENTS"], "node_modules", ".bin", command))
+
+
+@pytest.mark.parametrize(("dialect", "model"), UPSTREAMS, ids=[model for _, model in UPSTREAMS])
+@pytest.mark.parametrize("client", CLIENTS, ids=[client.title for client in CLIENTS])
+def test_a_client_reads_and_edits_files_whatever_its_upstream_speaks(
+    client: Client, dialect: str, model: str, outside: Outside, tmp_path: Path
+) -> None:
+    errand = send(client, dialect, model, outside, tmp_path)
+
+    assert errand.model.misfits == []
+    assert errand.finished.status == 0, errand.finished
+    assert REPORT in errand.finished.output
+    assert errand.folder.joinpath("notes.txt").read_text() == NOTES.replace(OLD, NEW)
+    assert errand.folder.joinpath("harbour.txt").read_text() == HARBOUR
+    statuses = [(one.answer.status, one.answer.streamed) for one in errand.received if one.answer]
+    assert statuses == [(200, True)] * len(errand.received)
+    assert len(errand.model.requests) == 3
+    for line in (NOTES + HARBOUR).splitlines():
+        assert line in errand.model.results()
+    assert errand.outside == []
+
+
+@pytest.mark.parametrize(("dialect", "model"), UPSTREAMS, ids=[model for _, model in UPSTREAMS])
+@pytest.mark.parametrize("client", CLIENTS, ids=[client.title for client in CLIENTS])
+def test_x(client: Client, dialect: str, model: str, outside: Outside, tmp_path: Path) -> None:
+    pass

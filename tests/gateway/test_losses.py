@@ -1,0 +1,52 @@
+"""What is lost is said in the client's words, or is a reason to refuse."""
+
+import pytest
+
+from dragoman.conversation.failure import FailureError, FailureKind
+from dragoman.conversation.loss import approximated, dropped, emulated
+from dragoman.gateway.losses import check_losses, localized
+
+PATHS = {
+    "$.max_tokens": "$.generationConfig.maxOutputTokens",
+    "$.tools": "$.tools[0].functionDeclarations",
+    "$.tools.x": "$.elsewhere",
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("$.max_tokens", "$.generationConfig.maxOutputTokens"),
+        ("$.tools[2].function", "$.tools[0].functionDeclarations[2].function"),
+        ("$.tools.x.y", "$.elsewhere.y"),
+        ("$.max_tokens_of_another", "$.max_tokens_of_another"),
+        ("$.contents[1].parts[0]", "$.contents[1].parts[0]"),
+    ],
+)
+def test_a_path_lies_where_the_client_has_put_it(path: str, expected: str) -> None:
+    (loss,) = localized((dropped(path, "code", "detail"),), PATHS)
+    assert (loss.path, loss.code, loss.detail) == (expected, "code", "detail")
+
+
+def test_a_strict_request_is_refused_with_all_that_would_be_lost() -> None:
+    losses = (
+        emulated("$.n", "n"),
+        dropped("$.top_k", "top_k", "no such field there"),
+        approximated("$.temperature", "temperature"),
+    )
+    with pytest.raises(FailureError) as caught:
+        check_losses(losses)
+    failure = caught.value.failure
+    assert (failure.kind, failure.param, failure.code) == (FailureKind.INVALID_REQUEST, "top_k", "losses")
+    assert "$.top_k would be dropped (top_k: no such field there)" in failure.message
+    assert "$.temperature would be approximated" in failure.message
+    assert "$.n " not in failure.message
+
+
+def test_what_the_gateway_does_itself_is_no_loss() -> None:
+    check_losses((emulated("$.n", "n"), emulated("$.stop", "stop")))
+
+
+def test_a_long_list_of_losses_ends_in_how_many_there_are_besides() -> None:
+    with pytest.raises(FailureError, match="; 5 more"):
+        check_losses(tuple(dropped(f"$.x{number}", "x") for number in range(25)))

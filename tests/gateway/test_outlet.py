@@ -1,0 +1,102 @@
+"""A streaming client hears a sign of life before its patience ends, and nothing is given away by it."""
+
+import asyncio
+
+import pytest
+from tests.gateway.ends import Reader
+
+from dragoman.conversation.failure import Failure, FailureKind
+from dragoman.dialects import anthropic, gemini, openai_chat
+from dragoman.dialects.dialect import Dialect, Location
+from dragoman.gateway.outlet import Outlet
+
+pytestmark = pytest.mark.anyio
+
+HEADERS = [("content-type", "text/event-stream")]
+
+
+def outlet(
+    client: Reader, dialect: Dialect = openai_chat.DIALECT, location: Location | None = None
+) -> Outlet:
+    return Outlet(client, dialect, location or Location(), HEADERS, interval=0.02)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "location", "sign"),
+    [
+        (openai_chat.DIALECT, Location(), b": keep-alive\n\n"),
+        (anthropic.DIALECT, Location(), b'event: ping\ndata: {"type": "ping"}\n\n'),
+        (gemini.DIALECT, Location("m", True, True), b": keep-alive\n\n"),
+        (gemini.DIALECT, Location("m", True, False), b"\n"),
+    ],
+)
+async def test_a_silent_stream_gives_signs_of_life_in_the_clients_own_format(
+    dialect: Dialect, location: Location, sign: bytes
+) -> None:
+    client = Reader()
+    out = outlet(client, dialect, location)
+    await asyncio.wait_for(client.reading.wait(), 5)
+    out.close()
+    assert client.status == 200
+    assert client.headers == dict(HEADERS)
+    assert client.body.startswith(sign)
+    assert not out.committed
+
+
+async def test_signs_go_on_between_the_pieces_of_an_answer() -> None:
+    client = Reader()
+    out = outlet(client)
+    await out.commit([("content-type", "x")], b"one")
+    client.reading.clear()
+    await asyncio.wait_for(client.reading.wait(), 5)
+    out.close()
+    assert client.headers == {"content-type": "x"}
+    assert client.body.startswith(b"one: keep-alive\n\n")
+
+
+async def test_a_lively_stream_gets_no_signs() -> None:
+    client = Reader()
+    out = Outlet(client, openai_chat.DIALECT, Location(), HEADERS, interval=0.5)
+    await out.commit(HEADERS, b"a")
+    for _ in range(5):
+        await asyncio.sleep(0.01)
+        await out.write(b"a")
+    await out.finish()
+    assert client.body == b"a" * 6
+
+
+async def test_a_client_that_is_slow_to_read_is_not_sent_signs_on_top() -> None:
+    client = Reader(slow=0.2)
+    out = outlet(client)
+    await out.commit(HEADERS, b"big")
+    assert client.body == b"big"
+    out.close()
+
+
+async def test_after_the_end_there_are_no_signs() -> None:
+    client = Reader()
+    out = outlet(client)
+    await out.commit(HEADERS, b"all")
+    await out.finish()
+    await asyncio.sleep(0.06)
+    assert client.body == b"all"
+
+
+async def test_an_answer_that_begins_after_signs_of_life_follows_in_the_open_stream() -> None:
+    client = Reader()
+    out = outlet(client)
+    await asyncio.wait_for(client.reading.wait(), 5)
+    await out.commit([("content-type", "never seen")], b"data: x\n\n")
+    await out.finish()
+    assert client.headers == dict(HEADERS)
+    assert client.body.endswith(b"data: x\n\n")
+
+
+async def test_a_failure_after_signs_of_life_is_an_error_in_the_stream() -> None:
+    client = Reader()
+    out = outlet(client, anthropic.DIALECT)
+    await asyncio.wait_for(client.reading.wait(), 5)
+    await out.refuse(Failure(FailureKind.OVERLOADED, "Too much."))
+    assert client.finished
+    assert b"event: error" in client.body
+    assert b"overloaded_error" in client.body

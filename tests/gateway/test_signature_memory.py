@@ -1,0 +1,94 @@
+"""Reasoning that a client does not send back is put back where it stood, for that client alone."""
+
+from dragoman.conversation.blocks import Block, Text, Thinking, ToolCall, ToolResult
+from dragoman.conversation.fold import unfold
+from dragoman.conversation.opaque import Signature
+from dragoman.conversation.request import Message, Request, Role
+from dragoman.conversation.response import Choice, Response, Stop, StopReason
+from dragoman.gateway.signature_memory import SignatureListener, keys, recalled
+
+SIGNED = Thinking("I need a.", Signature("anthropic", "a/f", "sig-1"))
+HIDDEN = Thinking("", Signature("anthropic", "a/f", "sig-2"), redacted=True)
+CALL = ToolCall("call_1", "look", '{"x": 1}')
+SECOND = ToolCall("call_2", "look", "{}", signature=Signature("gemini", "g/f", "sig-3"))
+
+
+def kept(*blocks: Block, client: str = "me") -> dict[str, bytes]:
+    listener = SignatureListener(client)
+    answer = Response("r", "m", (Choice(0, blocks, Stop(StopReason.TOOL_CALLS)),))
+    for event in unfold(answer):
+        listener(event)
+    return listener.kept
+
+
+def next_request(*blocks: Block) -> Request:
+    turn = Message(Role.ASSISTANT, blocks)
+    results = tuple(ToolResult(block.id, (Text("r"),)) for block in blocks if isinstance(block, ToolCall))
+    return Request("openai_chat", "m", (Message(Role.USER, (Text("go"),)), turn, Message(Role.USER, results)))
+
+
+def restored(request: Request, memory: dict[str, bytes], client: str = "me") -> tuple[Block, ...]:
+    found = [memory.get(key) for key in keys(request, client)]
+    return recalled(request, found).messages[1].blocks
+
+
+def without_signature(call: ToolCall) -> ToolCall:
+    return ToolCall(call.id, call.name, call.arguments)
+
+
+def test_signed_reasoning_comes_back_before_its_call() -> None:
+    memory = kept(SIGNED, HIDDEN, Text("Let me see."), CALL)
+    assert restored(next_request(Text("Let me see."), CALL), memory) == (
+        SIGNED,
+        HIDDEN,
+        Text("Let me see."),
+        CALL,
+    )
+
+
+def test_a_calls_own_signature_comes_back() -> None:
+    memory = kept(CALL, SECOND)
+    assert restored(next_request(CALL, without_signature(SECOND)), memory) == (CALL, SECOND)
+
+
+def test_reasoning_between_calls_stays_between_them() -> None:
+    memory = kept(SIGNED, CALL, HIDDEN, SECOND)
+    back = restored(next_request(CALL, without_signature(SECOND)), memory)
+    assert back == (SIGNED, CALL, HIDDEN, SECOND)
+
+
+def test_another_client_gets_nothing() -> None:
+    memory = kept(SIGNED, CALL)
+    assert restored(next_request(CALL), memory, client="somebody else") == (CALL,)
+
+
+def test_what_the_client_did_send_back_is_not_doubled() -> None:
+    memory = kept(SIGNED, CALL)
+    assert restored(next_request(SIGNED, CALL), memory) == (SIGNED, CALL)
+
+
+def test_text_that_was_hidden_from_the_client_comes_back_with_its_signature() -> None:
+    memory = kept(SIGNED, CALL)
+    shown = Thinking("", SIGNED.signature)
+    assert restored(next_request(shown, CALL), memory) == (SIGNED, CALL)
+
+
+def test_reasoning_text_without_its_signature_gives_way_to_the_original() -> None:
+    memory = kept(SIGNED, CALL)
+    assert restored(next_request(Thinking("I need a."), CALL), memory) == (SIGNED, CALL)
+
+
+def test_other_signed_reasoning_of_the_client_is_left_alone() -> None:
+    memory = kept(SIGNED, CALL)
+    other = Thinking("else", Signature("anthropic", "a/f", "sig-9"))
+    assert restored(next_request(other, CALL), memory) == (other, CALL)
+
+
+def test_a_call_of_the_same_id_but_another_tool_is_another_call() -> None:
+    memory = kept(SIGNED, CALL)
+    other = ToolCall("call_1", "write", "{}")
+    assert restored(next_request(other), memory) == (other,)
+
+
+def test_unsigned_reasoning_is_not_kept() -> None:
+    assert kept(Thinking("just text"), CALL) == {}
