@@ -69,7 +69,7 @@ def serving(config: str, folder: Path) -> Generator[LiveGateway]:
     settings = load_settings(path, {}, None, None)
     keys = KeyRing.from_settings(settings, folder)
     listener = listen(settings.server.host, settings.server.port)
-    server = http_server(build(settings, build_providers(settings, {}), keys))
+    server = http_server(build(settings, build_providers(settings, {}), keys, folder))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="gateway")
     thread.start()
     port = listener.getsockname()[1]

@@ -45,18 +45,19 @@ class ScriptedModel:
         self._rounds = rounds
         self._report = report
 
-    def __call__(self, request: Request) -> Response:
+    def __call__(self, request: Request, included: frozenset[str]) -> Response:
         """The next answer, told from how many rounds of calls the conversation holds."""
-        demo = act(request).choices[0].blocks
+        demo = act(request, included)
         if not request.tools:
-            # clients ask in passing for titles and summaries
-            return _answer(request, [Text("Harbour notes")], StopReason.END)
+            # clients ask in passing for titles, summaries and the like
+            return demo
+        blocks = demo.choices[0].blocks
         self.requests.append(request)
         done = sum(
             message.role is Role.ASSISTANT and any(isinstance(block, ToolCall) for block in message.blocks)
             for message in request.messages
         )
-        thoughts = [block for block in demo if isinstance(block, Thinking)]
+        thoughts = [block for block in blocks if isinstance(block, Thinking)]
         said: list[Text | ToolCall] = [Text(self._report)]
         stop = StopReason.END
         if done < len(self._rounds):
@@ -68,7 +69,7 @@ class ScriptedModel:
             except MisfitError as error:
                 self.misfits.append(str(error))
                 said = [Text(str(error))]
-        signature = next((one.signature for one in demo if isinstance(one, Text | ToolCall)), None)
+        signature = next((one.signature for one in blocks if isinstance(one, Text | ToolCall)), None)
         if signature is not None:
             said[0] = msgspec.structs.replace(said[0], signature=signature)
         self._remember(signature, *(thought.signature for thought in thoughts))

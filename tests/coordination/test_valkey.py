@@ -131,7 +131,7 @@ async def test_when_the_server_comes_back_it_is_used_again_and_each_outage_is_sa
             await reader.get_many(["other"])
             await recollection.get_many(["other"])
     events = [entry["level"] for entry in log()]
-    # one outage of two seen from two sides, and the one after the server's end
+    # three outages on the one side, the last without an end; two on the other, which saw not the first
     assert events.count("info") == 3
     assert events.count("warning") == 5
 

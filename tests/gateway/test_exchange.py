@@ -19,7 +19,7 @@ from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.record import Record
 from dragoman.providers.provider import Provider
 from dragoman.routing.router import Router
-from dragoman.store.responses import MemoryResponseStore
+from dragoman.store.memory_responses import MemoryResponses
 
 pytestmark = pytest.mark.anyio
 
@@ -63,7 +63,7 @@ class Service:
             timeouts=Timeouts(silence=silence, total=total),
             journal=self.records.append,
             now=lambda: 1.0,
-            kept_responses=MemoryResponseStore(),
+            kept_responses=MemoryResponses(),
             signatures=MemoryRecollection(max_entries=100),
         )
 

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from dragoman.dialects.dialect import Host
-from dragoman.dialects.registry import DIALECTS
+from dragoman.dialects.registry import SPOKEN
 from dragoman.providers.table import EMBEDDED, Place, places
 
 KNOWN = {name: place for name, place in places().items() if not place.embedded}
@@ -17,7 +17,7 @@ def test_a_place_has_an_address_for_each_of_its_dialects(place: Place) -> None:
     for dialect, url in place.urls.items():
         parts = urlsplit(url)
         local = parts.hostname == "localhost"
-        assert dialect in DIALECTS
+        assert dialect in SPOKEN
         assert parts.scheme == ("http" if local else "https")
         assert parts.hostname
         assert not url.endswith("/")
@@ -37,7 +37,7 @@ def test_the_makers_of_the_formats_have_no_quirks() -> None:
 
 def test_only_the_embedded_place_has_no_address() -> None:
     assert [name for name, place in places().items() if place.embedded] == [EMBEDDED]
-    assert list(places()[EMBEDDED].urls) == list(DIALECTS)
+    assert list(places()[EMBEDDED].urls) == list(SPOKEN)
 
 
 def test_the_first_variable_that_is_set_holds_the_key() -> None:

@@ -48,7 +48,7 @@ def run(config: Path | None, host: str | None, port: int | None) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         # the server ends in order at both, then sends them once more to whoever was there before it
         signal.signal(number, _leave)
-    http_server(build(settings, providers, keys)).run(sockets=[listener])
+    http_server(build(settings, providers, keys, directory)).run(sockets=[listener])
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:

@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Literal
 
+import msgspec
+
 from dragoman.conformance.question import Question
 from dragoman.conformance.stage import Got, Stage
 from dragoman.conversation.blocks import Block, Text
@@ -11,6 +13,10 @@ from dragoman.conversation.response import Choice, Response, Stop, StopReason
 from dragoman.conversation.usage import Usage
 
 Pairs = Literal["all", "same", "foreign"]
+Asking = Callable[[Stage], Question]
+Answering = Callable[[Stage], Response]
+Checking = Callable[[Stage, Got], None]
+Playing = Callable[[Stage], Awaitable[None]]
 BOTH = ("whole", "streamed")
 ANSWER = "Good evening to you."
 
@@ -32,10 +38,10 @@ class Feature:
     group: str
     title: str
     rule: str
-    question: Callable[[Stage], Question]
-    answer: Callable[[Stage], Response] = lambda stage: say(ANSWER)
-    check: Callable[[Stage, Got], None] = lambda stage, got: None
-    play: Callable[[Stage], Awaitable[None]] | None = None
+    question: Asking
+    answer: Answering = lambda stage: say(ANSWER)
+    check: Checking = lambda stage, got: None
+    play: Playing | None = None
     modes: tuple[str, ...] = BOTH
     pairs: Pairs = "all"
     clients: frozenset[str] | None = None
@@ -52,6 +58,15 @@ class Feature:
         if self.upstreams is not None and upstream not in self.upstreams:
             return False
         return self.pairs == "all" or (client == upstream) == (self.pairs == "same")
+
+
+def asking(question: Question) -> Asking:
+    """The question, put to the model of the cell in its mode."""
+
+    def put(stage: Stage) -> Question:
+        return msgspec.structs.replace(question, model=stage.model, stream=stage.streamed)
+
+    return put
 
 
 def respond(*blocks: Block, stop: Stop | StopReason | None = None, usage: Usage | None = None) -> Response:

@@ -1,36 +1,15 @@
-"""Conversations of text, and media in them."""
-
-import msgspec
+"""Conversations of text."""
 
 from dragoman.conformance.delivery import chopped
 from dragoman.conformance.feature import ANSWER, Feature, say
-from dragoman.conformance.question import Media, Question, Turn, Words, ask, assistant, user
+from dragoman.conformance.question import Question, Turn, Words, ask, assistant, user
 from dragoman.conformance.stage import Got, Stage
 
 SYSTEM = "You are a lighthouse keeper. Answer briefly."
 TRICKY = 'Quotes " and \\ backslashes,\nnew lines,\ttabs, <tags> & ampersands, {"json": [1]}, data: [DONE]'
 UNICODE = "Grüße, 你好, здравствуй, 👩‍👩‍👧‍👦 and 🏳️‍🌈: é is e\u0301, 𝔘𝔫𝔦𝔠𝔬𝔡𝔢 ends."
-PIXEL = (
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-)
-PDF = (
-    "JVBERi0xLjEKMSAwIG9iajw8L1R5cGUvQ2F0YWxvZy9QYWdlcyAyIDAgUj4+ZW5kb2JqCjIgMCBvYmo8PC9UeXBlL1BhZ2VzL0tp"
-    "ZHNbXS9Db3VudCAwPj5lbmRvYmoKdHJhaWxlcjw8L1Jvb3QgMSAwIFI+Pgo="
-)
-SOUND = "UklGRiQAAABXQVZFZm10IBAAAAABAAEAQB8AAIA+AAACABAAZGF0YQAAAAA="
-FILM = "AAAAGGZ0eXBpc29tAAAAAGlzb21tcDQyAAAACG1kYXQ="
-PICTURE = "https://example.com/conformance/picture.png"
-PAPER = "https://example.com/conformance/paper.pdf"
 
-_IMAGE = Media("image", "image/png", PIXEL)
 _ROLES = "all vendors: the order and the roles of messages are the conversation"
-_NO_AUDIO = "statement 32: {} takes no audio"
-_LETTERS = {
-    "openai_chat": "Chat Completions",
-    "openai_responses": "Responses",
-    "anthropic": "Anthropic Messages",
-    "gemini": "generateContent",
-}
 
 
 def one(stage: Stage) -> Question:
@@ -146,31 +125,88 @@ def _went_on(stage: Stage, got: Got) -> None:
     stage.expect("Say nothing." in said and "Thanks." in said, f"the upstream read {said!r}")
 
 
-def _with(*parts: Media | str) -> "Feature":
-    """A feature that sends parts in one turn and wants them in the same order upstream."""
-    turns = (user(*parts),)
-
-    def question(stage: Stage) -> Question:
-        return Question(stage.model, turns, stream=stage.streamed)
-
-    def check(stage: Stage, got: Got) -> None:
-        seen = [_shown(part) for part in got.question.parts("user") if isinstance(part, Words | Media)]
-        wanted = [_shown(part) for part in turns[0].parts if isinstance(part, Words | Media)]
-        stage.expect(seen == wanted, f"the upstream got {seen}")
-
-    return Feature("", "Media", "", "", question, check=check)
-
-
-def _shown(part: Words | Media) -> str:
-    if isinstance(part, Words):
-        return part.text
-    form = "wav" if part.kind == "audio" else part.media_type
-    return part.url or f"{part.kind} {form.removeprefix('audio/')} {part.data}"
-
-
-def _named(feature: Feature, name: str, title: str, rule: str, **more: object) -> Feature:
-    """The feature under a name."""
-    return msgspec.structs.replace(feature, name=name, title=title, rule=rule, **more)
-
-
-FEATURES: tuple[Feature, ...] = ()
+FEATURES = (
+    Feature(
+        "text",
+        "Conversation",
+        "A question and an answer in plain text",
+        _ROLES,
+        one,
+        check=_answered,
+    ),
+    Feature(
+        "text-exact",
+        "Conversation",
+        "Quotes, backslashes, markup and what looks like a stream's end",
+        "JSON (RFC 8259): a string is the text that it stands for",
+        _tricky,
+        answer=lambda stage: say(TRICKY),
+        check=_same_tricky,
+    ),
+    Feature(
+        "text-unicode-split",
+        "Conversation",
+        "Characters of several bytes, and frames, split over network reads",
+        "statement 85: UTF-8 may be split across reads and JSON across frames",
+        one,
+        play=_chopped,
+    ),
+    Feature(
+        "text-long",
+        "Conversation",
+        "An answer of 300 KB",
+        "all vendors: the text is the answer, however long",
+        one,
+        answer=lambda stage: say(LONG),
+        check=_same_long,
+    ),
+    Feature(
+        "system",
+        "Conversation",
+        "A system prompt",
+        "all vendors: instructions have a place of their own before the conversation",
+        _system,
+        check=_has_system,
+    ),
+    Feature(
+        "system-two",
+        "Conversation",
+        "Two system prompts, in order",
+        "statement 15: leading instructions are hoisted, all of them and in order",
+        _two_systems,
+        check=_has_both,
+    ),
+    Feature(
+        "system-midway",
+        "Conversation",
+        "An instruction in mid-conversation stays where it is",
+        "statement 16: later instructions stay in position, native or wrapped as user text",
+        _midway,
+        check=_stays_midway,
+    ),
+    Feature(
+        "multi-turn",
+        "Conversation",
+        "Five turns keep their order and roles",
+        _ROLES,
+        _talk,
+        check=_same_talk,
+    ),
+    Feature(
+        "same-role-twice",
+        "Conversation",
+        "Two user messages in a row",
+        "statement 19: neighbours of one role are sent on or joined, never lost",
+        _neighbours,
+        check=_has_neighbours,
+    ),
+    Feature(
+        "empty-message",
+        "Conversation",
+        "An empty message of the assistant in the history",
+        "statement 17: OpenAI takes empty text, Anthropic and Google refuse it, so it is not sent there",
+        _empty,
+        check=_went_on,
+        clients=frozenset({"openai_chat", "openai_responses"}),
+    ),
+)

@@ -50,7 +50,6 @@ def check_foreign_fields(request: Request, dialect: str) -> None:
                 "server_tool_not_portable",
             )
 
-
         if word == "background" and extra.json == b"true":
             raise invalid(
                 f"'{extra.field}': this model answers while the client waits; leave it out.",

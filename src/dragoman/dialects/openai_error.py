@@ -12,7 +12,7 @@ from dragoman.dialects.overflow import overflow_numbers
 from dragoman.dialects.retry_after import render_retry_after
 from dragoman.dialects.upstream_failure import upstream_failure
 
-_FORMATS = frozenset({"", "openai_chat", "openai_responses"})
+_FORMATS = frozenset({"", "openai_chat", "openai_responses", "openai_completions"})
 """Where a failure's code is one of OpenAI's, or one of our own."""
 
 _TYPES: dict[FailureKind, tuple[str, str | None]] = {
@@ -87,9 +87,7 @@ def unanswered(dialect: str, body: bytes, lacking: str) -> Failure:
     return Failure(FailureKind.BAD_GATEWAY, f"The upstream's answer holds no {lacking}.", status=200)
 
 
-def _failure(
-    dialect: str, status: int, headers: Mapping[str, str], body: bytes, error: ErrorText
-) -> Failure:
+def _failure(dialect: str, status: int, headers: Mapping[str, str], body: bytes, error: ErrorText) -> Failure:
     kind = kind_of(status, error)
     if error.code == "content_filter" and error.message:
         error = msgspec.structs.replace(error, message=f"content_filter: {error.message}")

@@ -130,7 +130,8 @@ def chat_search(declaration: bytes) -> FoundSearch:
     search = _read(declaration, _Search)
     place = search.user_location
     nested = None if place is None else _NestedPlace("approximate", msgspec.structs.replace(place, type=""))
-    lost = ("filters",) if search.filters not in {None, _NO_FILTERS} else ()
+    filters = search.filters or _Filters()
+    lost = ("filters",) if filters.allowed_domains or filters.blocked_domains else ()
     return FoundSearch(msgspec.json.encode(_ChatSearch(search.search_context_size, nested)), lost)
 
 
@@ -191,6 +192,3 @@ def _read(declaration: bytes, form: type[T]) -> T:
         return msgspec.json.decode(declaration, type=form)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return form()
-
-
-_NO_FILTERS = _Filters()

@@ -85,8 +85,8 @@ class _Embeddings:
         try:
             self._account(tokens)
         except FailureError:
-            # an extension of the host, which it has understood: nobody says what it took
-            self._inquiry.record.usage = None
+            # inputs in a form of the host's own, which it has understood: nobody says what they took
+            self._inquiry.record.estimated = False
         return Whole(self._headers(candidate.provider, told), told.body)
 
     async def _translated(

@@ -72,3 +72,4 @@ class Gateway:
         await self._http.close()
         await self._embedded.close()
         await self.signatures.close()
+        await self.kept_responses.close()

@@ -8,6 +8,7 @@ import asyncio
 from urllib.parse import quote
 
 import msgspec
+import structlog
 
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
 from dragoman.dialects.dialect import Head, State
@@ -17,8 +18,11 @@ from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.time_limits import TimeLimits
 from dragoman.providers.provider import Provider
 from dragoman.routing.router import Route
+from dragoman.store.error import StoreError
 from dragoman.store.responses import KeptResponse
 from dragoman.upstream.transport import UpstreamRequest
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger("dragoman.gateway")
 
 
 class Resumed(msgspec.Struct, frozen=True):
@@ -39,7 +43,7 @@ async def resumed(gateway: Gateway, call: Call, head: Head) -> Resumed:
     previous = None if state is None else state.previous(head)
     if state is None or previous is None or gateway.memory.responses == 0:
         return Resumed(call, head)
-    kept = await gateway.kept_responses.get(previous, call.key, gateway.now())
+    kept = await _found(gateway, call, previous)
     if kept is None:
         raise _gone(previous, "previous_response_id", "previous_response_not_found")
     if kept.provider:
@@ -77,27 +81,27 @@ def keeps(gateway: Gateway, call: Call, head: Head) -> State | None:
 async def keep(gateway: Gateway, call: Call, state: State, answer: bytes) -> None:
     """Keep an answer that was made here."""
     now = gateway.now()
-    await gateway.kept_responses.put(
+    await _put(
+        gateway,
         KeptResponse(
             id=state.identified(answer),
             key=call.key,
             created=now,
             expires=now + gateway.memory.responses,
+            provider=None,
+            model=None,
             request=call.body,
             answer=answer,
             history=state.history(call.body, answer),
-        )
+        ),
     )
 
 
 async def keep_place(gateway: Gateway, call: Call, identity: str, provider: str) -> None:
     """Note where an answer is that the upstream keeps itself."""
     now = gateway.now()
-    await gateway.kept_responses.put(
-        KeptResponse(
-            id=identity, key=call.key, created=now, expires=now + gateway.memory.responses, provider=provider
-        )
-    )
+    expires = now + gateway.memory.responses
+    await _put(gateway, KeptResponse(identity, call.key, now, expires, provider, None, b"", b"", b""))
 
 
 async def show_answer(gateway: Gateway, call: Call, identity: str) -> bytes:
@@ -124,8 +128,27 @@ async def delete_answer(gateway: Gateway, call: Call, identity: str) -> bytes:
     return _state(call).render_deleted(identity) if body is None else body
 
 
+async def _put(gateway: Gateway, response: KeptResponse) -> None:
+    """Keep an answer. Where that fails, the client gets its answer all the same: only going on from it
+    will be refused.
+    """
+    try:
+        await gateway.kept_responses.put(response)
+    except StoreError as error:
+        _log.warning("answer not kept", response=response.id, error=str(error))
+
+
+async def _found(gateway: Gateway, call: Call, identity: str) -> KeptResponse | None:
+    try:
+        return await gateway.kept_responses.get(identity, call.key, gateway.now())
+    except StoreError as error:
+        _log.warning("kept answers cannot be read", response=identity, error=str(error))
+        words = "Kept answers cannot be read at the moment. Try again, or send the whole conversation."
+        raise FailureError(Failure(FailureKind.OVERLOADED, words)) from None
+
+
 async def _kept(gateway: Gateway, call: Call, identity: str) -> KeptResponse:
-    kept = await gateway.kept_responses.get(identity, call.key, gateway.now())
+    kept = await _found(gateway, call, identity)
     if kept is None:
         raise _gone(identity, None, None)
     return kept

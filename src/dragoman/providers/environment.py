@@ -9,12 +9,14 @@ from dragoman.config.settings import ProviderSettings, Settings
 from dragoman.config.source import KeyPath, Source, dotted
 from dragoman.config.validation import suggestion
 from dragoman.dialects.dialect import Host
-from dragoman.dialects.registry import DIALECTS
+from dragoman.dialects.registry import DIALECTS, SPOKEN
 from dragoman.providers.provider import Provider
 from dragoman.providers.table import EMBEDDED, Place, places
 
 _VERSIONS = {"anthropic": ("/v1",), "gemini": ("/v1beta", "/v1")}
 """What those formats' own paths begin with. SDKs disagree on whether a base URL ends with it."""
+
+_CHAT, _COMPLETIONS = "openai_chat", "openai_completions"
 
 
 def build_providers(settings: Settings, environ: Mapping[str, str]) -> dict[str, Provider]:
@@ -66,7 +68,7 @@ def _configured(
     place = places().get(name)
     if place is not None and place.embedded:
         return _embedded(name, settings, place, source)
-    urls = _urls(path, settings, place, source)
+    urls = _with_completions(_urls(path, settings, place, source), place or _place_at(settings.base_url))
     first, *others = urls
     at_home = place is not None and all(place.urls.get(dialect) == url for dialect, url in urls.items())
     api_key = "" if settings.api_key is None else settings.api_key.reveal()
@@ -119,7 +121,11 @@ def _urls(path: KeyPath, settings: ProviderSettings, place: Place | None, source
             f'write dialect = "openai_chat" for an OpenAI-compatible host; known are {", ".join(DIALECTS)}',
         )
     if settings.base_url is not None:
-        return {dialect: _tidied(dialect, settings.base_url)}
+        spoken = [dialect]
+        if settings.dialect is None and place is not None:
+            # formats that a known place speaks at one address are expected at any address in its name
+            spoken = [name for name, url in place.urls.items() if url == place.urls[dialect]]
+        return {name: _tidied(name, settings.base_url) for name in spoken}
     if place is None:
         raise source.error(
             (*path, "base_url"),
@@ -135,9 +141,18 @@ def _urls(path: KeyPath, settings: ProviderSettings, place: Place | None, source
     return place.urls if settings.dialect is None else {dialect: place.urls[dialect]}
 
 
+def _with_completions(urls: dict[str, str], place: Place | None) -> dict[str, str]:
+    """The same with OpenAI's older Completions beside Chat Completions, where the place is known for them
+    or not known at all: hosts of open models have them at the same address.
+    """
+    if _CHAT not in urls or (place is not None and _COMPLETIONS not in place.urls):
+        return urls
+    return urls if _COMPLETIONS in urls else {**urls, _COMPLETIONS: urls[_CHAT]}
+
+
 def _check_dialect(path: KeyPath, dialect: str, source: Source) -> None:
-    if dialect not in DIALECTS:
-        raise source.error(path, f"'{dialect}' is not a dialect", suggestion(dialect, DIALECTS))
+    if dialect not in SPOKEN:
+        raise source.error(path, f"'{dialect}' is not a dialect", suggestion(dialect, SPOKEN))
 
 
 def _tidied(dialect: str, url: str) -> str:

@@ -10,11 +10,33 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dragoman.access.credentials import presented_key
 from dragoman.conversation.failure import Failure, FailureError, FailureKind, invalid
+from dragoman.dialects.dialect import Location
+from dragoman.dialects.registry import DIALECTS
 from dragoman.gateway.call import Call
+from dragoman.gateway.counting import count
+from dragoman.gateway.embeddings import embed
 from dragoman.gateway.exchange import authenticate, exchange
 from dragoman.gateway.gateway import Gateway
+from dragoman.gateway.kept_answers import delete_answer, show_answer, show_items
+from dragoman.gateway.translation import translate_posted
 from dragoman.server.connection import Connection, Departure, read_body
-from dragoman.server.endpoint import METHODS, Endpoint, Generation, ModelEntry, ModelList, Nothing, endpoint
+from dragoman.server.endpoint import (
+    METHODS,
+    Cancellation,
+    Embeddings,
+    Endpoint,
+    Generation,
+    Greeting,
+    KeptAnswer,
+    KeptItems,
+    ModelEntry,
+    ModelList,
+    Nothing,
+    Served,
+    TokenCount,
+    Translate,
+    endpoint,
+)
 
 LOOPBACK_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
 """Pages of this machine: the only ones that may call a gateway that asks for no key."""
@@ -23,6 +45,7 @@ _EXPOSED = [
     "x-request-id",
     "request-id",
     "retry-after",
+    "x-dragoman-estimated",
     "x-dragoman-losses",
     "x-dragoman-upstream-request-id",
 ]
@@ -79,31 +102,63 @@ class App:
     ) -> None:
         method: str = scope["method"]
         headers: list[tuple[bytes, bytes]] = scope["headers"]
-        # Google's other methods of a model, such as `:countTokens`, are asked for with POST
+        # Google's other methods of a model, such as `:predict`, are asked for with POST
         foreign = isinstance(found, ModelEntry) and ":" in found.model and method == "POST"
         if isinstance(found, Nothing) or foreign:
             path: str = scope["path"]
-            raise FailureError(Failure(FailureKind.NOT_FOUND, f"Nothing is served at {method} {path}."))
-        allowed = METHODS[type(found)]
-        if method != allowed and not (method == "HEAD" and allowed == "GET"):
+            advice = f" {found.advice}" if isinstance(found, Nothing) and found.advice else ""
             raise FailureError(
-                Failure(FailureKind.METHOD_NOT_ALLOWED, f"{method} is not served here; use {allowed}.")
+                Failure(FailureKind.NOT_FOUND, f"Nothing is served at {method} {path}.{advice}")
             )
+        allowed = METHODS[type(found)]
+        if method not in allowed and not (method == "HEAD" and "GET" in allowed):
+            words = f"{method} is not served here; use {' or '.join(allowed)}."
+            raise FailureError(Failure(FailureKind.METHOD_NOT_ALLOWED, words))
+        if isinstance(found, Greeting):
+            await _show(connection, b'{"message":"hello"}', request_id)
+            return
         # before the body is read: nobody without a key gets to fill memory with one
         key = authenticate(self._gateway, presented_key(headers, scope["query_string"])[0])
+        body = b""
+        if isinstance(found, Generation | TokenCount | Embeddings | Translate):
+            _check_media_type(headers)
+            body = await read_body(receive, self._max_body_bytes)
+        location = found.location if isinstance(found, Generation | TokenCount | Embeddings) else Location()
+        call = Call(found.dialect, location, body, headers, key, request_id)
+        async with Departure(receive, connection):
+            await self._answer(found, method, call, connection)
+
+    async def _answer(self, found: Served, method: str, call: Call, connection: Connection) -> None:
+        gateway, dialect = self._gateway, found.dialect
         match found:
-            case Generation(dialect=dialect, location=location):
-                _check_media_type(headers)
-                body = await read_body(receive, self._max_body_bytes)
-                call = Call(dialect, location, body, headers, key, request_id)
-                async with Departure(receive, connection):
-                    await exchange(self._gateway, call, connection)
-            case ModelList(dialect=dialect):
-                await _show(connection, dialect.render_models(self._gateway.router.cards()), request_id)
-            case ModelEntry(dialect=dialect, model=model):
-                await _show(connection, dialect.render_model(self._gateway.router.card(model)), request_id)
+            case Generation():
+                await exchange(gateway, call, connection)
+                return
+            case TokenCount():
+                await count(gateway, call, connection)
+                return
+            case Embeddings():
+                await embed(gateway, call, connection)
+                return
+            case ModelList():
+                body = dialect.render_models(gateway.router.cards())
+            case ModelEntry(model=model):
+                body = dialect.render_model(gateway.router.card(model))
+            case KeptAnswer(id=identity):
+                kept = delete_answer if method == "DELETE" else show_answer
+                body = await kept(gateway, call, identity)
+            case KeptItems(id=identity):
+                body = await show_items(gateway, call, identity)
+            case Cancellation(id=identity):
+                await show_answer(gateway, call, identity)
+                raise invalid(
+                    f"The response '{identity}' is not made in the background: there is nothing to cancel."
+                )
+            case Translate():
+                body = translate_posted(call.body, DIALECTS)
             case _:
                 assert_never(found)
+        await _show(connection, body, call.request_id)
 
 
 def browser_ready(app: App, origins: tuple[str, ...], *, open_to_all: bool) -> ASGIApp:
@@ -120,7 +175,7 @@ def browser_ready(app: App, origins: tuple[str, ...], *, open_to_all: bool) -> A
         app,
         allow_origins=() if guarded else origins,
         allow_origin_regex=LOOPBACK_ORIGIN if guarded else None,
-        allow_methods=("GET", "POST"),
+        allow_methods=("GET", "POST", "DELETE"),
         allow_headers=("*",),
         expose_headers=_EXPOSED,
         max_age=86400,
@@ -148,5 +203,5 @@ async def _refuse(found: Endpoint, failure: Failure, connection: Connection, req
     error = found.dialect.render_error(failure, request_id)
     headers = list(error.headers)
     if failure.kind is FailureKind.METHOD_NOT_ALLOWED:
-        headers.append(("allow", METHODS[type(found)]))  # HTTP demands it (RFC 9110, 15.5.6)
+        headers.append(("allow", ", ".join(METHODS[type(found)])))  # HTTP demands it (RFC 9110, 15.5.6)
     await connection.respond(error.status, headers, error.body)

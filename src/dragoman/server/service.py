@@ -3,6 +3,7 @@
 import socket
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 import structlog
 import uvicorn
@@ -12,14 +13,14 @@ from dragoman.access.keys import KeyRing
 from dragoman.config.settings import Settings
 from dragoman.conversation.failure import STATUS
 from dragoman.coordination.memory import MemoryRecollection
-from dragoman.dialects.registry import DIALECTS
+from dragoman.dialects.registry import SPOKEN
 from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.record import Record
 from dragoman.providers.provider import Provider
 from dragoman.routing.router import Router
 from dragoman.server.app import App, browser_ready
 from dragoman.server.http_protocol import LimitedHttpProtocol
-from dragoman.store.responses import MemoryResponseStore
+from dragoman.store.opening import open_responses
 from dragoman.testing.provider import FakeProvider
 from dragoman.upstream.aiohttp_transport import AiohttpTransport
 from dragoman.upstream.embedded import EmbeddedTransport
@@ -30,19 +31,24 @@ DRAIN = 30
 """Seconds that running answers get to end when the service is told to stop."""
 
 
-def build(settings: Settings, providers: Mapping[str, Provider], keys: KeyRing) -> ASGIApp:
-    """The whole gateway as an ASGI application that closes what it opened when its lifespan ends."""
+def build(
+    settings: Settings, providers: Mapping[str, Provider], keys: KeyRing, folder: Path | None = None
+) -> ASGIApp:
+    """The whole gateway as an ASGI application that closes what it opened when its lifespan ends.
+
+    `folder` is where it may keep files; without one, what it keeps is gone with it.
+    """
     gateway = Gateway(
         keys=keys,
         router=Router(providers, settings.routes),
         providers=providers,
-        dialects=DIALECTS,
+        dialects=SPOKEN,
         http=AiohttpTransport(),
         embedded=EmbeddedTransport(FakeProvider(kept=0)),
         timeouts=settings.timeouts,
         journal=_log_entry,
         now=time.time,
-        kept_responses=MemoryResponseStore(),
+        kept_responses=open_responses(folder),
         signatures=MemoryRecollection(max_entries=settings.memory.max_signatures),
         memory=settings.memory,
     )

@@ -1,1 +1,1 @@
-"""Durable facts."""
+"""Durable facts: one file for each kind of thing that is kept, and the database behind them."""

@@ -1,4 +1,4 @@
-"""Kept answers of `POST /v1/responses`."""
+"""Answers that are kept for requests that go on from them, as `POST /v1/responses` has it."""
 
 from typing import Protocol
 
@@ -6,68 +6,48 @@ import msgspec
 
 
 class KeptResponse(msgspec.Struct, frozen=True):
-    """One answer, or where an upstream keeps it. Times are in Unix seconds.
+    """One answer, and the request that it is the answer to.
 
-    `key` is the name of the client's key: nobody else may read it. `provider` is set, and the texts are
-    empty, where the upstream of that name keeps the answer itself. `request` is a complete body,
-    `history` what a next request has to begin with.
+    `key` is the name of the client's key. `created` and `expires` are in Unix seconds. `provider`
+    and `model` say where the answer is held, when it is an upstream that holds it. `request` is the
+    complete body, `answer` the answer's body, and `history` what a request that goes on from here
+    has to begin with; the wire format whose answer it is knows how to read them.
     """
 
     id: str
     key: str
     created: float
     expires: float
-    provider: str | None = None
-    model: str | None = None
-    request: bytes = b""
-    answer: bytes = b""
-    history: bytes = b""
+    provider: str | None
+    model: str | None
+    request: bytes
+    answer: bytes
+    history: bytes
 
 
 class ResponseStore(Protocol):
-    """Where answers are kept."""
+    """Kept answers by id and by the client's key: no client finds, replaces or deletes another's,
+    not even under an id that both have.
 
-    async def put(self, response: KeptResponse) -> None:
-        """Keep an answer, in place of one with the same id."""
+    Every method raises `StoreError` when the store cannot be used. `now` is in Unix seconds.
+    """
+
+    async def put(self, response: KeptResponse, /) -> None:
+        """Keep an answer, in place of one that the same key has under the same id."""
         ...
 
-    async def get(self, identity: str, key: str, now: float) -> KeptResponse | None:
-        """An answer of this key; None where there is none, or not any more."""
+    async def get(self, response_id: str, key: str, now: float) -> KeptResponse | None:
+        """The answer; None where there is none, or none of this key, or its time is over."""
         ...
 
-    async def delete(self, identity: str, key: str) -> bool:
-        """Keep an answer no longer; whether it was there."""
+    async def delete(self, response_id: str, key: str) -> bool:
+        """Forget an answer. Whether there was one."""
         ...
 
-    async def prune(self, now: float) -> None:
-        """Let go of what has expired."""
+    async def prune(self, now: float) -> int:
+        """Forget every answer whose time is over. How many there were."""
         ...
 
-
-class MemoryResponseStore:
-    """A `ResponseStore` in this process: gone when it ends."""
-
-    def __init__(self) -> None:
-        self._kept: dict[str, KeptResponse] = {}
-
-    async def put(self, response: KeptResponse) -> None:
-        """Keep an answer, in place of one with the same id."""
-        self._kept[response.id] = response
-
-    async def get(self, identity: str, key: str, now: float) -> KeptResponse | None:
-        """An answer of this key; None where there is none, or not any more."""
-        kept = self._kept.get(identity)
-        return kept if kept is not None and kept.key == key and kept.expires > now else None
-
-    async def delete(self, identity: str, key: str) -> bool:
-        """Keep an answer no longer; whether it was there."""
-        kept = self._kept.get(identity)
-        if kept is None or kept.key != key:
-            return False
-        del self._kept[identity]
-        return True
-
-    async def prune(self, now: float) -> None:
-        """Let go of what has expired."""
-        for identity in [one.id for one in self._kept.values() if one.expires <= now]:
-            del self._kept[identity]
+    async def close(self) -> None:
+        """Let go of the database, for good."""
+        ...

@@ -2,10 +2,11 @@
 
 It is polite and predictable. It says back what was asked, calls a tool that the user names or means,
 reports what tools answered, and fills JSON Schemas. Tests steer it with plain words: `Say X` gives
-X itself, `Count to 20` twenty numbers and `Refuse` a refusal; everything else follows from the
-request's own fields.
+X itself, `Count to 20` twenty numbers, `Refuse` a refusal and `Search for X` a search of the web where
+the request has such a tool; everything else follows from the request's own fields.
 """
 
+import hashlib
 import itertools
 import math
 import re
@@ -31,6 +32,7 @@ from dragoman.testing.schema_instance import instance_of
 from dragoman.testing.signatures import issue_signature
 from dragoman.testing.tokens import count_tokens, split_tokens
 from dragoman.testing.tool_calls import write_calls
+from dragoman.testing.web_search import search_for, searched_blocks
 
 _SAY = re.compile(
     r"(?:please\s+)?(?:say|repeat|echo)(?:\s+exactly)?(?:\s*:\s*|\s+)(?P<words>.+)", re.IGNORECASE | re.DOTALL
@@ -46,15 +48,17 @@ _REFUSAL = "I cannot help with that."
 _LONGEST_QUOTE = 300
 
 
-def act(request: Request) -> Response:
-    """The demo model's answer; the same request always gets the same one.
+def act(request: Request, included: frozenset[str] = frozenset()) -> Response:
+    """The demo model's answer; the same request always gets the same one. `included` are the extra
+    parts of an answer that a request of OpenAI's asks for.
 
     `id` is empty and `created` None: whoever sends the answer says them. Signatures have an empty
     origin, as those that a vendor itself sends.
     """
     profile = profile_of(request.model)
     intent = read_intent(request)
-    drafts = [_Draft(request, profile, intent, index) for index in range(max(1, request.candidates))]
+    candidates = range(max(1, request.candidates))
+    drafts = [_Draft(request, profile, intent, included, index) for index in candidates]
     choices = tuple(draft.choice for draft in drafts)
     usage = count_usage(request, choices)
     hidden = sum(draft.hidden for draft in drafts)
@@ -75,16 +79,22 @@ def reasons(request: Request, profile: Profile) -> bool:
 class _Draft:
     """One candidate. `hidden` counts tokens of reasoning that no block shows."""
 
-    def __init__(self, request: Request, profile: Profile, intent: Intent, index: int) -> None:
+    def __init__(
+        self, request: Request, profile: Profile, intent: Intent, included: frozenset[str], index: int
+    ) -> None:
         self.hidden = 0
         self._request = request
         self._profile = profile
+        self._included = included
         self._left = math.inf if request.max_tokens is None else max(0, request.max_tokens)
         blocks: list[Block] = []
-        calls = write_calls(request, profile, intent, index)
+        query = search_for(request, intent)
+        calls = [] if query is not None else write_calls(request, profile, intent, index)
         stop = None
         if reasons(request, profile):
             stop = self._think(blocks, _thoughts(intent, calls))
+        if stop is None and query is not None:
+            stop = self._search(blocks, query)
         if stop is None:
             stop = self._call(blocks, calls) if calls else self._speak(blocks, intent, index)
         if request.dialect == "gemini":
@@ -103,6 +113,10 @@ class _Draft:
                 blocks.append(Thinking(text, Signature("anthropic", "", value)))
                 if not text:
                     self.hidden += count_tokens(thoughts) - 1
+            case "openai_responses":
+                blocks.append(self._reasoning_item(thoughts, text if shown is True else ""))
+                if shown is not True:
+                    self.hidden += count_tokens(text) - 1
             case "gemini" if shown is True:
                 blocks.append(Thinking(text))
             case "openai_chat" if self._profile.instructions_role == "system":
@@ -111,6 +125,25 @@ class _Draft:
             case _:
                 self.hidden += count_tokens(text)
         return None if whole else Stop(StopReason.MAX_TOKENS)
+
+    def _reasoning_item(self, thoughts: str, shown: str) -> Thinking:
+        """OpenAI's reasoning: an item with an id, a summary where one was asked for, and encrypted in
+        full where that was asked for.
+        """
+        seed = f"{self._request.model}/{len(self._request.messages)}/{thoughts}"
+        value = f"rs_{hashlib.sha256(seed.encode('utf-8', 'surrogatepass')).hexdigest()[:48]} "
+        if "reasoning.encrypted_content" in self._included:
+            value += issue_signature("openai_responses", self._profile.family)
+        return Thinking(shown, Signature("openai_responses", "", value), redacted=not shown)
+
+    def _search(self, blocks: list[Block], query: str) -> Stop:
+        """Search the web and tell what was found, if the limit leaves room for all of it."""
+        found = searched_blocks(self._request, query, self._included)
+        text = "".join(block.text for block in found if isinstance(block, Text))
+        if not self._spend(text)[1]:
+            return Stop(StopReason.MAX_TOKENS)
+        blocks += found
+        return Stop(StopReason.END)
 
     def _call(self, blocks: list[Block], calls: list[ToolCall]) -> Stop:
         """As many calls as fit within the limit: half a call is of no use to anyone."""
@@ -124,7 +157,7 @@ class _Draft:
 
     def _speak(self, blocks: list[Block], intent: Intent, index: int) -> Stop:
         if _REFUSE.match(intent.text) and not intent.results:
-            if self._request.dialect == "openai_chat":
+            if self._request.dialect in {"openai_chat", "openai_responses"}:
                 blocks.append(Refusal(_REFUSAL))
             return Stop(StopReason.REFUSAL, explanation=_REFUSAL)
         text, stop = _cut_at_stop(_answer(self._request, intent, index), self._request.stop)

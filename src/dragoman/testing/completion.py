@@ -16,8 +16,8 @@ from dragoman.testing.rules.openai_errors import Field
 from dragoman.testing.script import Scripted
 from dragoman.testing.tokens import count_tokens, split_tokens
 
-_PIECE = 3
-"""Tokens in one frame of a stream."""
+_PIECE = 1
+"""Tokens in one frame of a stream, as many as the vendor puts there."""
 
 
 class _Logprobs(msgspec.Struct, frozen=True):
@@ -45,7 +45,7 @@ class _Completion(msgspec.Struct, frozen=True):
     created: int
     model: str
     choices: list[_Choice]
-    usage: _Usage | None | msgspec.UnsetType = msgspec.UNSET
+    usage: _Usage | msgspec.UnsetType | None = msgspec.UNSET
     object: str = "text_completion"
 
 

@@ -76,7 +76,8 @@ class KeptAnswers:
             if kind == "reasoning" and "id" in members and not members.get("encrypted_content"):
                 if identity not in known:
                     raise _not_persisted(identity)
-                item = known[identity][0]
+                items.append(known[identity][0])
+                continue
             before = known[identity][1] if identity in known else None
             if before is not None and not any(_has_id(one, before) for one in items):
                 raise refused(

@@ -1,8 +1,9 @@
 """The fake provider: one HTTP request in, the answer that a strict vendor would give out. No sockets.
 
 It speaks OpenAI Chat Completions and Responses, Anthropic Messages and Google generateContent, each
-under its own paths, counts tokens and makes embeddings. Requests are first held against the vendor's rules (`rules/`), then answered: with what a test
-has laid out (`script.py`), else by the demo model (`actor.py`).
+under its own paths, counts tokens and makes embeddings. Requests are first held against the vendor's
+rules (`rules/`), then answered: with what a test has laid out (`script.py`), else by the demo model
+(`actor.py`).
 """
 
 import hashlib
@@ -19,6 +20,7 @@ from dragoman.dialects.dialect import Dialect, ModelCard, Reply
 from dragoman.dialects.registry import DIALECTS
 from dragoman.models.profile import families, profile_of
 from dragoman.testing.actor import act
+from dragoman.testing.bound_thinking import bind_thinking
 from dragoman.testing.completion import complete
 from dragoman.testing.counting import count_anthropic, count_gemini, count_responses
 from dragoman.testing.delivery import failed_answer, streamed_answer, whole_answer
@@ -52,7 +54,8 @@ class FakeProvider:
     serves; None serves any. `pace` is in seconds between the frames of the demo model's streams.
     `clock` gives the time in Unix seconds. `script` holds what tests lay out, and what came: the
     latest `kept` requests, or all of them. `actor` is the model behind it all: it answers a request
-    that kept the vendor's rules where nothing is laid out for it.
+    that kept the vendor's rules where nothing is laid out for it, and is told which extra parts of
+    an answer the request asks for.
     """
 
     def __init__(
@@ -63,7 +66,7 @@ class FakeProvider:
         pace: float = 0.0,
         clock: Callable[[], float] = time.time,
         kept: int | None = None,
-        actor: Callable[[Request], Response] = act,
+        actor: Callable[[Request, frozenset[str]], Response] = act,
     ) -> None:
         self.script = Script(kept)
         self._access = Access(keys, None if models is None else frozenset(models))
@@ -118,10 +121,9 @@ class FakeProvider:
         scripted = self.script.take(model_of(incoming, route), spoken=spoken)
         number = str(next(self._numbers)).encode()
         identity = hashlib.sha256(number + b"\0" + incoming.body).hexdigest()[:24]
-        if scripted is None or scripted.checked:
+        answer = None
+        if scripted is None or scripted.checked or route.purpose is Purpose.COMPLETE:
             answer = self._checked(incoming, route, vendor, scripted, identity)
-        else:
-            answer = None
         if scripted is not None and isinstance(scripted.answer, Answer):
             return scripted.answer
         if scripted is not None and isinstance(scripted.answer, Failure):
@@ -180,7 +182,10 @@ class FakeProvider:
         if scripted is not None and isinstance(scripted.answer, Response):
             response, manner = scripted.answer, scripted
         else:
-            response = act(request)
+            response = self._actor(request, _included(body))
+            profile = profile_of(request.model)
+            if profile.preserved_thinking:
+                response = bind_thinking(response, profile.family, body)
             manner = Scripted(response, pace=self._pace)
         now = int(self._clock())
         response = msgspec.structs.replace(
@@ -209,3 +214,9 @@ class FakeProvider:
         if found is None:
             raise vendor.no_such_model(wanted)
         return json_answer(200, dialect.render_model(found))
+
+
+def _included(body: bytes) -> frozenset[str]:
+    """The extra parts of an answer that a request of OpenAI's asks for."""
+    include = decode_object(body).get("include")
+    return frozenset(str(word) for word in include) if isinstance(include, list) else frozenset()

@@ -53,6 +53,8 @@ def _call(
     identity = "\0".join((str(len(request.messages)), place, tool.name, arguments))
     digest = hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()
     prefix, length = _ID_FORMS.get(request.dialect, ("call_", 24))
+    if profile.call_id_form == "mistral":
+        prefix, length = "", 9
     has_id = request.dialect != "gemini" or profile.call_ids
     return ToolCall(prefix + digest[:length] if has_id else "", tool.name, arguments, custom=custom)
 

@@ -244,7 +244,7 @@ def test_a_schema_that_says_too_much_is_relaxed(
             "type": "json_schema",
             "schema": {
                 "type": "object",
-                "properties": {"a": {"type": "string", "description": "(max length 3)"}},
+                "properties": {"a": {"type": "string", "description": "at most 3 characters"}},
                 "additionalProperties": False,
             },
         }
@@ -293,9 +293,32 @@ def test_a_schema_that_refers_to_itself_becomes_a_tool(render: Render, request_o
     assert render(request_of(output=schema_output(schema))).emulation.answer_tool == "structured_output"
 
 
-def test_a_schema_for_no_object_is_asked_for_in_words(body_of: BodyOf, request_of: RequestOf) -> None:
-    schema = b'{"type":"array","items":{"type":"string"}}'
-    system = str(body_of(request_of(output=schema_output(schema)))["system"])
+def test_a_schema_for_no_object_becomes_the_one_member_of_an_object(
+    render: Render, request_of: RequestOf
+) -> None:
+    schema = b'{"type":"array","items":{"type":"string","maxLength":3}}'
+    rendered = render(request_of(output=schema_output(schema)))
+    assert rendered.emulation.wrapped_in == "value"
+    assert msgspec.json.decode(rendered.wire.body)["output_config"]["format"]["schema"] == {
+        "type": "object",
+        "properties": {
+            "value": {"type": "array", "items": {"type": "string", "description": "at most 3 characters"}}
+        },
+        "required": ["value"],
+        "additionalProperties": False,
+    }
+    assert [(loss.code, loss.path) for loss in rendered.losses] == [
+        ("schema_wrapped", "$.response_format"),
+        ("schema_relaxed", "$.response_format.json_schema.schema.items.maxLength"),
+    ]
+
+
+def test_without_formats_and_demanded_tools_a_schema_is_asked_for_in_words(
+    body_of: BodyOf, request_of: RequestOf
+) -> None:
+    schema = b'{"type":"array","items":{}}'
+    always_on = profile_of("claude-opus-5-5")
+    system = str(body_of(request_of(output=schema_output(schema)), always_on)["system"])
     assert "one JSON value only" in system
     assert schema.decode() in system
 

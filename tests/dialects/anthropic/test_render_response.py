@@ -166,8 +166,14 @@ LAYOUTS: list[tuple[tuple[Block, ...], list[dict[str, object]]]] = [
         (Text("a"), msgspec.structs.replace(CALL, signature=GOOGLE)),
         [text("a"), thinking("", sealed(GOOGLE, Slot.NEXT)), USE],
     ),
-    ((Text("a", signature=GOOGLE),), [text("a"), redacted(sealed(GOOGLE, Slot.LAST))]),
-    ((Text("", signature=GOOGLE),), [redacted(sealed(GOOGLE, Slot.ALONE))]),
+    ((Text("a", signature=GOOGLE), Text("b")), [text("a"), redacted(sealed(GOOGLE, Slot.LAST)), text("b")]),
+    ((Text("", signature=GOOGLE), Text("b")), [redacted(sealed(GOOGLE, Slot.ALONE)), text("b")]),
+    (
+        (Text("a", signature=GOOGLE), Thinking("hm"), CALL),
+        [text("a"), redacted(sealed(GOOGLE, Slot.LAST)), thinking("hm", UNSIGNED), USE],
+    ),
+    ((Text("a"), Text("", signature=GOOGLE)), [text("a")]),
+    ((Text("a", signature=GOOGLE),), [text("a")]),
     ((Image(Inline("image/png", "AAAA")),), [text("[image that cannot be shown here]")]),
     ((Unknown("gemini", "executableCode", b"{}", server_side=True), Text("a")), [text("a")]),
     (

@@ -51,7 +51,7 @@ def test_strict_tools_are_held_to_a_schema_that_the_vendor_compiles(
             "name": "f",
             "input_schema": {
                 "type": "object",
-                "properties": {"a": {"type": "integer", "description": "(minimum 1)"}},
+                "properties": {"a": {"type": "integer", "description": "at least 1"}},
                 "additionalProperties": False,
             },
             "strict": True,

@@ -29,9 +29,9 @@ HISTORIES: list[tuple[Block, ...]] = [
     (ToolCall("c1", "f", "{}", signature=GOOGLE), ToolCall("c2", "f", "{}")),
     (Thinking("hm"), ToolCall("c1", "f", "{}", signature=GOOGLE)),
     (Thinking("hm", OTHER), ToolCall("c1", "f", "{}", signature=GOOGLE)),
-    (Text("a", signature=GOOGLE),),
-    (Text("a"), Text("", signature=GOOGLE)),
-    (Text("a", signature=GOOGLE), ToolCall("c1", "f", "{}", signature=OTHER), Text("", signature=GOOGLE)),
+    (Text("a", signature=GOOGLE), Text("b")),
+    (Text("a"), Text("", signature=GOOGLE), ToolCall("c1", "f", "{}")),
+    (Text("a", signature=GOOGLE), ToolCall("c1", "f", "{}", signature=OTHER), Text("b")),
 ]
 
 
@@ -76,14 +76,25 @@ BLOCKS: st.SearchStrategy[Block] = st.one_of(
 )
 
 
-@given(st.lists(BLOCKS, min_size=1, max_size=6).map(tuple))
+@given(st.lists(BLOCKS, max_size=6).map(tuple))
 @settings(max_examples=100)
 def test_any_answer_comes_back_as_it_was(returned: Returned, blocks: tuple[Block, ...]) -> None:
+    blocks = (*blocks, Text("b"))
     blocks = tuple(
         msgspec.structs.replace(block, id=f"c{place}") if isinstance(block, ToolCall) else block
         for place, block in enumerate(blocks)
     )
     assert returned(blocks) == [blocks, blocks]
+
+
+@pytest.mark.parametrize(
+    "blocks",
+    [(Text("a", signature=GOOGLE),), (Text("a"), Text("", signature=GOOGLE), Text("", signature=OTHER))],
+)
+def test_an_answer_that_ends_with_signed_text_ends_with_its_text(
+    returned: Returned, blocks: tuple[Block, ...]
+) -> None:
+    assert returned(blocks) == [(Text("a"),), (Text("a"),)]
 
 
 def test_what_the_vendor_signed_is_not_touched() -> None:

@@ -278,10 +278,15 @@ LAYOUTS: list[tuple[tuple[Event, ...], list[dict[str, object]]]] = [
         [use("c1", {}), thinking("", sealed(GOOGLE, Slot.NEXT)), use("c2", {})],
     ),
     (
-        whole(0, Text(""), SignatureDelta(0, GOOGLE), TextDelta(0, "a")),
-        [text("a"), redacted(sealed(GOOGLE, Slot.LAST))],
+        (*whole(0, Text(""), SignatureDelta(0, GOOGLE), TextDelta(0, "a")), *whole(1, Text("b"))),
+        [text("a"), redacted(sealed(GOOGLE, Slot.LAST)), text("b")],
     ),
-    (whole(0, Text("", signature=GOOGLE)), [redacted(sealed(GOOGLE, Slot.ALONE))]),
+    (
+        (*whole(0, Text("", signature=GOOGLE)), *whole(1, Text("b"))),
+        [redacted(sealed(GOOGLE, Slot.ALONE)), text("b")],
+    ),
+    ((*whole(0, Text("a")), *whole(1, Text("", signature=GOOGLE))), [text("a")]),
+    (whole(0, Text("a"), SignatureDelta(0, GOOGLE)), [text("a")]),
 ]
 
 

@@ -24,6 +24,7 @@ NEW = Profile(
 )
 OLD = Profile(
     family="gemini-2",
+    schema="openapi",
     max_output_tokens=8192,
     tools_with_schema=False,
     call_ids=False,

@@ -159,7 +159,7 @@ def test_the_same_request_gives_the_same_bytes(new: Target) -> None:
 
 def test_a_failure_reaches_the_caller(new: Target) -> None:
     with pytest.raises(FailureError):
-        render_request(Request("openai_chat", "m", HELLO, tools=(FunctionTool("f", None, b"[]"),)), new)
+        render_request(Request("openai_chat", "m", HELLO, tools=(ServerTool("anthropic", "bash", b"{}"),)), new)
 
 
 GOOGLE = """{

@@ -108,7 +108,14 @@ def sensible() -> Strategy:
     )
     words: list[list[object]] = [["a"], ["a", "b"], [1, 2], ["a", None], [True], [None], [1, "a"], [{"a": 1}]]
     fixed = st.sampled_from(words).map(lambda values: {"enum": values}) | st.sampled_from(
-        [{"const": "a"}, {"const": 1}, {"const": None}, {"const": [1]}, {"type": "boolean"}, {"type": "null"}]
+        [
+            {"const": "a"},
+            {"const": 1},
+            {"const": None},
+            {"const": {"a": [1]}},
+            {"type": "boolean"},
+            {"type": "null"},
+        ]
     )
     leaves = text | number | fixed | st.just({"type": ["string", "null"]})
 
@@ -122,7 +129,7 @@ def sensible() -> Strategy:
         unions = st.sampled_from(["anyOf", "oneOf"]).flatmap(
             lambda name: st.lists(inner, min_size=1, max_size=2).map(lambda some: {name: some})
         )
-        both = st.builds(lambda one, two: {"allOf": [one, two]}, objects, objects)
+        both = st.tuples(objects, objects).map(lambda some: {"allOf": list(some)})
         return objects | lists | unions | both
 
     return st.recursive(leaves, grow, max_leaves=6)
@@ -180,10 +187,13 @@ _KINDS: dict[str, Callable[[object], bool]] = {
 
 
 def _combined(fields: dict[str, object], value: object, root: Node) -> bool:
-    for name, fits in (("anyOf", any), ("allOf", all), ("oneOf", lambda found: sum(found) == 1)):
+    for name, most in (("anyOf", None), ("allOf", None), ("oneOf", 1)):
         branches = elements(fields.get(name))
-        if branches and not fits([_accepts(one, value, root) for one in branches]):
-            return False
+        if branches:
+            fitting = sum(_accepts(one, value, root) for one in branches)
+            least = len(branches) if name == "allOf" else 1
+            if fitting < least or (most is not None and fitting > most):
+                return False
     return True
 
 
@@ -235,5 +245,3 @@ def _members(fields: dict[str, object], value: object, root: Node) -> bool:
 
 def as_bytes(schema: object) -> bytes:
     return json.dumps(schema).encode()
-
-

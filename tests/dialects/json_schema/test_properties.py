@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from tests.dialects.json_schema.schemas import accepts, anything, as_bytes, json_values, sensible
 
 from dragoman.conversation.loss import Loss
 from dragoman.dialects.json_schema.anthropic_strict import InexpressibleError, anthropic_strict_schema
@@ -22,7 +23,6 @@ from dragoman.testing.rules.anthropic_tools import StrictSchema
 from dragoman.testing.rules.gemini_config import check_schema
 from dragoman.testing.rules.openai_schema import SchemaOf
 from dragoman.testing.schema_instance import instance_of
-from tests.dialects.json_schema.schemas import accepts, anything, as_bytes, json_values, sensible
 
 Form = Callable[[bytes, str, list[Loss]], bytes | None]
 
@@ -67,9 +67,10 @@ def test_any_json_is_converted_the_same_way_each_time(form: Form, schema: object
 @settings(max_examples=60)
 def test_what_is_converted_once_needs_it_no_more(form: Form, schema: object) -> None:
     once = form(as_bytes(schema), "$", [])
-    assume(once is not None)
+    if once is None:
+        return
     losses: list[Loss] = []
-    assert form(once or b"", "$", losses) == once
+    assert form(once, "$", losses) == once
     assert losses == []
 
 
@@ -109,7 +110,7 @@ def test_data_that_looks_like_a_schema_is_never_rewritten(form: Form, data: obje
 
 @pytest.mark.parametrize("form", [openai_schema, google_json_schema, google_openapi_schema])
 @given(schema=sensible())
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_what_the_client_allows_stays_allowed(form: Form, schema: object) -> None:
     body = as_bytes({"type": "object", "properties": {"x": schema}, "required": ["x"]})
     tree: JSON = json.loads(body)
@@ -120,7 +121,7 @@ def test_what_the_client_allows_stays_allowed(form: Form, schema: object) -> Non
 
 
 @given(schema=sensible())
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_strict_forms_allow_what_fits_into_their_closed_objects(schema: object) -> None:
     body = as_bytes(
         {"type": "object", "properties": {"x": schema}, "required": ["x"], "additionalProperties": False}
@@ -150,7 +151,7 @@ def test_a_tools_input_stays_what_the_client_allows(schema: object) -> None:
 
 
 @given(schema=anything())
-@settings(max_examples=150)
+@settings(max_examples=60)
 def test_openai_takes_it(schema: object) -> None:
     SchemaOf("function 'f'", "tools", None).check(
         json.loads(openai_schema(as_bytes(schema), "$", [])), strict=False
@@ -161,17 +162,17 @@ def test_openai_takes_it(schema: object) -> None:
 
 
 @given(schema=anything() | sensible())
-@settings(max_examples=150)
+@settings(max_examples=60)
 def test_what_qualifies_for_openai_goes_as_it_is(schema: object) -> None:
     body = as_bytes(schema)
-    assume(qualifies(body))
-    losses: list[Loss] = []
-    assert openai_strict_schema(body, "$", losses) == body
-    assert losses == []
+    if qualifies(body):
+        losses: list[Loss] = []
+        assert openai_strict_schema(body, "$", losses) == body
+        assert losses == []
 
 
 @given(schema=anything() | sensible())
-@settings(max_examples=150)
+@settings(max_examples=60)
 def test_anthropic_takes_it(schema: object) -> None:
     root = json.loads(anthropic_input_schema(as_bytes(schema), "$", []))
     assert root["type"] == "object"
@@ -182,7 +183,7 @@ def test_anthropic_takes_it(schema: object) -> None:
 
 
 @given(schema=anything() | sensible())
-@settings(max_examples=150)
+@settings(max_examples=60)
 def test_google_takes_it(schema: object) -> None:
     tree = json.loads(google_openapi_schema(as_bytes(schema), "$", []))
     check_schema(_snake(tree), "response_schema")
@@ -208,9 +209,7 @@ def _snake(tree: dict[str, JSON]) -> dict[str, JSON]:
             case "items", dict():
                 out[name] = _snake(value)
             case "properties", dict():
-                out[name] = {
-                    key: _snake(one) if isinstance(one, dict) else one for key, one in value.items()
-                }
+                out[name] = {key: _snake(one) if isinstance(one, dict) else one for key, one in value.items()}
             case _:
                 out[name] = value
     return out
@@ -220,7 +219,7 @@ def _snake(tree: dict[str, JSON]) -> dict[str, JSON]:
 
 
 @given(schema=sensible())
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_a_wrapped_schema_allows_the_same_values(schema: object) -> None:
     assume(needs_wrapping(as_bytes(schema)))
     tree: JSON = json.loads(as_bytes(schema))

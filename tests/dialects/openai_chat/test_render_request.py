@@ -261,7 +261,6 @@ def test_a_schema_is_sent_as_it_is() -> None:
         (SCHEMA.replace(b'{"type":"string"}', b'{"anyOf":[{"type":"string"},{"type":"null"}]}'), True),
         (SCHEMA.replace(b'{"type":"string"}', b'{"type":"array","items":{"$ref":"#"}}'), True),
         (b'{"type":"object","properties":[],"required":{}}', False),
-        (b"true", False),
     ],
 )
 def test_a_schema_of_another_vendor_is_strict_where_openai_takes_it_so(schema: bytes, strict: bool) -> None:
@@ -283,13 +282,24 @@ def test_a_schema_that_breaks_the_rules_for_strict_ones_is_a_guide_only(dialect:
     assert lost(asked) == [(LossKind.APPROXIMATED, "strict")]
 
 
-def test_a_schema_for_no_object_is_asked_for_in_words_where_openai_would_refuse_it() -> None:
-    output = OutputFormat(OutputMode.JSON_SCHEMA, b'{"type":"array","items":{"type":"string"}}')
-    got = body(request(output=output))
-    assert "response_format" not in got
-    assert "one JSON value only" in json.dumps(got["messages"])
-    assert lost(request(output=output)) == [(LossKind.EMULATED, "json_schema")]
-    assert "response_format" in body(request("openai_chat", output=output))
+def test_a_schema_for_no_object_is_wrapped_where_openai_would_refuse_it() -> None:
+    listed = {"type": "array", "items": {"type": "string"}}
+    output = OutputFormat(OutputMode.JSON_SCHEMA, json.dumps(listed).encode())
+    assert body(request(output=output))["response_format"]["json_schema"] == {
+        "name": "response",
+        "schema": {
+            "type": "object",
+            "properties": {"value": listed},
+            "required": ["value"],
+            "additionalProperties": False,
+        },
+        "strict": True,
+    }
+    assert render(request(output=output)).emulation.wrapped_in == "value"
+    assert lost(request(output=output)) == [(LossKind.EMULATED, "schema_wrapped")]
+    own = request("openai_chat", output=output)
+    assert body(own)["response_format"]["json_schema"]["schema"] == listed
+    assert render(own).emulation.wrapped_in is None
 
 
 def test_our_own_clients_say_themselves_whether_it_is_strict() -> None:

@@ -70,7 +70,7 @@ def test_a_tool_that_breaks_the_rules_for_strict_ones_is_a_guide_only(dialect: s
     got = render(FunctionTool("f"), FunctionTool("g", parameters=open_object, strict=True), dialect=dialect)
     assert json.loads(got.wire.body)["tools"][1]["function"]["strict"] is False
     assert [(loss.kind, loss.code, loss.path) for loss in got.losses] == [
-        (LossKind.APPROXIMATED, "strict", "$.tools[1].strict")
+        (LossKind.APPROXIMATED, "strict", "$.tools[1].function.strict")
     ]
 
 

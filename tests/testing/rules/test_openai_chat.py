@@ -7,7 +7,8 @@ import pytest
 
 from dragoman.testing.exchange import Incoming
 from dragoman.testing.json_value import JSON, Object
-from dragoman.testing.rules.openai_chat import check_access, check_request
+from dragoman.testing.rules.openai_body import check_access
+from dragoman.testing.rules.openai_chat import check_request
 from dragoman.testing.rules.refusal import Access, RefusedError
 
 Refusal = Callable[[Object], Object | None]

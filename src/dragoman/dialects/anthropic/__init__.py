@@ -2,6 +2,7 @@
 
 from dragoman.dialects.anthropic.counting import COUNTING
 from dragoman.dialects.anthropic.errors import parse_error, render_error, stream_failure
+from dragoman.dialects.anthropic.field_paths import FIELD_PATHS
 from dragoman.dialects.anthropic.models import render_model, render_models
 from dragoman.dialects.anthropic.parse_request import parse_request
 from dragoman.dialects.anthropic.parse_response import parse_response
@@ -46,6 +47,7 @@ DIALECT = Dialect(
     render_models=render_models,
     render_model=render_model,
     keep_alive=_keep_alive,
+    field_paths=FIELD_PATHS,
     counting=COUNTING,
 )
 """The format's functions and facts."""

@@ -21,19 +21,24 @@ class AnswerFrames:
     """Numbers the blocks of one answer and writes their frames.
 
     A thinking block without a signature is held back before its end, until it is known whether the
-    tool call after it lends it one.
+    tool call after it lends it one. Encrypted reasoning that only `follows` is held back until it is
+    known that another block comes after it.
     """
 
-    __slots__ = ("_delta", "_held", "index")
+    __slots__ = ("_delta", "_following", "_held", "index")
 
     def __init__(self) -> None:
         self.index = -1
         self._delta = b""
         self._held = False
+        self._following: list[str] = []
 
     def start(self, block: bytes) -> bytes:
         """The start of the next block."""
         out = self.release(UNSIGNED)
+        following, self._following = self._following, []
+        for data in following:
+            out += self.redacted(data)
         self.index += 1
         self._delta = _DELTA % self.index
         return out + _START % self.index + _on_one_line(block) + b"}\n\n"
@@ -80,6 +85,12 @@ class AnswerFrames:
     def redacted(self, data: str) -> bytes:
         """A whole block of encrypted reasoning."""
         return self.start(_json({"type": "redacted_thinking", "data": data})) + self.stop()
+
+    def follow(self, data: str) -> bytes:
+        """A whole block of encrypted reasoning, left out where the answer ends with it."""
+        out = self.release(UNSIGNED)
+        self._following.append(data)
+        return out
 
     def whole(self, content: bytes) -> bytes:
         """A whole block of the vendor's own, its input streamed as the vendor does it."""

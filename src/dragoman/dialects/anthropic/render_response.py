@@ -79,7 +79,8 @@ class AnswerWriter:
     """Lays the blocks of an answer out as this format has them, one after the other.
 
     A thinking block without a signature is held back until it is known whether the tool call after
-    it lends it one.
+    it lends it one. The signature of a text is held back until it is known that another block comes
+    after it, and left out where none does.
     """
 
     def __init__(self, answer_id: str, *, hide_thinking: bool) -> None:
@@ -87,6 +88,7 @@ class AnswerWriter:
         self._hide_thinking = hide_thinking
         self._content: list[wire.Encodable] = []
         self._held: str | None = None
+        self._following: list[wire.Encodable] = []
 
     def add(self, block: Block) -> None:
         """Take the next block."""
@@ -116,8 +118,14 @@ class AnswerWriter:
         return self._content
 
     def _put(self, block: wire.Encodable) -> None:
-        self._release(UNSIGNED)
+        self._catch_up()
         self._content.append(block)
+
+    def _catch_up(self) -> None:
+        """Write what was held back, because another block comes after it."""
+        self._release(UNSIGNED)
+        self._content += self._following
+        self._following = []
 
     def _release(self, signature: str) -> bool:
         """Write the thinking block that is held back, if there is one, with this signature."""
@@ -133,7 +141,8 @@ class AnswerWriter:
                 self._put(wire.TextBlock(piece, citations or None))
         if block.signature is not None:
             slot = Slot.LAST if block.text else Slot.ALONE
-            self._put(wire.RedactedThinkingBlock(sealed(block.signature, slot)))
+            self._release(UNSIGNED)
+            self._following.append(wire.RedactedThinkingBlock(sealed(block.signature, slot)))
 
     def _thinking(self, block: Thinking) -> None:
         text = "" if self._hide_thinking else block.text
@@ -143,7 +152,7 @@ class AnswerWriter:
         elif block.signature is not None:
             self._put(wire.ThinkingBlock(text, wire_signature(block.signature)))
         elif text:
-            self._release(UNSIGNED)
+            self._catch_up()
             self._held = text
 
     def _call(self, call: ToolCall) -> None:

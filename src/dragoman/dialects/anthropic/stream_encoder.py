@@ -303,7 +303,7 @@ class AnthropicStreamEncoder:
                 out = frames.stop() if opened.on_wire else b""
                 if opened.signature is not None:
                     slot = Slot.LAST if opened.on_wire else Slot.ALONE
-                    out += frames.redacted(sealed(opened.signature, slot))
+                    out += frames.follow(sealed(opened.signature, slot))
                 return out
             case Refusal():
                 return frames.stop() if opened.on_wire else b""

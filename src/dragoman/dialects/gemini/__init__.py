@@ -4,6 +4,7 @@ from dragoman.dialects.dialect import Dialect
 from dragoman.dialects.gemini.counting import COUNTING
 from dragoman.dialects.gemini.embeddings import EMBEDDING
 from dragoman.dialects.gemini.errors import parse_error, render_error, stream_failure
+from dragoman.dialects.gemini.field_paths import FIELD_PATHS
 from dragoman.dialects.gemini.models import render_model, render_models
 from dragoman.dialects.gemini.parse_request import parse_request
 from dragoman.dialects.gemini.parse_response import parse_response
@@ -41,6 +42,7 @@ DIALECT = Dialect(
     render_models=render_models,
     render_model=render_model,
     keep_alive=keep_alive,
+    field_paths=FIELD_PATHS,
     counting=COUNTING,
     embedding=EMBEDDING,
 )

@@ -28,6 +28,7 @@ _ONE, _BATCH = "embedContent", "batchEmbedContents"
 _SHAPE: Shape = {"content": CONTENT, "embedContentConfig": {}}
 _FIELDS = msgspec.json.Decoder(dict[str, Raw])
 _LIST = msgspec.json.Decoder(list[Raw])
+_REQUESTS: msgspec.json.Decoder[list[dict[str, Raw]]] = msgspec.json.Decoder(list[dict[str, Raw]])
 
 
 class _Settings(msgspec.Struct, rename="camel"):
@@ -77,6 +78,8 @@ def read_head(body: bytes, location: Location) -> Head:
     needed = "requests" if location.batch else "content"
     if not given(camel_members(fields).get(needed, Raw())):
         raise invalid(f"'{needed}': this field is required.", needed, "missing_required_parameter")
+    if location.batch and not decode_member(_REQUESTS, fields[needed], needed, {}):
+        raise invalid("'requests': expected at least one request.", needed, "invalid_value")
     return Head(model=read_model(location), stream=False, location=location, fields=fields)
 
 
@@ -106,7 +109,7 @@ def _renamed(batch: Raw, requests: list[Raw], model: bytes) -> bytes:
     position = 0
     for place, raw in enumerate(requests):
         one = bytes(raw)
-        members = decode_member(_FIELDS, raw, f"requests[{place}]", {})
+        members = _FIELDS.decode(raw)
         # between requests stand only commas and white space
         start = text.index(one, position)
         swapped = splice_member(one, members, "model", model) if "model" in members else one
@@ -123,9 +126,7 @@ def parse_request(body: bytes, location: Location) -> EmbeddingRequest:
     head = read_head(body, location)
     fields = camel_members(head.fields)
     if location.batch:
-        requests = decode_member(_LIST, fields["requests"], "requests", {})
-        if not requests:
-            raise invalid("'requests': expected at least one request.", "requests", "invalid_value")
+        requests = _LIST.decode(fields["requests"])
         found = [_Read(raw, f"requests[{place}]") for place, raw in enumerate(requests)]
     else:
         found = [_Read(Raw(body), "")]

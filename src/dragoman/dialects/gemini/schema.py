@@ -7,11 +7,10 @@ enumerations and examples are data and stay.
 
 from collections.abc import Callable
 
-import msgspec
-
 from dragoman.conversation.failure import invalid
 from dragoman.dialects.gemini.spelling import camel
-from dragoman.dialects.json_tree import ANY, elements, members
+from dragoman.dialects.json_schema.tree import UnreadableError, decode, encode
+from dragoman.dialects.json_tree import elements, members
 
 _TYPES = {1: "string", 2: "number", 3: "integer", 4: "boolean", 5: "array", 6: "object", 7: "null"}
 _COUNTS = frozenset({"minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties"})
@@ -20,12 +19,12 @@ _COUNTS = frozenset({"minItems", "maxItems", "minLength", "maxLength", "minPrope
 def parse_schema(schema: bytes, path: str) -> bytes:
     """The JSON Schema that says the same. Raises `FailureError` for what is no schema at all."""
     try:
-        tree = ANY.decode(schema)
+        tree = decode(schema)
         if members(tree) is None:
             raise invalid(f"'{path}': expected an object.", param=path, code="invalid_value")
-        return msgspec.json.encode(_json_schema(tree))
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise invalid(f"'{path}': not valid UTF-8.", param=path) from None
+        return encode(_json_schema(tree))
+    except UnreadableError as error:
+        raise invalid(f"'{path}': {error}.", param=path) from None
     except RecursionError:
         raise invalid(f"'{path}': nested too deeply.", param=path) from None
 

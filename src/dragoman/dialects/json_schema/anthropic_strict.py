@@ -17,6 +17,8 @@ from dragoman.dialects.json_schema.tree import (
     encode,
     inferred_type,
     is_recursive,
+    references,
+    resolved,
     same,
     strings,
     types_of,
@@ -63,6 +65,8 @@ def anthropic_strict_schema(schema: bytes, path: str, losses: list[Loss]) -> byt
         if top.fields.get("type") != "object" or "anyOf" in tree:
             raise InexpressibleError("the schema's root is not an object")
         _check_size(tree)
+        if any(resolved(converted, reference) is None for reference in references(tree)):
+            raise InexpressibleError("a reference of the schema leads nowhere")
         losses.extend(found)
         return schema if same(tree, root) else encode(tree)
     except UnreadableError as error:
@@ -158,10 +162,10 @@ def _say_type(node: Schema) -> None:
 
 def _say_closed(out: Schema, node: Node) -> None:
     """Close an object, the keyword in the place where the client has it."""
-    order = [name for name in node.fields if name in out or name == "additionalProperties"]
     out["additionalProperties"] = False
-    for name in order:
-        out[name] = out.pop(name)
+    if "additionalProperties" in node.fields:
+        for name in [name for name in node.fields if name in out]:
+            out[name] = out.pop(name)
 
 
 def _check_size(tree: Schema) -> None:

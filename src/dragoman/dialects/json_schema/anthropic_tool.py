@@ -45,7 +45,7 @@ def _without_combinations(root: Node, notes: Notes) -> Node:
         merged = Merging(root).object(root, notes)
     except (TooLargeError, RecursionError):
         merged = root
-    left = [name for name in COMBINED if name in merged.fields]
+    left = [name for name in (*COMBINED, "$ref") if name in merged.fields]
     for name in left:
-        notes.note(merged.at(name), "too large to be told")
+        notes.note(merged.at(name), "not told: it leads nowhere, or on without end")
     return merged.without(*left)

@@ -119,13 +119,14 @@ class _Conversion:
         elif name == "oneOf" and listed is not None:
             if "anyOf" in node.fields:
                 self._notes.move(node.at(name), name, value, words)
-            else:
+            elif listed:
                 out["anyOf"] = self._each(node, name, listed, inlined)
         elif name in SCHEMA_LISTS and listed is not None:
             if listed:
                 out[name] = self._each(node, name, listed, inlined)
         elif name == "items" and listed is not None:
-            out["prefixItems"] = self._each(node, name, listed, inlined)
+            if listed:
+                out["prefixItems"] = self._each(node, name, listed, inlined)
         elif name in SCHEMAS and named is not None:
             out[name] = self.schema(value, node.at(name), inlined)
         elif name in SCHEMAS and value is True:

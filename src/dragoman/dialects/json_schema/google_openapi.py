@@ -22,6 +22,7 @@ from dragoman.dialects.json_schema.tree import (
     strings,
     types_of,
     united,
+    value_types,
 )
 from dragoman.dialects.json_tree import elements, members
 
@@ -212,7 +213,7 @@ class _Conversion:
         return {"anyOf": rendered}
 
     def _typed(self, node: Node, inlined: tuple[str, ...], *, nullable: bool) -> Schema:
-        named = types_of(node.fields)
+        named = types_of(node.fields) or _types_of_values(node.fields)
         kinds = [kind for kind in named if kind != "null"]
         nullable = nullable or len(kinds) < len(named)
         if len(kinds) > 1:
@@ -334,6 +335,12 @@ class _Conversion:
             if name in known or (name == "additionalProperties" and isinstance(value, bool)):
                 continue
             self._notes.move(node.at(name), name, value, words)
+
+
+def _types_of_values(schema: Schema) -> list[str]:
+    """The types of listed values that are of several."""
+    kinds = value_types(schema)
+    return kinds if len(kinds) > 1 and inferred_type(schema) is None else []
 
 
 def _marked(schema: Schema, nullable: bool) -> Schema:

@@ -5,7 +5,7 @@ from dragoman.dialects.json_schema.tree import Node, Schema, resolved, strings, 
 from dragoman.dialects.json_tree import elements, members
 
 COMBINED = ("anyOf", "oneOf", "allOf")
-_MAX_STEPS = 20_000
+_MAX_STEPS = 2_000
 
 
 class TooLargeError(ValueError):
@@ -23,13 +23,16 @@ class Merging:
     def resolved(self, node: Node) -> Node:
         """What a reference within the document stands for, with what is said beside it.
 
-        Raises `TooLargeError`; a reference that leads nowhere stays.
+        Raises `TooLargeError`; a reference that leads nowhere or back to itself stays.
         """
+        seen: list[object] = []
         while "$ref" in node.fields:
             self._step()
-            target = resolved(self._root, node.fields["$ref"])
-            if target is None:
+            reference = node.fields["$ref"]
+            target = resolved(self._root, reference)
+            if target is None or reference in seen:
                 return node
+            seen.append(reference)
             node = united([target, node.without("$ref")], node.path)
         return node
 

@@ -140,7 +140,8 @@ def openai_answer(
             losses.append(emulated("$.response_format", "schema_wrapped", WRAPPED))
         if strict is None:
             strict = qualifies(schema)
-    schema, strict = openai_form(schema, strict, path, found)
+    if not native or strict:
+        schema, strict = openai_form(schema, strict, path, found)
     losses.extend(inner_losses(found, path, wrapped_in))
     return AnswerSchema(schema, strict, wrapped_in)
 

@@ -198,19 +198,33 @@ def inferred_type(schema: Schema) -> str | None:
         return "object"
     if "items" in schema or "prefixItems" in schema:
         return "array"
-    values = [schema["const"]] if "const" in schema else elements(schema.get("enum")) or []
-    kinds = {type(value) for value in values if value is not None}
-    if kinds == {bool}:
-        return "boolean"
-    if kinds == {int}:
-        return "integer"
-    if kinds and kinds <= {int, float, Number}:
-        return "number"
-    if kinds == {str} or any(name in schema for name in ("minLength", "maxLength", "pattern", "format")):
+    kinds = value_types(schema)
+    if len(kinds) == 1:
+        return kinds[0]
+    if kinds:
+        return "number" if set(kinds) == {"integer", "number"} else None
+    if any(name in schema for name in ("minLength", "maxLength", "pattern", "format")):
         return "string"
     if any(name in schema for name in ("minimum", "maximum", "multipleOf")):
         return "number"
     return None
+
+
+def value_types(schema: Schema) -> list[str]:
+    """The types of the values that `const` or `enum` lists, null excepted."""
+    values = [schema["const"]] if "const" in schema else elements(schema.get("enum")) or []
+    return list(dict.fromkeys(_TYPES[type(value)] for value in values if value is not None))
+
+
+_TYPES: dict[type, str] = {
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    Number: "number",
+    str: "string",
+    list: "array",
+    dict: "object",
+}
 
 
 def children(fields: Schema) -> Iterator[object]:

@@ -7,12 +7,13 @@ from dragoman.dialects.openai_chat.head import read_head
 from dragoman.dialects.openai_models import render_model, render_models
 from dragoman.dialects.openai_chat.parse_request import parse_request
 from dragoman.dialects.openai_chat.parse_response import parse_response
-from dragoman.dialects.openai_chat.passthrough import hide_usage, meter_response, passthrough
+from dragoman.dialects.openai_chat.passthrough import meter_response, passthrough
 from dragoman.dialects.openai_chat.render_request import render_request
 from dragoman.dialects.openai_chat.render_response import render_response
 from dragoman.dialects.openai_chat.stream_decoder import ChatStreamDecoder
 from dragoman.dialects.openai_chat.stream_encoder import ChatStreamEncoder, keep_alive, stream_type
 from dragoman.dialects.openai_chat.wire import NAME
+from dragoman.dialects.stream_usage import hide_usage
 
 DIALECT = Dialect(
     name=NAME,

@@ -31,7 +31,8 @@ from dragoman.dialects.foreign_content import foreign_block, foreign_file
 from dragoman.dialects.openai_chat.media import audio_format
 from dragoman.dialects.openai_chat.render_tools import cache_control
 from dragoman.dialects.openai_chat.wire import NAME
-from dragoman.dialects.places import place_within
+from dragoman.dialects.openai_family import FAMILY, own_fields
+from dragoman.dialects.places import conversation_of, place_within
 
 Part = dict[str, object] | msgspec.Raw
 
@@ -45,7 +46,7 @@ class ContentWriter:
     def __init__(self, dialect: str) -> None:
         self._dialect = dialect
         self._own = dialect == NAME
-        self._messages = "contents" if dialect == "gemini" else "messages"
+        self._messages = conversation_of(dialect)
         self._place = self._messages
         self._lost: dict[str, Loss] = {}
 
@@ -117,7 +118,8 @@ class ContentWriter:
 
     def marks(self, cache: CacheMark | None, opaque: tuple[Opaque, ...]) -> dict[str, object]:
         """The members that only this dialect has, and the cache mark."""
-        marks: dict[str, object] = {one.field: msgspec.Raw(one.json) for one in opaque if one.dialect == NAME}
+        own = own_fields(opaque, NAME)
+        marks: dict[str, object] = {one.field: msgspec.Raw(one.json) for one in own if one.field != "phase"}
         if cache is None or marks:
             return marks
         if self._own:
@@ -151,7 +153,7 @@ class ContentWriter:
         match source:
             case Inline():
                 file = {"filename": document.title or "document.pdf", "file_data": data_url(source)}
-            case Stored(dialect=dialect, file_id=file_id) if dialect == NAME:
+            case Stored(dialect=dialect, file_id=file_id) if dialect in FAMILY:
                 file = {"file_id": file_id}
             case Remote(url=url) if self._own:
                 file = {"filename": document.title or "document.pdf", "file_data": url}

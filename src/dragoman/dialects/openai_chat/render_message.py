@@ -21,6 +21,7 @@ from dragoman.dialects.arguments import whole_arguments
 from dragoman.dialects.dialect import Target
 from dragoman.dialects.openai_chat.render_content import ContentWriter, Part, content_of, is_plain, plain_text
 from dragoman.dialects.openai_chat.wire import NAME, DetailWire
+from dragoman.dialects.openai_family import own_fields
 from dragoman.dialects.places import place_of
 from dragoman.dialects.tool_names import ToolNames
 
@@ -181,7 +182,9 @@ class _Writer:
         texts = tuple(block for block in turn.blocks if isinstance(block, Text))
         refusal = "".join(block.text for block in turn.blocks if isinstance(block, Refusal))
         calls = [block for block in turn.blocks if isinstance(block, ToolCall)]
-        own = {one.field: msgspec.Raw(one.json) for one in turn.opaque if one.dialect == NAME}
+        own = {one.field: msgspec.Raw(one.json) for one in own_fields(turn.opaque, NAME)}
+        for text in texts:
+            own.update((one.field, msgspec.Raw(one.json)) for one in text.opaque if one.field == "phase")
         for block in turn.blocks:
             if isinstance(block, Unknown):
                 self._content.parts((block,))  # drops a vendor's own work, refuses other content

@@ -1,7 +1,5 @@
 """Whole requests for OpenAI and the hosts that are like it."""
 
-import hashlib
-
 import msgspec
 
 from dragoman.conversation.blocks import Text
@@ -21,24 +19,10 @@ from dragoman.dialects.openai_chat.render_tools import (
 )
 from dragoman.dialects.openai_chat.wire import NAME, WEB_SEARCH
 from dragoman.dialects.openai_effort import render_effort
+from dragoman.dialects.openai_family import FAMILY, own_fields, service_tier, user_identifier
 from dragoman.dialects.tool_names import ToolNames, tool_names
 
 MAX_STOPS = 4
-MAX_USER = 64
-
-_TIERS = {
-    "auto": "auto",
-    "default": "default",
-    "flex": "flex",
-    "scale": "scale",
-    "priority": "priority",
-    "fast": "fast",
-    "standard": "default",
-    "standard_only": "default",
-    "batch": "flex",
-}
-"""OpenAI's words for a service tier, and its words for those of others."""
-
 Body = dict[str, object]
 
 
@@ -157,26 +141,26 @@ def _sampling(request: Request, target: Target, effort: str | None, body: Body, 
 
 def _identity(request: Request, body: Body, losses: list[Loss]) -> None:
     """Who asks, and on what terms."""
-    named = any(one.dialect == NAME and one.field == "safety_identifier" for one in request.extras)
+    named = any(one.field == "safety_identifier" for one in own_fields(request.extras, NAME))
     if request.user is not None and not named:
-        long = len(request.user) > MAX_USER
-        body["user"] = hashlib.sha256(request.user.encode()).hexdigest() if long else request.user
+        body["user"] = user_identifier(request.user)
     if request.service_tier is not None:
-        tier = _TIERS.get(request.service_tier)
-        if tier is None and request.dialect != NAME:
+        tier = service_tier(request.service_tier, request.dialect, NAME)
+        if tier is None:
             losses.append(dropped("$.service_tier", "service_tier", f"no tier '{request.service_tier}' here"))
         else:
-            body["service_tier"] = tier or request.service_tier
+            body["service_tier"] = tier
     if request.metadata is not None:
-        if request.dialect == NAME:
+        if request.dialect in FAMILY:
             body["metadata"] = request.metadata
         else:
             losses.append(dropped("$.metadata", "metadata", "labels of another vendor"))
 
 
 def _extras(request: Request, body: Body, losses: list[Loss]) -> None:
-    for extra in request.extras:
-        if extra.dialect == NAME:
+    for extra in own_fields(request.extras, NAME):
+        # Responses keeps answers unless told not to, Chat Completions the other way round
+        if extra.dialect == NAME or (extra.field, extra.json) != ("store", b"false"):
             body.setdefault(extra.field, msgspec.Raw(extra.json))
     losses.extend(foreign_losses(request, NAME))
 

@@ -4,7 +4,7 @@ from typing import assert_never
 
 import msgspec
 
-from dragoman.conversation.loss import Loss, approximated
+from dragoman.conversation.loss import Loss, approximated, dropped
 from dragoman.conversation.request import (
     CustomTool,
     FunctionTool,
@@ -17,6 +17,7 @@ from dragoman.dialects.dialect import Target
 from dragoman.dialects.foreign_content import foreign_tool
 from dragoman.dialects.json_schema.openai_strict import openai_form
 from dragoman.dialects.openai_chat.wire import NAME, WEB_SEARCH
+from dragoman.dialects.openai_family import RESPONSES, chat_search, nested_format
 from dragoman.dialects.tool_names import NameRule, ToolNames
 
 NAMES = NameRule(first="a-zA-Z0-9_-", rest="a-zA-Z0-9_-", max_length=64)
@@ -47,6 +48,13 @@ def render_tools(
                     search = msgspec.Raw(json)
                 elif dialect == NAME:
                     tools.append(msgspec.Raw(json))
+                elif dialect == RESPONSES and kind.startswith("web_search") and "search" in target.model:
+                    found = chat_search(json)
+                    search = msgspec.Raw(found.json)
+                    losses.extend(
+                        dropped(f"$.tools[{place}].{name}", "web_search", "search without this setting")
+                        for name in found.lost
+                    )
                 elif kind.startswith(_WEB_SEARCHES) and "search" in target.model:
                     search = msgspec.Raw(b"{}")
                     losses.append(
@@ -85,7 +93,7 @@ def _custom(tool: CustomTool, names: ToolNames) -> dict[str, object]:
     if tool.description is not None:
         custom["description"] = tool.description
     if tool.format is not None:
-        custom["format"] = msgspec.Raw(tool.format)
+        custom["format"] = msgspec.Raw(nested_format(tool.format))
     return custom
 
 

@@ -114,6 +114,13 @@ class OutputItemWire(msgspec.Struct, gc=False):
     output_format: str | None = None
 
 
+class MeteredItemWire(msgspec.Struct, gc=False):
+    """As much of an item as its answer's end depends on."""
+
+    type: str = "message"
+    content: Raw = Raw()
+
+
 class AnnotationWire(msgspec.Struct, gc=False):
     """An annotation of text. Some hosts nest `url_citation`, as Chat Completions does."""
 
@@ -149,4 +156,3 @@ class StreamEventWire(msgspec.Struct, gc=False):
     annotation: Raw = Raw()
     response: Raw = Raw()
     error: object = None
-    object: str | None = None

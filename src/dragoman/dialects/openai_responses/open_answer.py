@@ -40,9 +40,15 @@ def failure_of(answer: AnswerWire, body: bytes) -> Failure | None:
         return embedded_failure(body, answer.error)
     if answer.status in UNFINISHED:
         return Failure(
-            FailureKind.BAD_GATEWAY, f"The upstream's answer is not complete: its status is '{answer.status}'."
+            FailureKind.BAD_GATEWAY,
+            f"The upstream's answer is not complete: its status is '{answer.status}'.",
         )
     return None
+
+
+def reason_of(answer: AnswerWire) -> str | None:
+    """Why an answer is incomplete, where it is."""
+    return None if answer.incomplete_details is None else answer.incomplete_details.reason
 
 
 class OpenAnswer:
@@ -66,21 +72,23 @@ class OpenAnswer:
         self._called = False
         self._refused = False
 
-    def begin(self, place: int | None, raw: bytes, events: list[Event]) -> OpenItem:
+    def begin(self, place: int | None, raw: bytes, events: list[Event]) -> None:
         """An item begins."""
-        return self._begin(place, decode_upstream(_ITEM, raw), raw, events)
+        item = decode_upstream(_ITEM, raw)
+        opened = self._opened(item, raw)
+        self._take(place, opened, events)
+        if isinstance(opened, OpenCall):
+            opened.begin(events)
 
-    def _begin(self, place: int | None, item: OutputItemWire, raw: bytes, events: list[Event]) -> OpenItem:
+    def _take(self, place: int | None, opened: OpenItem, events: list[Event]) -> None:
+        """Give an item its place."""
         if place is None:
             place = self.count
         if place in self._open:
             self._end(place, None, b"", events)
         self.count += 1
         self._last = place
-        opened = self._open[place] = self._opened(item, raw)
-        if isinstance(opened, OpenCall):
-            opened.begin(events)
-        return opened
+        self._open[place] = opened
 
     def _opened(self, item: OutputItemWire, raw: bytes) -> OpenItem:
         match item.type:
@@ -98,18 +106,18 @@ class OpenAnswer:
         item = self._at(place)
         if isinstance(item, OpenMessage):
             return item
-        begun = self._begin(self._free(place), OutputItemWire("message"), b"", events)
-        assert isinstance(begun, OpenMessage)
-        return begun
+        message = OpenMessage(OutputItemWire("message"), self._blocks)
+        self._take(self._free(place), message, events)
+        return message
 
     def reasoning(self, place: int | None, events: list[Event]) -> OpenReasoning:
         """The reasoning that a piece belongs to; as `message`."""
         item = self._at(place)
         if isinstance(item, OpenReasoning):
             return item
-        begun = self._begin(self._free(place), OutputItemWire("reasoning"), b"", events)
-        assert isinstance(begun, OpenReasoning)
-        return begun
+        reasoning = OpenReasoning(OutputItemWire("reasoning"), self._blocks, self._origin)
+        self._take(self._free(place), reasoning, events)
+        return reasoning
 
     def call(self, place: int | None) -> OpenCall | None:
         """The call that a piece belongs to; None where it never began, for then its name is not known."""
@@ -121,7 +129,7 @@ class OpenAnswer:
         item = decode_upstream(_ITEM, raw)
         at = self._last if place is None else place
         if at not in self._open:
-            self._begin(place, item, raw, events)
+            self._take(place, self._opened(item, raw), events)
             at = self._last
         self._end(at, item, raw, events)
 

@@ -21,12 +21,12 @@ from dragoman.conversation.opaque import Opaque
 from dragoman.dialects.data_url import parse_image, parse_url
 from dragoman.dialects.json_text import field_error
 from dragoman.dialects.media_type import sniffed_type
-from dragoman.dialects.openai_responses.wire import NAME, AnnotationWire, PartWire
+from dragoman.dialects.openai_responses.citations import parse_annotation
+from dragoman.dialects.openai_responses.wire import NAME, PartWire
 
 _TEXT = msgspec.json.Decoder(str)
 _PARTS = msgspec.json.Decoder(list[PartWire])
 _RAW_PARTS = msgspec.json.Decoder(list[msgspec.Raw])
-_ANNOTATION = msgspec.json.Decoder(AnnotationWire)
 _NOTHING = frozenset({b"", b"null"})
 _MISSING = "missing_required_parameter"
 
@@ -135,24 +135,8 @@ def _type_of(filename: str | None) -> str:
 
 
 def _citations(annotations: list[msgspec.Raw] | None) -> tuple[Citation, ...]:
-    return tuple(_citation(bytes(raw)) for raw in annotations or ())
-
-
-def _citation(raw: bytes) -> Citation:
-    """An annotation in the history: its vendor's own, and a source where it is one."""
-    try:
-        wire = _ANNOTATION.decode(raw)
-    except msgspec.ValidationError:
-        return Citation(dialect=NAME, json=raw)
-    spanned = wire.start_index is not None and wire.end_index is not None
-    return Citation(
-        url=wire.url,
-        title=wire.title,
-        start=wire.start_index if spanned else None,
-        end=wire.end_index if spanned else None,
-        dialect=NAME,
-        json=raw,
-    )
+    found = (parse_annotation(bytes(raw)) for raw in annotations or ())
+    return tuple(citation for citation in found if citation is not None)
 
 
 def _opaque(part: PartWire) -> tuple[Opaque, ...]:

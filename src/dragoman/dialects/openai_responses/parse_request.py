@@ -105,6 +105,7 @@ def _reasoning(fields: Fields, wire: SettingsWire) -> Reasoning | None:
 def _extras(fields: Fields, wire: SettingsWire) -> tuple[Opaque, ...]:
     """What only this dialect has, in the client's order."""
     kept: list[Opaque] = []
+    hosted = names_hosted_tool(wire.tool_choice)
     for name, raw in fields.items():
         value = bytes(raw)
         if value == b"null" or value == _DEFAULTS.get(name):
@@ -113,8 +114,6 @@ def _extras(fields: Fields, wire: SettingsWire) -> tuple[Opaque, ...]:
             others = [word for word in wire.include or () if word not in {ENCRYPTED, LOGPROBS}]
             if others:
                 kept.append(Opaque(NAME, name, msgspec.json.encode(others)))
-        elif (
-            name not in _READ or name in _DEFAULTS or (name == "tool_choice" and names_hosted_tool(wire.tool_choice))
-        ):
+        elif name not in _READ or name in _DEFAULTS or (name == "tool_choice" and hosted):
             kept.append(Opaque(NAME, name, value))
     return tuple(kept)

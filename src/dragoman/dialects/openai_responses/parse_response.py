@@ -1,19 +1,28 @@
 """Whole answers of an upstream."""
 
+import msgspec
+
 from dragoman.conversation.events import Event, UsageReported
 from dragoman.conversation.failure import FailureError
 from dragoman.conversation.fold import fold
-from dragoman.conversation.response import Response, Stop
+from dragoman.conversation.response import Response
+from dragoman.dialects.dialect import Meter
 from dragoman.dialects.json_text import decode_upstream
-from dragoman.dialects.openai_responses.answer_wire import AnswerWire
+from dragoman.dialects.openai_responses.answer_wire import AnswerWire, MeteredItemWire
 from dragoman.dialects.openai_responses.errors import unanswered
 from dragoman.dialects.openai_responses.open_answer import (
     ANSWER,
     OpenAnswer,
     failure_of,
+    reason_of,
     started_of,
 )
+from dragoman.dialects.openai_responses.open_item import parse_parts
+from dragoman.dialects.openai_responses.stop import stop_of
 from dragoman.dialects.openai_responses.usage import parse_usage
+
+
+_ITEM = msgspec.json.Decoder(MeteredItemWire)
 
 
 def parse_response(body: bytes, origin: str) -> Response:
@@ -42,15 +51,22 @@ def parse_events(body: bytes, origin: str) -> list[Event]:
     opened.id = answer.id or ""
     for raw in answer.output or ():
         opened.end(None, bytes(raw), events)
-    reason = None if answer.incomplete_details is None else answer.incomplete_details.reason
-    opened.close(answer.status, reason, events)
+    opened.close(answer.status, reason_of(answer), events)
     if answer.usage is not None:
         events.append(UsageReported(parse_usage(answer.usage)))
     return events
 
 
-def metered_stop(answer: AnswerWire) -> Stop:
-    """How a whole answer ended, of which nothing more is wanted."""
-    events: list[Event] = []
-    del events
-    raise NotImplementedError
+def meter_response(body: bytes) -> Meter:
+    """What is accounted for of a whole answer. Raises `FailureError` for anything that is not one."""
+    answer = parse_answer(body)
+    called = refused = False
+    for raw in answer.output or ():
+        item = decode_upstream(_ITEM, raw)
+        called = called or item.type in {"function_call", "custom_tool_call"}
+        refused = refused or (
+            item.type == "message" and any(part.type == "refusal" for part in parse_parts(item.content))
+        )
+    stop = stop_of(answer.status, reason_of(answer), called=called, refused=refused)
+    usage = None if answer.usage is None else parse_usage(answer.usage)
+    return Meter(usage, (stop.reason,))

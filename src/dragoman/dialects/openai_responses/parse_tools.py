@@ -85,9 +85,7 @@ def _tools(raw: bytes, path: str, group: NamespaceWire | None = None) -> list[To
                 custom = _CUSTOM.decode(raw)
                 form = bytes(custom.format)
                 own = _others(members, group, custom.name)
-                return [
-                    CustomTool(_name(group, custom.name), custom.description, form or None, opaque=own)
-                ]
+                return [CustomTool(_name(group, custom.name), custom.description, form or None, opaque=own)]
             case "namespace" if group is None:
                 group = _NAMESPACE.decode(raw)
             case _:

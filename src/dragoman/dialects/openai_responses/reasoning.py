@@ -2,7 +2,7 @@
 
 The format's own reasoning is a signature whose value is `<item id> <encrypted_content>`. Open models
 behind this format write their reasoning openly in `content` and encrypt nothing: their value is the id
-alone, without a space.
+alone, without a space, and clients get it sealed like a foreign one.
 
 For clients, `encrypted_content` holds another vendor's signature, sealed. Google signs calls and plain
 text as well, and Anthropic has reasoning without any text, so what stands behind the seal says whose it
@@ -167,20 +167,15 @@ def item_of(thinking: Thinking, origin: str) -> dict[str, object] | None:
     return {"type": "reasoning", **own, **_slots(thinking.text, signature)}
 
 
-def client_item(thinking: Thinking, made_id: str) -> dict[str, object]:
-    """The reasoning item for a client; `made_id` stands in where the upstream gave none."""
+def client_item(thinking: Thinking) -> dict[str, object]:
+    """The reasoning item for a client, but for its id."""
     signature = thinking.signature
-    item_id = native_id(signature) or made_id
-    if signature is None:
-        return {"id": item_id, "type": "reasoning", "summary": _summary(thinking.text)}
-    if _is_native(signature):
-        return {"id": item_id, "type": "reasoning", **_slots(thinking.text, signature)}
-    return {
-        "id": item_id,
-        "type": "reasoning",
-        "summary": _summary(thinking.text),
-        "encrypted_content": envelope.seal(signature) + (_REDACTED if thinking.redacted else ""),
-    }
+    if signature is not None and _is_native(signature):
+        return {"type": "reasoning", **_slots(thinking.text, signature)}
+    item: dict[str, object] = {"type": "reasoning", "summary": _summary(thinking.text)}
+    if signature is not None:
+        item["encrypted_content"] = envelope.seal(signature) + (_REDACTED if thinking.redacted else "")
+    return item
 
 
 def native_id(signature: Signature | None) -> str:
@@ -188,28 +183,28 @@ def native_id(signature: Signature | None) -> str:
     return signature.value.partition(" ")[0] if signature is not None and _is_native(signature) else ""
 
 
-def call_item(signature: Signature, call_id: str, made_id: str) -> dict[str, object]:
-    """The item that carries the signature of a call."""
-    place = _CALL + base64.urlsafe_b64encode(call_id.encode()).rstrip(b"=").decode()
-    return _carrier(signature, place, made_id)
+def call_item(signature: Signature, call_id: str) -> dict[str, object]:
+    """The item that carries the signature of a call, but for its id."""
+    return _carrier(signature, _CALL + base64.urlsafe_b64encode(call_id.encode()).rstrip(b"=").decode())
 
 
-def text_item(signature: Signature, signed: int, made_id: str) -> dict[str, object]:
-    """The item that carries the signature of the last `signed` code points of the text before it."""
-    return _carrier(signature, f"{_TEXT}{signed}", made_id)
+def text_item(signature: Signature, signed: int) -> dict[str, object]:
+    """The item that carries the signature of the last `signed` code points of the text before it, but for
+    its id.
+    """
+    return _carrier(signature, f"{_TEXT}{signed}")
 
 
-def _carrier(signature: Signature, place: str, made_id: str) -> dict[str, object]:
-    sealed = envelope.seal(signature) + place
-    return {"id": made_id, "type": "reasoning", "summary": [], "encrypted_content": sealed}
+def _carrier(signature: Signature, place: str) -> dict[str, object]:
+    return {"type": "reasoning", "summary": [], "encrypted_content": envelope.seal(signature) + place}
 
 
 def _is_native(signature: Signature) -> bool:
-    """Whether a client gets the signature as it is: that of this format's own vendors, unless another
-    gateway has sealed it before.
+    """Whether a client gets the signature as it is: what this format's own vendors have encrypted, unless
+    another gateway has sealed it before.
     """
     _, _, encrypted = signature.value.partition(" ")
-    return signature.dialect == NAME and not encrypted.startswith(envelope.PREFIX)
+    return signature.dialect == NAME and bool(encrypted) and not encrypted.startswith(envelope.PREFIX)
 
 
 def _slots(text: str, signature: Signature) -> dict[str, object]:

@@ -5,6 +5,7 @@ from dragoman.conversation.response import Stop, StopReason
 COMPLETED = "completed"
 INCOMPLETE = "incomplete"
 FAILED = "failed"
+IN_PROGRESS = "in_progress"
 
 _CUT = {
     "max_output_tokens": StopReason.MAX_TOKENS,
@@ -13,7 +14,7 @@ _CUT = {
     "content_filter": StopReason.REFUSAL,
 }
 
-UNFINISHED = frozenset({"failed", "cancelled", "queued", "in_progress"})
+UNFINISHED = frozenset({FAILED, "cancelled", "queued", IN_PROGRESS})
 """The statuses of a response that is no answer: not yet, or never."""
 
 

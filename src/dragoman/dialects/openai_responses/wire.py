@@ -176,13 +176,3 @@ class ItemWire(msgspec.Struct):
     summary: list[PieceWire] | None = None
     encrypted_content: str | None = None
     tools: list[Raw] | None = None
-
-
-class AnnotationWire(msgspec.Struct):
-    """An annotation of output text, as far as it is a source."""
-
-    type: str = ""
-    url: str | None = None
-    title: str | None = None
-    start_index: int | None = None
-    end_index: int | None = None

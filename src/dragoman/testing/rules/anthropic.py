@@ -1,4 +1,5 @@
-"""What Anthropic refuses on `POST /v1/messages`, and on `/count_tokens` below it: credentials, headers, and every field's rules.
+"""What Anthropic refuses on `POST /v1/messages`, and on `/count_tokens` below it: credentials, headers,
+and every field's rules.
 
 Written from Anthropic's documentation and recorded error answers, without a look at how our own
 dialect reads requests: what one gets wrong, the other shows.
@@ -7,6 +8,7 @@ dialect reads requests: what one gets wrong, the other shows.
 from dragoman.models.profile import Profile, profile_of
 from dragoman.testing.exchange import Incoming
 from dragoman.testing.json_value import decode_object
+from dragoman.testing.rules.anthropic_binding import Binding
 from dragoman.testing.rules.anthropic_blocks import check_block, check_marks
 from dragoman.testing.rules.anthropic_errors import Node, refused
 from dragoman.testing.rules.anthropic_tools import StrictSchema, check_tools
@@ -59,6 +61,13 @@ _BETA = frozenset(
 
 _NOT_COUNTED = frozenset({"max_tokens", "metadata", "service_tier", "stop_sequences", "stream"})
 """Fields that a request for a count does not have."""
+
+BINDING_BETA = "thinking-binding-controls-2026-08-01"
+"""The beta feature that says what becomes of thinking from another conversation."""
+
+_HARD = frozenset({"xhigh", "max"})
+_THINKING_WHEN_HARD = frozenset({"claude-opus-5", "claude-sonnet-5.5"})
+"""Models whose thinking cannot be turned off at the highest efforts."""
 
 _SAMPLING = ("temperature", "top_p", "top_k")
 _EFFORTS = ("low", "medium", "high", "xhigh", "max")
@@ -142,12 +151,13 @@ def _check(incoming: Incoming, access: Access, without: frozenset[str]) -> None:
         _check_limit(body, model, profile)
     messages = _check_messages(body, newest=newest, beta=beta)
     _check_system(body)
-    manual = _check_thinking(body, profile, model)
+    manual = _check_thinking(body, profile, model, betas=_betas(incoming))
     _check_sampling(body, profile, newest=newest, manual=manual)
     check_tools(body, profile, thinking_by_budget=manual, beta=beta)
     _check_output(body, profile, model)
     check_marks(body)
-    check_turns(turns_of(messages), profile, manual_thinking=manual)
+    binding = Binding(value) if profile.preserved_thinking and not _drops_unbound(body) else None
+    check_turns(turns_of(messages), profile, binding, manual_thinking=manual)
 
 
 def _check_scalars(body: Node) -> None:
@@ -209,7 +219,18 @@ def _check_system(body: Node) -> None:
             raise refused("system: text content blocks must contain non-whitespace text")
 
 
-def _check_thinking(body: Node, profile: Profile, model: str) -> bool:
+def _betas(incoming: Incoming) -> frozenset[str]:
+    named = incoming.headers.get("anthropic-beta", "").split(",")
+    return frozenset(beta.strip() for beta in named)
+
+
+def _drops_unbound(body: Node) -> bool:
+    """Whether thinking of another conversation is to be left out rather than refused."""
+    binding = body.under("thinking").under("block_binding")
+    return binding.under("prefix_mismatch_behavior").value == "drop_block"
+
+
+def _check_thinking(body: Node, profile: Profile, model: str, *, betas: frozenset[str]) -> bool:
     """Whether thinking is asked for with a budget."""
     thinking = body.member("thinking")
     if thinking is None:
@@ -219,6 +240,11 @@ def _check_thinking(body: Node, profile: Profile, model: str) -> bool:
     inner.object(_THINKING_MEMBERS[kind])
     if (display := inner.member("display")) is not None:
         display.word("summarized", "omitted", "updates")
+    if (binding := inner.member("block_binding")) is not None:
+        if BINDING_BETA not in betas:
+            raise binding.error("Extra inputs are not permitted")
+        binding.object(frozenset({"prefix_mismatch_behavior"}))
+        binding.required("prefix_mismatch_behavior").word("error", "drop_block")
     known = profile.family != "unknown"
     if known and kind != "disabled" and profile.reasoning == "none":
         raise refused(f"'{model}' does not support thinking.")
@@ -229,6 +255,11 @@ def _check_thinking(body: Node, profile: Profile, model: str) -> bool:
             raise refused("between_tools thinking is not supported on this model")
         case "disabled" if not profile.reasoning_off:
             raise refused('"thinking.type.disabled" is not supported for this model.')
+        case "disabled" | "between_tools" if _effort(body) in _HARD and profile.family in _THINKING_WHEN_HARD:
+            raise refused(
+                f'"thinking.type.{kind}" is not supported with effort "{_effort(body)}" on this model. Use '
+                '"high" or lower.'
+            )
         case "enabled":
             if profile.reasoning == "adaptive" and profile.sampling == "none":
                 raise refused(
@@ -243,6 +274,11 @@ def _check_thinking(body: Node, profile: Profile, model: str) -> bool:
         case _:
             pass
     return False
+
+
+def _effort(body: Node) -> str | None:
+    effort = body.under("output_config").under("effort").value
+    return effort if isinstance(effort, str) else None
 
 
 def _check_sampling(body: Node, profile: Profile, *, newest: bool, manual: bool) -> None:

@@ -7,6 +7,7 @@ import msgspec
 
 from dragoman.models.profile import Profile
 from dragoman.testing.json_value import Object
+from dragoman.testing.rules.anthropic_binding import Binding
 from dragoman.testing.rules.anthropic_errors import Node, refused
 from dragoman.testing.signatures import Verdict, check_signature
 
@@ -61,8 +62,13 @@ def turns_of(messages: list[Node]) -> list[Turn]:
     return turns
 
 
-def check_turns(turns: list[Turn], profile: Profile, *, manual_thinking: bool) -> None:
-    """Raise `RefusedError` for turns in an order, or with tool traffic, that Anthropic refuses."""
+def check_turns(
+    turns: list[Turn], profile: Profile, binding: Binding | None, *, manual_thinking: bool
+) -> None:
+    """Raise `RefusedError` for turns in an order, or with tool traffic, that Anthropic refuses.
+
+    `binding` is what thinking blocks are held to; None leaves blocks of other conversations be.
+    """
     if turns[0].role != "user":
         raise refused('messages: first message must use the "user" role')
     _check_ids(turns)
@@ -71,7 +77,8 @@ def check_turns(turns: list[Turn], profile: Profile, *, manual_thinking: bool) -
         match turn.role:
             case "assistant":
                 _check_answered(turn, following)
-                _check_signatures(turn, profile)
+                _check_server_tools(turn, following)
+                _check_signatures(turn, profile, None if binding is None else binding.before(place))
             case "user":
                 _check_expected(turn, turns[place - 1] if place else None)
             case _:
@@ -127,16 +134,70 @@ def _check_expected(turn: Turn, before: Turn | None) -> None:
         seen.add(call_id)
 
 
-def _check_signatures(turn: Turn, profile: Profile) -> None:
+def _check_server_tools(turn: Turn, following: Turn | None) -> None:
+    """Work that the vendor did: each call with its result after it, unless the turn is to go on."""
+    waiting: dict[str, str] = {}
+    for block in turn.blocks:
+        kind = str(block.under("type").value)
+        if kind == "server_tool_use":
+            waiting[str(block.under("id").value)] = str(block.under("name").value)
+        elif kind.endswith(_SERVER_RESULT):
+            identity = str(block.under("tool_use_id").value)
+            if waiting.pop(identity, None) is None:
+                raise block.error(
+                    f"unexpected `tool_use_id` found in `{kind}` blocks: {identity}. Each `{kind}` block "
+                    "must have a corresponding `server_tool_use` block before it."
+                )
+            _check_encrypted(block)
+        elif kind == "text" and isinstance(block.under("citations").value, list):
+            for citation in block.under("citations").elements():
+                _check_index(citation)
+    if waiting and following is not None:
+        identity, name = next(iter(waiting.items()))
+        raise refused(
+            f"messages.{turn.number}: `{name}` tool use with id `{identity}` was found without a "
+            f"corresponding `{name}{_SERVER_RESULT}` block"
+        )
+
+
+def _check_encrypted(block: Node) -> None:
+    """What a search has found comes back as it was: only the vendor can read it."""
+    if block.under("type").value != "web_search_tool_result":
+        return
+    content = block.under("content")
+    for result in content.elements() if isinstance(content.value, list) else []:
+        value = result.under("encrypted_content")
+        if not isinstance(value.value, str) or _is_foreign(value.value):
+            raise value.error("Invalid `encrypted_content` in `web_search_result` block")
+
+
+def _check_index(citation: Node) -> None:
+    if citation.under("type").value != "web_search_result_location":
+        return
+    value = citation.under("encrypted_index")
+    if not isinstance(value.value, str) or _is_foreign(value.value):
+        raise value.error("Invalid `encrypted_index` in `web_search_result_location` citation")
+
+
+def _is_foreign(value: str) -> bool:
+    return check_signature(value, "anthropic", "") in {Verdict.UNDECODABLE, Verdict.FOREIGN}
+
+
+def _check_signatures(turn: Turn, profile: Profile, prefix: str | None) -> None:
     for block in turn.of_kind("thinking"):
         text, value = str(block.under("thinking").value), str(block.under("signature").value)
-        match check_signature(value, "anthropic", profile.family, text):
+        match check_signature(value, "anthropic", profile.family, text, prefix or ""):
             case Verdict.UNDECODABLE | Verdict.FOREIGN:
                 raise block.error("Invalid `signature` in `thinking` block")
             case Verdict.OTHER_TEXT:
                 raise block.error(
                     "`thinking` or `redacted_thinking` blocks in the latest assistant message cannot be "
                     "modified. These blocks must remain as they were in the original response."
+                )
+            case Verdict.OTHER_PREFIX:
+                raise block.error(
+                    "Invalid signature in thinking block. The block is bound to a different conversation: "
+                    "`system`, `tools` and all earlier messages must be those that it was written after."
                 )
             case Verdict.VALID | Verdict.OTHER_FAMILY:
                 pass  # a block that another model wrote is left out without a word

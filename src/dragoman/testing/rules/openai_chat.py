@@ -80,7 +80,7 @@ def check_request(incoming: Incoming, access: Access) -> None:
     unreasoning = profile.family.startswith("gpt-") and profile.reasoning == "none"
     effort = body.member("reasoning_effort")
     refuse_unknown(body, _KNOWN - {"reasoning_effort"} if unreasoning and effort is not None else _KNOWN)
-    check_messages(body.required("messages"))
+    check_messages(body.required("messages"), profile)
     _check_limits(body, profile)
     _check_sampling(body)
     check_tools(body)

@@ -6,8 +6,13 @@ members in messages and content parts were answered.
 
 import re
 
+import msgspec
+
+from dragoman.models.profile import Profile
+from dragoman.testing.exchange import json_answer
 from dragoman.testing.json_value import Object
 from dragoman.testing.rules.openai_errors import Field, refused
+from dragoman.testing.rules.refusal import RefusedError
 
 LONGEST_CALL_ID = 40
 _IMAGE_DATA = re.compile(r"data:image/(?:png|jpe?g|gif|webp);base64,[A-Za-z0-9+/=\s]*\Z")
@@ -21,8 +26,10 @@ _PARTS = {
 }
 
 
-def check_messages(messages: Field) -> None:
-    """Raise `RefusedError` for the first message that OpenAI refuses."""
+def check_messages(messages: Field, profile: Profile) -> None:
+    """Raise `RefusedError` for the first message that OpenAI refuses, or Mistral where it is one of its
+    models.
+    """
     waiting: list[str] = []
     for place, message in enumerate(messages.elements("objects", least=1)):
         role = message.required("role").word("system", "assistant", "user", "function", "tool", "developer")
@@ -35,6 +42,8 @@ def check_messages(messages: Field) -> None:
             name.string()
         if role == "assistant":
             waiting = _check_calls(message)
+            if profile.call_id_form == "mistral":
+                _check_short_ids(waiting)
     _check_answered(waiting, len(messages.elements("objects")) - 1)
 
 
@@ -86,6 +95,20 @@ def _check_calls(message: Field) -> list[str]:
             custom.required("name").string()
             custom.required("input").string()
     return ids
+
+
+def _check_short_ids(ids: list[str]) -> None:
+    """Mistral's rule, in Mistral's words and shape of error."""
+    for call_id in ids:
+        if not re.fullmatch(r"[a-zA-Z0-9]{9}", call_id):
+            error = {
+                "object": "error",
+                "message": f"Tool call id was {call_id} but must be a-z, A-Z, 0-9, with a length of 9.",
+                "type": "invalid_function_call",
+                "param": None,
+                "code": "3280",
+            }
+            raise RefusedError(json_answer(400, msgspec.json.encode(error)))
 
 
 def _check_content(message: Field, role: str) -> None:

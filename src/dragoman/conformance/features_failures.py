@@ -1,0 +1,202 @@
+"""What goes wrong upstream, and how the client is told."""
+
+import msgspec
+
+from dragoman.conformance.answer_gemini import retry_delay
+from dragoman.conformance.exact_json import decode_object
+from dragoman.conformance.feature import Feature, Playing, asking, say
+from dragoman.conformance.gateway_client import Answered
+from dragoman.conformance.question import Question, ask
+from dragoman.conformance.reply import Told
+from dragoman.conformance.stage import BrokenError, Stage
+from dragoman.conformance.subject import UPSTREAM_KEY
+from dragoman.conversation.failure import Failure, FailureKind
+from dragoman.testing.exchange import Answer, Chunk, Ending, json_answer
+from dragoman.testing.json_value import Object
+from dragoman.testing.script import Scripted
+
+_PLAIN = asking(Question("", ask()))
+_TABLE = "statement 90: every upstream error has its status and type in the client's format"
+_IN_STREAM = "statement 83: a failure in mid-stream is told in the client's form, never as a clean finish"
+_LONG = say(" ".join(f"word{number}" for number in range(40)))
+_WORDS = "The flux compensator is too small"
+
+
+def _envelope(stage: Stage, answered: Answered) -> Told:
+    """The error that the answer has to be."""
+    if answered.status == 0:
+        raise BrokenError(f"no answer: {answered.body[:120].decode('utf-8', 'replace')}", _TABLE)
+    stage.require(answered.status != 200, "the answer is 200 although the upstream failed", _TABLE)
+    problems = stage.client.check_error(answered.body)
+    stage.require(not problems, f"HTTP {answered.status}, not in the client's envelope: {problems[:2]}", _TABLE)
+    return stage.client.read_error(decode_object(answered.body))
+
+
+def _sealed(stage: Stage, answered: Answered) -> None:
+    """Nothing of the upstream's key may be in what the client gets; a client that brings it knows it."""
+    if stage.subject.key != UPSTREAM_KEY:
+        told = answered.body.decode("utf-8", "replace") + str(answered.headers)
+        stage.expect(UPSTREAM_KEY not in told, "the upstream's key is in the answer", "statement 4: keys stay in")
+
+
+async def _failing(stage: Stage, answer: Failure | Answer) -> tuple[Answered, Told]:
+    question = Question(stage.model, ask(), stream=stage.streamed)
+    stage.lay_out(Scripted(answer, checked=False))
+    answered = await stage.send(question)
+    _sealed(stage, answered)
+    told = _envelope(stage, answered)
+    return answered, told
+
+
+def _mapped(
+    kind: FailureKind, statuses: dict[str, tuple[int, ...]], words: dict[str, tuple[str, ...]]
+) -> Playing:
+    """The failure comes as one of these statuses and types, by client; `` is for any other client."""
+
+    async def play(stage: Stage) -> None:
+        answered, told = await _failing(stage, Failure(kind, _WORDS))
+        right = statuses.get(stage.client.name, statuses[""])
+        stage.expect(answered.status in right, f"HTTP {answered.status} where {right} is due")
+        types = words.get(stage.client.name, ())
+        stage.expect(not types or told.word in types, f"the type is {told.word!r} where {types} is due")
+        stage.expect(_WORDS in told.message, f"the upstream's words are lost: {told.message[:150]!r}")
+
+    return play
+
+
+async def _bad_key(stage: Stage) -> None:
+    body: Object = {
+        "openai_chat": _openai(f"Incorrect API key provided: {UPSTREAM_KEY}."),
+        "openai_responses": _openai(f"Incorrect API key provided: {UPSTREAM_KEY}."),
+        "anthropic": {
+            "type": "error",
+            "error": {"type": "authentication_error", "message": f"invalid x-api-key: {UPSTREAM_KEY}"},
+        },
+        "gemini": {
+            "error": {
+                "code": 401,
+                "status": "UNAUTHENTICATED",
+                "message": f"Request had invalid credentials: {UPSTREAM_KEY}",
+            }
+        },
+    }
+    own = body[stage.upstream.name]
+    answered, _ = await _failing(stage, json_answer(401, msgspec.json.encode(own)))
+    right = {401, 403, 500, 502, 503}
+    stage.expect(answered.status in right, f"HTTP {answered.status} where one of {sorted(right)} is due")
+
+
+def _openai(message: str) -> Object:
+    error: Object = {
+        "message": message,
+        "type": "invalid_request_error",
+        "param": None,
+        "code": "invalid_api_key",
+    }
+    return {"error": error}
+
+
+async def _slow_down(stage: Stage) -> None:
+    answered, told = await _failing(stage, Failure(FailureKind.RATE_LIMIT, _WORDS, retry_after=7.0))
+    stage.expect(answered.status == 429, f"HTTP {answered.status} where 429 is due")
+    word = {"anthropic": "rate_limit_error", "gemini": "RESOURCE_EXHAUSTED"}.get(stage.client.name)
+    stage.expect(word in {None, told.word}, f"the type is {told.word!r} where {word!r} is due")
+    wait = answered.headers.get("retry-after", "")
+    delay = float(wait) if wait.replace(".", "", 1).isdigit() else None
+    if delay is None and stage.client.name == "gemini":
+        delay = retry_delay(decode_object(answered.body))
+    stage.expect(delay == 7.0, f"the time to wait is {delay}, the upstream said 7 s", "statement 94: Retry-After")
+
+
+async def _too_long(stage: Stage) -> None:
+    answered, told = await _failing(stage, _overflow(stage.upstream.name))
+    stage.expect(answered.status == 400, f"HTTP {answered.status} where 400 is due")
+    match stage.client.name:
+        case "anthropic":
+            said = "prompt is too long" in told.message
+        case "gemini":
+            said = "exceeds the maximum number of tokens" in told.message
+        case _:
+            said = told.code == "context_length_exceeded"
+    stage.expect(said, f"the client is told {told.code!r}: {told.message[:150]!r}")
+
+
+def _overflow(upstream: str) -> Answer:
+    """The vendor's own words for a prompt that is too long."""
+    match upstream:
+        case "anthropic":
+            words = "prompt is too long: 208310 tokens > 200000 maximum"
+            body: Object = {"type": "error", "error": {"type": "invalid_request_error", "message": words}}
+        case "gemini":
+            words = (
+                "The input token count (1208310) exceeds the maximum number of tokens allowed (1048576)."
+            )
+            body = {"error": {"code": 400, "message": words, "status": "INVALID_ARGUMENT"}}
+        case _:
+            words = (
+                "This model's maximum context length is 128000 tokens. However, your messages resulted in "
+                "208310 tokens. Please reduce the length of the messages."
+            )
+            error: Object = {
+                "message": words,
+                "type": "invalid_request_error",
+                "param": "messages",
+                "code": "context_length_exceeded",
+            }
+            body = {"error": error}
+    return json_answer(400, msgspec.json.encode(body))
+
+
+async def _not_json(stage: Stage) -> None:
+    page = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
+    answer = Answer(502, {"content-type": "text/html"}, (Chunk(0.0, page),))
+    answered, _ = await _failing(stage, answer)
+    stage.expect(answered.status >= 500, f"HTTP {answered.status} where a status from 500 on is due")
+
+
+def _breaking(frames: int, ending: Ending, failure: Failure | None) -> Playing:
+    """The upstream's answer breaks off after so many frames."""
+
+    async def play(stage: Stage) -> None:
+        question = Question(stage.model, ask(), stream=stage.streamed)
+        stage.lay_out(Scripted(_LONG, frames=frames, failure=failure, ending=ending))
+        answered = await stage.send(question)
+        _sealed(stage, answered)
+        if answered.status != 200:
+            _envelope(stage, answered)
+            return
+        reply = stage.reply_of(answered, question)
+        stage.expect(not reply.ended_well, f"a clean finish: {reply.finish!r}", _IN_STREAM)
+        told = reply.error is not None
+        # a connection that breaks is no clean finish either, but it has no room for the upstream's words
+        stage.expect(told or (answered.broken and failure is None), "the client is not told", _IN_STREAM)
+        if failure is not None and reply.error is not None:
+            said = reply.error.message
+            stage.expect(_WORDS in said, f"the upstream's words are lost: {said[:150]!r}", _IN_STREAM)
+
+    return play
+
+
+def _leaving(*, streamed: bool) -> Playing:
+    async def play(stage: Stage) -> None:
+        question = Question(stage.model, ask(), stream=streamed)
+        stage.lay_out(Scripted(_LONG, pace=0.2) if streamed else Scripted(_LONG, delay=6.0))
+        body, url, headers = stage.body(question), stage.url(question), stage.headers()
+        closed = await stage.http.leave(url, headers, body, after_bytes=streamed)
+        received = stage.generations()
+        stage.require(bool(received), "no request reached the upstream")
+        try:
+            left = await received[-1].left(1.5)
+        except TimeoutError:
+            stage.expect(False, "1.5 s after the client left, the upstream was still answering")
+            return
+        stage.expect(left - closed < 1.0, f"the upstream was let go only after {left - closed:.2f} s")
+
+    return play
+
+
+_OVERLOADED = Failure(FailureKind.OVERLOADED, _WORDS)
+_SERVER = Failure(FailureKind.SERVER, _WORDS)
+_DEPARTURE = "statement 86: the upstream is cancelled within a second of the client's departure"
+
+FEATURES: tuple[Feature, ...] = ()

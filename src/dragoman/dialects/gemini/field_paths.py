@@ -1,0 +1,26 @@
+"""Where the settings lie in a request of this format, by their names in Chat Completions."""
+
+FIELD_PATHS = {
+    "$.messages": "$.contents",
+    "$.messages[].name": "$.contents",
+    "$.tools": "$.tools[0].functionDeclarations",
+    "$.tool_choice": "$.toolConfig.functionCallingConfig",
+    "$.parallel_tool_calls": "$.toolConfig.functionCallingConfig",
+    "$.temperature": "$.generationConfig.temperature",
+    "$.top_p": "$.generationConfig.topP",
+    "$.top_k": "$.generationConfig.topK",
+    "$.presence_penalty": "$.generationConfig.presencePenalty",
+    "$.frequency_penalty": "$.generationConfig.frequencyPenalty",
+    "$.seed": "$.generationConfig.seed",
+    "$.max_tokens": "$.generationConfig.maxOutputTokens",
+    "$.stop": "$.generationConfig.stopSequences",
+    "$.n": "$.generationConfig.candidateCount",
+    "$.logprobs": "$.generationConfig.responseLogprobs",
+    "$.top_logprobs": "$.generationConfig.logprobs",
+    "$.response_format": "$.generationConfig.responseMimeType",
+    "$.response_format.json_schema": "$.generationConfig.responseJsonSchema",
+    "$.response_format.json_schema.schema": "$.generationConfig.responseJsonSchema",
+    "$.reasoning": "$.generationConfig.thinkingConfig",
+    "$.reasoning_effort": "$.generationConfig.thinkingConfig.thinkingLevel",
+    "$.service_tier": "$.serviceTier",
+}

@@ -1,0 +1,313 @@
+"""Pictures and documents that a request gives by URL, fetched for upstreams that take none.
+
+The URLs come from clients, the addresses behind their names from whoever runs those names. So that
+nobody sees the inside of the network through the gateway, a host's name is looked up once for each
+connection, every address is judged, and the connection goes to an address that was judged: between
+check and use, nothing is looked up again. Connections are made directly, never through a proxy of
+the environment, which would look the name up for itself.
+"""
+
+import asyncio
+import base64
+import re
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Literal
+
+import aiohttp
+import msgspec
+import yarl
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from dragoman import __version__
+from dragoman.conversation.blocks import Inline
+from dragoman.conversation.failure import FailureError, invalid
+from dragoman.dialects.media_type import bare_type, sniffed_type
+from dragoman.upstream.content_coding import ContentCodingError, ContentDecoder, content_decoder
+from dragoman.upstream.media_url import NOT_PUBLIC, RefusedURLError, checked_url, literal_address
+from dragoman.upstream.public_address import IPAddress, is_public
+
+MAX_REDIRECTS = 3
+MAX_WANTED = 100
+"""URLs that one request may give."""
+AT_ONCE = 8
+"""Fetches of one request that run at the same time."""
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_HEADERS = {"accept": "*/*", "accept-encoding": "identity", "user-agent": f"dragoman/{__version__}"}
+_MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9][a-z0-9.+-]{0,100}")
+_UNSPECIFIC = ("application/octet-stream", "binary/octet-stream")
+
+Lookup = Callable[[str, int], Awaitable[list[tuple[str, int]]]]
+"""Addresses and ports for a host's name and a port. Raises `OSError` where there are none."""
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """Something to fetch.
+
+    `media_type` is what the client calls it, `family` what it has to be. `param` is where the URL
+    stands in the client's request, for errors.
+    """
+
+    url: str
+    media_type: str | None = None
+    family: Literal["image", "audio", "video"] | None = None
+    param: str | None = None
+
+
+class RemoteMedia:
+    """Fetches for all requests, with connections kept for a while. It belongs to the event loop of its
+    first fetch.
+
+    `max_bytes` bounds each file, unpacked, and four times as much everything of one request. `timeout`
+    is in seconds, for a whole fetch, redirects included. With `allow_private`, any address and any
+    port will do. `lookup` and `permitted` replace the system's resolver and the judgement of
+    addresses, `tls` the system's own trust settings.
+    """
+
+    def __init__(
+        self,
+        max_bytes: int,
+        timeout: float,
+        *,
+        allow_private: bool = False,
+        lookup: Lookup | None = None,
+        permitted: Callable[[IPAddress], bool] = is_public,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._max_bytes = max_bytes
+        self._timeout = timeout
+        self._allow_private = allow_private
+        self._no_address = "has no address" if allow_private else NOT_PUBLIC
+        self._resolver = _Resolver(lookup or _system_lookup, self._permits, self._no_address)
+        self._permitted = permitted
+        self._tls = tls
+        self._session: aiohttp.ClientSession | None = None
+        self._closed = False
+
+    async def fetch(self, wanted: Wanted) -> Inline:
+        """The file behind a URL, and its media type: what its first bytes tell, else what its server
+        says, else what the client says.
+
+        Raises `FailureError` (invalid request) that names the URL's host and what was wrong.
+        """
+        return await self._fetch(wanted, _Allowance(self._max_bytes))
+
+    async def fetch_all(self, wanted: Sequence[Wanted]) -> list[Inline]:
+        """Everything that one request gives by URL, in that order; the same thing only once.
+
+        Raises `FailureError` like `fetch`, and for too many URLs or too much altogether.
+        """
+        distinct = list({_subject(one): one for one in reversed(wanted)}.values())[::-1]
+        if len(distinct) > MAX_WANTED:
+            raise invalid(
+                f"The request gives {len(distinct)} files by URL; at most {MAX_WANTED} are fetched.",
+                distinct[MAX_WANTED].param,
+            )
+        allowance = _Allowance(4 * self._max_bytes)
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def fetch(one: Wanted) -> Inline:
+            async with gate:
+                return await self._fetch(one, allowance)
+
+        tasks = [asyncio.create_task(fetch(one)) for one in distinct]
+        try:
+            found = dict(zip(map(_subject, distinct), await asyncio.gather(*tasks), strict=True))
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        return [found[_subject(one)] for one in wanted]
+
+    async def close(self) -> None:
+        """Close every connection. Fetches that come after it fail."""
+        self._closed = True
+        if self._session is not None:
+            await self._session.close()
+
+    def _permits(self, address: IPAddress) -> bool:
+        return self._allow_private or self._permitted(address)
+
+    async def _fetch(self, wanted: Wanted, allowance: "_Allowance") -> Inline:
+        host = ""
+        try:
+            host = self._checked(wanted.url).raw_host or ""
+            async with asyncio.timeout(self._timeout):
+                return await self._follow(wanted, allowance)
+        except RefusedURLError as error:
+            via = f", to which {host} redirects," if host and error.host != host else ""
+            subject = f"The URL at {error.host}" if error.host else "The URL"
+            raise invalid(f"{subject}{via} cannot be fetched: it {error}.", wanted.param) from None
+        except _UnusableError as error:
+            raise _failure(wanted, host, str(error)) from None
+        except TimeoutError:
+            raise _failure(wanted, host, f"it took longer than {self._timeout:g} seconds") from None
+        except (aiohttp.ClientSSLError, ssl.SSLError):
+            raise _failure(wanted, host, "there is no secure connection to its server") from None
+        except aiohttp.ClientConnectorError:
+            # the system's own words hold the address
+            raise _failure(wanted, host, "there is no connection to its server") from None
+        except (aiohttp.ClientError, OSError, ValueError):
+            raise _failure(wanted, host, "its server's answer is broken") from None
+
+    async def _follow(self, wanted: Wanted, allowance: "_Allowance") -> Inline:
+        """Fetch from the URL, or from where it redirects to."""
+        url = self._checked(wanted.url)
+        for _ in range(MAX_REDIRECTS + 1):
+            async with self._opened().get(url, allow_redirects=False) as response:
+                try:
+                    if response.status not in _REDIRECTS:
+                        return await self._read(response, wanted, allowance)
+                    place = response.headers.get("location", "")
+                finally:
+                    if not response.content.at_eof():
+                        response.close()
+            try:
+                following = str(url.join(yarl.URL(place, encoded=place.isascii())))
+            except ValueError:
+                raise _UnusableError("it redirects to a URL that is not valid") from None
+            url = self._checked(following)
+        raise _UnusableError(f"it redirects more than {MAX_REDIRECTS} times")
+
+    async def _read(
+        self, response: aiohttp.ClientResponse, wanted: Wanted, allowance: "_Allowance"
+    ) -> Inline:
+        if response.status != 200:
+            raise _UnusableError(f"its server answers with status {response.status}")
+        if (response.content_length or 0) > self._max_bytes:
+            raise _too_large(self._max_bytes)
+        body = bytearray()
+        try:
+            decoder = content_decoder(
+                {"content-encoding": ", ".join(response.headers.getall("content-encoding", ()))}
+            )
+            async for data in response.content.iter_any():
+                for piece in _unpacked(decoder, data):
+                    body += piece
+                    if len(body) > self._max_bytes:
+                        raise _too_large(self._max_bytes)
+                    allowance.take(len(piece))
+            if decoder is not None:
+                decoder.close()
+        except ContentCodingError as error:
+            raise _UnusableError(str(error)) from None
+        if not body:
+            raise _UnusableError("it is empty")
+        data = base64.b64encode(body).decode()
+        return Inline(_media_type(data, response.headers.get("content-type", ""), wanted), data)
+
+    def _checked(self, text: str) -> yarl.URL:
+        url = checked_url(text, allow_private=self._allow_private)
+        address = literal_address(url.raw_host or "")
+        if address is not None and not self._permits(address):
+            raise RefusedURLError(str(address), self._no_address)
+        return url
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._closed:
+            raise _UnusableError("the gateway is stopping")
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    resolver=self._resolver,
+                    use_dns_cache=False,
+                    ssl=True if self._tls is None else self._tls,
+                ),
+                headers=_HEADERS,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+                trust_env=False,
+            )
+        return self._session
+
+
+class _Resolver(AbstractResolver):
+    """Looks names up, and gives only addresses that are permitted."""
+
+    def __init__(self, lookup: Lookup, permits: Callable[[IPAddress], bool], otherwise: str) -> None:
+        self._lookup = lookup
+        self._permits = permits
+        self._otherwise = otherwise
+
+    async def resolve(  # pyright: ignore[reportImplicitOverride] - `typing.override` begins with Python 3.12
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        try:
+            found = await self._lookup(host, port)
+        except OSError:
+            found = []
+        permitted = [
+            ResolveResult(
+                hostname=host,
+                host=str(address),
+                port=its_port,
+                family=socket.AF_INET if address.version == 4 else socket.AF_INET6,
+                proto=socket.IPPROTO_TCP,
+                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            )
+            for text, its_port in found
+            if (address := literal_address(text)) is not None and self._permits(address)
+        ]
+        if not permitted:
+            raise RefusedURLError(host, self._otherwise)
+        return permitted
+
+    async def close(self) -> None:  # pyright: ignore[reportImplicitOverride] - see `resolve`
+        """Nothing is kept."""
+
+
+class _UnusableError(Exception):
+    """What is behind the URL cannot be had, or is of no use."""
+
+
+class _Allowance:
+    """The bytes that all files of one request may still take."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._left = limit
+
+    def take(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise _UnusableError(f"all files of the request together are larger than {self._limit} bytes")
+
+
+async def _system_lookup(host: str, port: int) -> list[tuple[str, int]]:
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [(str(address[0]), int(address[1])) for *_, address in found]
+
+
+def _unpacked(decoder: ContentDecoder | None, data: bytes) -> Iterator[bytes]:
+    """The plain bytes, never many at once: a few packed ones can hold any number."""
+    if decoder is None:
+        yield data
+        return
+    yield decoder.feed(data)
+    while decoder.pending:
+        yield decoder.feed(b"")
+
+
+def _media_type(data: str, declared: str, wanted: Wanted) -> str:
+    candidates = (sniffed_type(data) or "", bare_type(declared), bare_type(wanted.media_type or ""))
+    for candidate in candidates:
+        if _MEDIA_TYPE.fullmatch(candidate) and candidate not in _UNSPECIFIC:
+            if wanted.family is not None and not candidate.startswith(f"{wanted.family}/"):
+                raise _UnusableError(f"it is of the type {candidate}, not {wanted.family}/*")
+            return candidate
+    raise _UnusableError("nothing tells what type of file it is")
+
+
+def _subject(wanted: Wanted) -> tuple[str, str | None, str | None]:
+    return wanted.url, wanted.media_type, wanted.family
+
+
+def _too_large(limit: int) -> _UnusableError:
+    return _UnusableError(f"it is larger than {limit} bytes")
+
+
+def _failure(wanted: Wanted, host: str, reason: str) -> FailureError:
+    return invalid(f"The file at {host} cannot be fetched: {reason}.", wanted.param)

@@ -1,0 +1,261 @@
+"""The database file, and what is said when it cannot be used."""
+
+import asyncio
+import contextlib
+import os
+import sqlite3
+import stat
+import sys
+import threading
+import time
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from dragoman.store.database_responses import DatabaseResponses
+from dragoman.store.engine import Database
+from dragoman.store.error import StoreError
+from dragoman.store.opening import open_responses
+from dragoman.store.responses import KeptResponse
+
+pytestmark = pytest.mark.anyio
+
+SECRET = b"what a client wrote"
+RESPONSE = KeptResponse("resp_1", "key 1", 0, 1e10, None, None, SECRET, SECRET, SECRET)
+
+
+@contextlib.asynccontextmanager
+async def opened(path: Path, lock_limit: float = 5) -> AsyncGenerator[DatabaseResponses]:
+    store = DatabaseResponses(Database(path, lock_limit))
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+async def refused(store: DatabaseResponses) -> str:
+    """What the store says about itself, the same for reading and for writing."""
+    messages: set[str] = set()
+    for use in (store.put(RESPONSE), store.delete("resp_1", "key 1"), store.prune(1)):
+        with pytest.raises(StoreError) as raised:
+            await use
+        messages.add(str(raised.value))
+        assert SECRET.decode() not in repr(raised.value) + str(raised.value)
+    (message,) = messages
+    return message
+
+
+async def test_what_is_kept_outlives_the_process(tmp_path: Path) -> None:
+    path = tmp_path / "dragoman.db"
+    async with opened(path) as store:
+        await store.put(RESPONSE)
+    async with opened(path) as store:
+        assert await store.get("resp_1", "key 1", 1) == RESPONSE
+
+
+async def test_nothing_is_made_before_the_first_use(tmp_path: Path) -> None:
+    folder = tmp_path / "home"
+    store = open_responses(folder)
+    assert not folder.exists()
+    await store.prune(1)
+    assert (folder / "dragoman.db").exists()
+    await store.close()
+
+
+async def test_only_the_owner_may_read_the_file_and_what_lies_beside_it(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        store = open_responses(tmp_path / "home")
+        await store.put(RESPONSE)
+        files = {file.name: stat.S_IMODE(file.stat().st_mode) for file in (tmp_path / "home").iterdir()}
+        await store.close()
+    finally:
+        os.umask(before)
+    assert files == {"dragoman.db": 0o600, "dragoman.db-wal": 0o600, "dragoman.db-shm": 0o600}
+    assert stat.S_IMODE((tmp_path / "home").stat().st_mode) == 0o700
+
+
+async def test_readers_do_not_wait_for_the_writer_and_a_crash_does_not_cost_the_file(tmp_path: Path) -> None:
+    database = Database(tmp_path / "dragoman.db")
+    async with database.transaction() as connection:
+        pragmas = [
+            (await connection.execute(text(f"PRAGMA {name}"))).scalar_one()
+            for name in ("journal_mode", "synchronous", "foreign_keys")
+        ]
+    await database.close()
+    assert pragmas == ["wal", 1, 1]
+
+
+async def test_a_reader_sees_what_was_there_while_another_process_writes(tmp_path: Path) -> None:
+    path = tmp_path / "dragoman.db"
+    async with opened(path) as store:
+        await store.put(RESPONSE)
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            other.execute("DELETE FROM responses")
+            assert await store.get("resp_1", "key 1", 1) == RESPONSE
+            other.execute("COMMIT")
+        assert await store.get("resp_1", "key 1", 1) is None
+
+
+async def test_a_failed_block_changes_nothing(tmp_path: Path) -> None:
+    database = Database(tmp_path / "dragoman.db")
+    store = DatabaseResponses(database)
+    await store.put(RESPONSE)
+
+    async def fail() -> None:
+        async with database.transaction() as connection:
+            await connection.execute(text("DELETE FROM responses"))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
+    assert await store.get("resp_1", "key 1", 1) == RESPONSE
+    await store.close()
+
+
+async def test_a_locked_file_is_said_in_time_and_holds_up_nobody_else(tmp_path: Path) -> None:
+    path = tmp_path / "dragoman.db"
+    async with opened(path, lock_limit=0.3) as store:
+        await store.put(RESPONSE)
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            longest = 0.0
+            task = asyncio.create_task(refused(store))
+            while not task.done():
+                began = time.perf_counter()
+                await asyncio.sleep(0.005)
+                longest = max(longest, time.perf_counter() - began)
+            assert await task == f"The database {path} cannot be used: database is locked."
+            other.execute("ROLLBACK")
+        assert longest < 0.25
+        assert await store.get("resp_1", "key 1", 1) == RESPONSE
+        await store.delete("resp_1", "key 1")
+
+
+async def test_a_full_disk_is_said_and_what_was_kept_can_still_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "dragoman.db"
+    database = Database(path)
+    store = DatabaseResponses(database)
+    await store.put(RESPONSE)
+    async with database.transaction() as connection:
+        pages = (await connection.execute(text("PRAGMA page_count"))).scalar_one()
+        await connection.execute(text(f"PRAGMA max_page_count = {pages}"))
+    large = KeptResponse("resp_2", "key 1", 0, 1e10, None, None, SECRET * 10_000, SECRET, SECRET)
+    with pytest.raises(StoreError, match="cannot be used: database or disk is full") as raised:
+        await store.put(large)
+    assert SECRET.decode() not in str(raised.value)
+    assert await store.get("resp_1", "key 1", 1) == RESPONSE
+    assert await store.get("resp_2", "key 1", 1) is None
+    await store.close()
+
+
+def damage(path: Path) -> None:
+    path.write_bytes(b"this is no database at all" * 1000)
+
+
+def make_folder(path: Path) -> None:
+    path.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"), [(damage, "file is not a database"), (make_folder, "Is a directory")]
+)
+async def test_a_file_that_is_no_database_is_said_and_left_alone(
+    tmp_path: Path, spoil: Callable[[Path], None], reason: str
+) -> None:
+    path = tmp_path / "dragoman.db"
+    spoil(path)
+    async with opened(path) as store:
+        assert await refused(store) == f"The database {path} cannot be used: {reason}."
+    assert path.is_dir() or path.read_bytes().startswith(b"this is no database")
+
+
+async def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    path = tmp_path / "file" / "dragoman.db"
+    async with opened(path) as store:
+        assert await refused(store) == f"The database {path} cannot be used: File exists."
+
+
+async def test_once_the_trouble_is_over_the_same_store_works(tmp_path: Path) -> None:
+    path = tmp_path / "dragoman.db"
+    damage(path)
+    async with opened(path) as store:
+        await refused(store)
+        path.unlink()
+        await store.put(RESPONSE)
+        assert await store.get("resp_1", "key 1", 1) == RESPONSE
+
+
+async def test_a_closed_store_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "dragoman.db"
+    async with opened(path) as store:
+        await store.put(RESPONSE)
+    assert await refused(store) == f"The database {path} is closed."
+    deferred = open_responses(tmp_path)
+    await deferred.close()
+    with pytest.raises(StoreError, match=r"The database is closed\."):
+        await deferred.put(RESPONSE)
+
+
+async def test_no_thread_stays_behind(tmp_path: Path) -> None:
+    before = threading.active_count()
+    async with opened(tmp_path / "dragoman.db") as store:
+        await asyncio.gather(*(store.get("resp_1", "key 1", 1) for _ in range(20)))
+        during = threading.active_count()
+    # the four of the pool, and the one in which the file was made
+    assert during <= before + 5
+    assert threading.active_count() <= before + 1
+
+
+STARTER = """
+import asyncio, pathlib, sys
+from dragoman.store.opening import open_responses
+from dragoman.store.responses import KeptResponse
+
+async def main():
+    store = open_responses(pathlib.Path(sys.argv[1]))
+    print("ready", flush=True)
+    sys.stdin.readline()
+    await store.put(KeptResponse(sys.argv[2], "key", 0, 1e10, None, None, b"", b"", b""))
+    await store.close()
+
+import dragoman.store.database_responses
+asyncio.run(main())
+"""
+
+
+async def started(*arguments: str) -> asyncio.subprocess.Process:
+    pipe = asyncio.subprocess.PIPE
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-c", *arguments, stdin=pipe, stdout=pipe, stderr=pipe
+    )
+
+
+async def test_processes_that_start_at_once_share_the_file(tmp_path: Path) -> None:
+    folder = tmp_path / "home"
+    starters = [await started(STARTER, str(folder), f"resp_{number}") for number in range(4)]
+    for starter in starters:
+        assert starter.stdout is not None
+        assert await starter.stdout.readline() == b"ready\n"
+    for starter, (_, complaint) in zip(
+        starters, await asyncio.gather(*(starter.communicate(b"go\n") for starter in starters)), strict=True
+    ):
+        assert (starter.returncode, complaint) == (0, b"")
+    async with opened(folder / "dragoman.db") as store:
+        assert None not in [await store.get(f"resp_{number}", "key", 1) for number in range(4)]
+
+
+async def test_a_process_that_keeps_nothing_never_loads_the_database(tmp_path: Path) -> None:
+    program = (
+        "import pathlib, sys\n"
+        "from dragoman.store.opening import open_responses\n"
+        "open_responses(pathlib.Path(sys.argv[1]))\n"
+        "assert not {'sqlalchemy', 'aiosqlite', 'sqlite3'} & set(sys.modules)\n"
+    )
+    process = await started(program, str(tmp_path))
+    _, complaint = await process.communicate()
+    assert (process.returncode, complaint) == (0, b"")
