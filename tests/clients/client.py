@@ -17,15 +17,14 @@ class Client(NamedTuple):
     """One client.
 
     `title` is the heading of its section in the page, `package` its name in the registry, `command`
-    its call, to which the prompt is added. `model` is what it asks for unless it is told otherwise.
+    its call, to which the prompt is added. `models` are what it asks for unless it is told otherwise.
     `edit` gives the rounds of tool calls that read some files and then replace one text by another
     in the first of them.
     """
 
     title: str
     package: str
-    dialect: str
-    model: str
+    models: tuple[str, ...]
     command: tuple[str, ...]
     edit: Callable[[tuple[Path, ...], str, str], Rounds]
 
@@ -57,9 +56,7 @@ def _with_claude_code(files: tuple[Path, ...], old: str, new: str) -> Rounds:
 
 
 def _with_codex(files: tuple[Path, ...], old: str, new: str) -> Rounds:
-    patch = (
-        f"*** Begin Patch\n*** Update File: {files[0].name}\n@@\n-{old}\n+{new}\n*** End Patch\n"
-    )
+    patch = f"*** Begin Patch\n*** Update File: {files[0].name}\n@@\n-{old}\n+{new}\n*** End Patch\n"
     return tuple(Use("exec_command", {"cmd": f"cat {file.name}"}) for file in files), (
         Use("apply_patch", patch),
     )
@@ -82,24 +79,21 @@ CLIENTS = (
     Client(
         "Claude Code",
         "@anthropic-ai/claude-code",
-        "anthropic",
-        "claude-opus-5-5",
+        ("claude-opus-5-5",),
         ("claude", "--permission-mode", "acceptEdits", "-p"),
         _with_claude_code,
     ),
     Client(
         "Codex",
         "@openai/codex",
-        "openai_responses",
-        "gpt-5.5",
+        ("gpt-5.5",),
         ("codex", "exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"),
         _with_codex,
     ),
     Client(
         "Gemini CLI",
         "@google/gemini-cli",
-        "gemini",
-        "gemini-2.5-pro",
+        ("gemini-3.1-pro-preview", "gemini-3.5-flash-lite"),
         ("gemini", "--yolo", "-p"),
         _with_gemini_cli,
     ),

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-PATIENCE = 120.0
+PATIENCE = 15.0
 """Seconds that a command may take on a busy machine."""
 
 
@@ -25,7 +25,7 @@ def run(arguments: list[str], folder: Path, environment: Mapping[str, str]) -> F
 
     Raises `subprocess.TimeoutExpired` when it does not end. Nothing that it started is left running.
     """
-    process = subprocess.Popen(
+    with subprocess.Popen(
         arguments,
         cwd=folder,
         env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **environment},
@@ -34,11 +34,10 @@ def run(arguments: list[str], folder: Path, environment: Mapping[str, str]) -> F
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-    )
-    try:
-        output, errors = process.communicate(timeout=PATIENCE)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    ) as process:
+        try:
+            output, errors = process.communicate(timeout=PATIENCE)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
     return Finished(process.returncode, output, errors)

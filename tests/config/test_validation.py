@@ -23,7 +23,7 @@ Problem = Callable[..., str]
         pytest.param(
             '[provider.openai]\napi_key = "sk"\n',
             "dragoman.toml:1: provider: unknown key; did you mean 'providers'? (known here: "
-            "server, auth, timeouts, log, providers, routes)",
+            "server, auth, timeouts, media, memory, coordination, log, providers, routes, models)",
             id="a misspelt section",
         ),
         pytest.param(

@@ -1,13 +1,22 @@
 """The decoder of server-sent events."""
 
 import itertools
+import json
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dragoman.frames import sse
-from dragoman.frames.sse import SSE, FrameTooLargeError, SSEDecoder, encode_data, encode_event, parse_frame
+from dragoman.frames.sse import (
+    SSE,
+    FrameTooLargeError,
+    SSEDecoder,
+    encode_data,
+    encode_event,
+    on_one_line,
+    parse_frame,
+)
 
 STREAM = (
     'event: message_start\ndata: {"a":"größe \u2028 \u0085 und mehr"}\n\n'
@@ -159,3 +168,10 @@ def test_arbitrary_bytes_never_raise(data: bytes) -> None:
 
 def test_encoded_events_are_decoded_again() -> None:
     assert decoded([encode_data(b"{}") + encode_event("ping", b"{}")]) == [SSE("", b"{}"), SSE("ping", b"{}")]
+
+
+@pytest.mark.parametrize("laid_out", [b'{"a": 1}', b'{\n  "a": "x\\ny",\r\n "b": 2\r}'])
+def test_json_that_is_laid_out_over_lines_fits_into_one(laid_out: bytes) -> None:
+    frame = encode_data(on_one_line(laid_out))
+    assert frame.count(b"\n") == 2
+    assert json.loads(frame[6:]) == json.loads(laid_out)

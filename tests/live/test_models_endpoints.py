@@ -35,7 +35,7 @@ def check_model(client: Client, model: Object, name: str) -> None:
         case _:
             assert (model["name"], model["displayName"]) == (f"models/{name}", name)
             methods = model["supportedGenerationMethods"]
-            assert methods == ["generateContent", "streamGenerateContent"]
+            assert methods == ["generateContent", "streamGenerateContent", "countTokens"]
 
 
 def test_the_list_is_in_the_askers_form(client: Client, fake: FakeServer) -> None:

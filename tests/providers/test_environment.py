@@ -8,6 +8,7 @@ import pytest
 from dragoman.config.file import load_settings
 from dragoman.config.source import ConfigError
 from dragoman.dialects.dialect import Host
+from dragoman.dialects.registry import DIALECTS, SPOKEN
 from dragoman.providers.environment import build_providers
 from dragoman.providers.provider import Provider
 from dragoman.providers.table import places
@@ -52,8 +53,8 @@ def test_a_key_in_the_environment_is_a_provider(
     assert list(providers) == [name]
     provider = providers[name]
     assert provider.api_key == "sk-1"
-    assert provider.dialects == (dialect,)
-    assert provider.url_of(dialect) == places()[name].urls[dialect]
+    assert provider.dialects[0] == dialect
+    assert {each: provider.url_of(each) for each in provider.dialects} == places()[name].urls
     assert model is None or provider.serves(model)
 
 
@@ -69,7 +70,7 @@ def test_with_no_key_there_is_the_embedded_provider(environ: dict[str, str]) -> 
     demo = providers["demo"]
     assert demo.embedded
     assert demo.serves("demo")
-    assert demo.dialects == ("openai_chat", "anthropic", "gemini")
+    assert demo.dialects == tuple(SPOKEN)
     assert demo.api_key == ""
 
 
@@ -79,7 +80,47 @@ def test_providers_of_a_file_are_the_only_ones(directory: Path) -> None:
         {"OPENAI_API_KEY": "sk"},
     )
     assert list(providers) == ["local"]
-    assert providers["local"] == Provider("local", ("openai_chat",), base_url="http://localhost:1/v1")
+    assert providers["local"] == Provider(
+        "local",
+        ("openai_chat", "openai_completions"),
+        base_url="http://localhost:1/v1",
+        base_urls={"openai_completions": "http://localhost:1/v1"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ('[providers.local]\ndialect = "openai_chat"\nbase_url = "http://x/v1"\n', "http://x/v1"),
+        (
+            '[providers.local]\ndialects = { anthropic = "http://x", openai_chat = "http://x/v1" }\n',
+            "http://x/v1",
+        ),
+        ('[providers.openai]\nbase_url = "http://x/v1"\n', "http://x/v1"),
+        ('[providers.openai]\napi_key = "sk"\n', "https://api.openai.com/v1"),
+        (
+            '[providers.local.dialects]\nopenai_chat = "http://x/v1"\nopenai_completions = "http://y"\n',
+            "http://y",
+        ),
+    ],
+)
+def test_older_completions_are_spoken_beside_chat_completions(directory: Path, text: str, url: str) -> None:
+    (provider,) = built(text).values()
+    assert provider.dialects[-1] == "openai_completions"
+    assert provider.url_of("openai_completions") == url
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[providers.groq]\napi_key = "gsk"\n',
+        '[providers.fast]\ndialect = "openai_chat"\nbase_url = "https://api.groq.com/openai/v1"\n',
+        '[providers.local]\ndialect = "anthropic"\nbase_url = "http://x"\n',
+    ],
+)
+def test_hosts_known_not_to_have_older_completions_are_not_asked_for_them(directory: Path, text: str) -> None:
+    (provider,) = built(text).values()
+    assert "openai_completions" not in provider.dialects
 
 
 def test_a_file_without_providers_leaves_them_to_the_environment(directory: Path) -> None:
@@ -132,7 +173,7 @@ def test_dialects_can_be_given_with_their_addresses(directory: Path) -> None:
         '[providers.mine]\ndialects = { anthropic = "http://x/", openai_chat = "http://x/v1" }\n'
         'headers = { X-One = "1" }\n'
     )["mine"]
-    assert provider.dialects == ("anthropic", "openai_chat")
+    assert provider.dialects == ("anthropic", "openai_chat", "openai_completions")
     assert provider.base_url == "http://x"
     assert provider.url_of("openai_chat") == "http://x/v1"
     assert provider.headers == (("X-One", "1"),)
@@ -182,21 +223,21 @@ def test_the_embedded_provider_can_stand_beside_others(directory: Path) -> None:
             "dragoman.toml:1: providers.a.dialect: a is not a known provider, so its wire format must "
             "be said; "
             'write dialect = "openai_chat" for an OpenAI-compatible host; '
-            "known are openai_chat, anthropic, gemini",
+            f"known are {', '.join(DIALECTS)}",
             id="no dialect",
         ),
         pytest.param(
             '[providers.a]\ndialect = "openai"\nbase_url = "http://x"\n',
             {},
             "dragoman.toml:2: providers.a.dialect: 'openai' is not a dialect; did you mean 'openai_chat'? "
-            "(known here: openai_chat, anthropic, gemini)",
+            f"(known here: {', '.join(SPOKEN)})",
             id="an unknown dialect",
         ),
         pytest.param(
             '[providers.a]\n\n[providers.a.dialects]\nclaude = "http://x"\n',
             {},
             "dragoman.toml:4: providers.a.dialects.claude: 'claude' is not a dialect; "
-            "write one of: openai_chat, anthropic, gemini",
+            f"write one of: {', '.join(SPOKEN)}",
             id="an unknown dialect among several",
         ),
         pytest.param(

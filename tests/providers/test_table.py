@@ -26,7 +26,7 @@ def test_a_place_has_an_address_for_each_of_its_dialects(place: Place) -> None:
 
 def test_no_two_places_share_a_key_or_an_address() -> None:
     variables = [name for place in KNOWN.values() for name in place.key_variables]
-    addresses = [url for place in KNOWN.values() for url in place.urls.values()]
+    addresses = [url for place in KNOWN.values() for url in set(place.urls.values())]
     assert len(set(variables)) == len(variables)
     assert len(set(addresses)) == len(addresses)
 

@@ -216,7 +216,7 @@ def test_thoughts_go_back_and_are_accepted() -> None:
         ("/v1/chat/completions", 200),
         ("/openai/v1/chat/completions", 200),
         ("/api/paas/v4/chat/completions", 200),
-        ("/v1/completions", 404),
+        ("/v1/moderations", 404),
         ("/", 404),
     ],
 )

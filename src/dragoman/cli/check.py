@@ -5,13 +5,14 @@ from pathlib import Path
 import click
 
 from dragoman.cli.loading import load
+from dragoman.models.overrides import build_profiles
 from dragoman.routing.router import Router
 
 
 def run(config: Path | None) -> None:
     """Print the providers and what each route resolves to. Ends with status 2 on a wrong file."""
     settings, providers = load(config)
-    router = Router(providers, settings.routes)
+    router = Router(providers, settings.routes, build_profiles(settings))
     for name, provider in sorted(providers.items()):
         place = "in this process" if provider.embedded else provider.url_of(provider.dialects[0])
         key = "with a key" if provider.api_key else "no key"

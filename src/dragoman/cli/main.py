@@ -61,3 +61,42 @@ def translate(source: str, destination: str, model: str | None, what: str | None
     from dragoman.cli.translate import run  # noqa: PLC0415 - slow imports wait until they are needed
 
     run(source, destination, model, what or "request")
+
+
+@main.command()
+@click.option("--base-url", required=True, help="Where the gateway is, without /v1: http://127.0.0.1:4100.")
+@click.option("--key", default="", help="The key that clients present to the gateway.", envvar="DRAGOMAN_KEY")
+@click.option("--name", default="gateway", help="What to call the gateway in reports.")
+@click.option("--upstream-host", "host", default="127.0.0.1", help="Address of the fake vendors.")
+@click.option(
+    "--upstream-port",
+    "port",
+    type=click.IntRange(1, 65532),
+    default=9110,
+    help="First of their four ports: Chat Completions, Responses, Anthropic, Google.",
+)
+@click.option("--only", multiple=True, metavar="FEATURE/CLIENT/UPSTREAM", help="Play only these cells.")
+@click.option("--model", "models", multiple=True, metavar="UPSTREAM=NAME", help="The gateway's model names.")
+@click.option("--header", "headers", multiple=True, metavar="NAME:VALUE", help="Sent with every request.")
+@click.option(
+    "--upstream-header",
+    "upstream_headers",
+    multiple=True,
+    metavar="UPSTREAM=NAME:VALUE",
+    help="Sent with requests for one upstream.",
+)
+@click.option("--path-prefix", default="", help="What stands before the vendors' paths at the gateway.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write every cell.")
+@click.option("--html", "html_file", type=click.Path(path_type=Path, dir_okay=False), help="Write a page.")
+@click.option("--fail-under", type=click.FloatRange(0, 100), help="End with status 1 below this percentage.")
+def conformance(**orders: object) -> None:
+    """Measure a gateway, this one or any other, from the outside.
+
+    It has to lead its models to the fake vendors that this command starts; docs/conformance.md has the
+    configuration for several gateways.
+    """
+    import msgspec  # noqa: PLC0415 - slow imports wait until they are needed
+
+    from dragoman.cli.conformance import Orders, measure  # noqa: PLC0415 - as above
+
+    measure(msgspec.convert(orders, Orders))

@@ -14,6 +14,7 @@ from dragoman.cli.loading import fail, load
 from dragoman.config.data_directory import data_directory
 from dragoman.config.settings import Settings
 from dragoman.config.source import ConfigError
+from dragoman.models.overrides import build_profiles
 from dragoman.providers.provider import Provider
 from dragoman.routing.router import Router
 from dragoman.server.service import build, http_server, listen
@@ -69,7 +70,7 @@ def found(
     if keys.is_open:
         lines.append("keys: none asked for (auth.open)")
     elif keys.created:
-        cards = Router(providers, settings.routes).cards()
+        cards = Router(providers, settings.routes, build_profiles(settings)).cards()
         model = cards[0].id if cards else "MODEL"
         body = f'{{"model": "{model}", "messages": [{{"role": "user", "content": "Good evening"}}]}}'
         lines += [

@@ -14,11 +14,10 @@ from dragoman.config.settings import (
     Outline,
     ProviderSettings,
     RouteSettings,
-    Section,
 )
 from dragoman.config.source import ConfigError, KeyPath, Source, dotted, quoted
 
-T = TypeVar("T", bound=Section)
+T = TypeVar("T", bound=msgspec.Struct)
 
 _MESSAGE = re.compile(r"(?P<problem>.*?)(?: - at `\$(?P<path>[^`]*)`)?", re.DOTALL)
 _STEP = re.compile(r"\.(?P<key>\w+)|\[(?P<index>\d+)\]|(?P<free>\[\.\.\.\])")
@@ -46,16 +45,16 @@ def convert_document(data: dict[str, object], source: Source) -> Document:
 
     Raises `ConfigError` for the first unknown key, missing key or value that does not fit.
     """
-    outline = _convert(data, Outline, (), source)
+    outline = convert_section(data, Outline, (), source)
     return Document(
         server=outline.server,
         auth=outline.auth,
         providers={
-            name: _convert(value, ProviderSettings, ("providers", name), source)
+            name: convert_section(value, ProviderSettings, ("providers", name), source)
             for name, value in outline.providers.items()
         },
         routes={
-            name: _convert(value, RouteSettings, ("routes", name), source)
+            name: convert_section(value, RouteSettings, ("routes", name), source)
             for name, value in outline.routes.items()
         },
         models=outline.models,
@@ -75,7 +74,8 @@ def suggestion(given: str, known: Iterable[str]) -> str:
     return f"did you mean '{near[0]}'? (known here: {listed})" if near else f"write one of: {listed}"
 
 
-def _convert(value: object, kind: type[T], path: KeyPath, source: Source) -> T:
+def convert_section(value: object, kind: type[T], path: KeyPath, source: Source) -> T:
+    """One table of the file, at `path`, as what it has to be. Raises `ConfigError`."""
     try:
         return msgspec.convert(value, kind, dec_hook=_decode)
     except msgspec.ValidationError as error:
@@ -92,7 +92,7 @@ def _decode(kind: type, value: object) -> object:
 
 
 def _explained(
-    message: str, value: object, kind: type[Section], path: KeyPath, source: Source
+    message: str, value: object, kind: type[msgspec.Struct], path: KeyPath, source: Source
 ) -> ConfigError:
     match = _MESSAGE.fullmatch(message)
     problem, steps = (match["problem"], match["path"] or "") if match else (message, "")
@@ -125,7 +125,7 @@ def _reworded(problem: str) -> str:
     return problem
 
 
-def _example(kind: type[Section], path: KeyPath, inner: KeyPath) -> str:
+def _example(kind: type[msgspec.Struct], path: KeyPath, inner: KeyPath) -> str:
     """What to write: the field with its default or, where there is none, with something of its type."""
     names = [part for part in inner if isinstance(part, str)]
     found: inspect.Type = inspect.type_info(kind)
@@ -154,10 +154,27 @@ def _toml(default: object, kind: inspect.Type) -> str:
         case _:
             pass
     if isinstance(kind, inspect.VarTupleType):
-        return '["text"]'
-    if isinstance(kind, inspect.UnionType | inspect.StrType | inspect.CustomType):
-        return '"text"'
+        return f"[{_sample(kind.item_type)}]"
+    if isinstance(kind, inspect.UnionType):
+        return _sample(kind.types[0])
+    if isinstance(kind, inspect.LiteralType | inspect.StrType | inspect.CustomType):
+        return _sample(kind)
     return ""
+
+
+def _sample(kind: inspect.Type) -> str:
+    """Something of a plain type, as TOML."""
+    match kind:
+        case inspect.LiteralType(values=(str() as word, *_)):
+            return quoted(word)
+        case inspect.IntType():
+            return "4096"
+        case inspect.FloatType():
+            return "1.5"
+        case inspect.DictType():
+            return ""
+        case _:
+            return '"text"'
 
 
 def _path_of(steps: str, value: object) -> KeyPath:

@@ -199,4 +199,101 @@ _OVERLOADED = Failure(FailureKind.OVERLOADED, _WORDS)
 _SERVER = Failure(FailureKind.SERVER, _WORDS)
 _DEPARTURE = "statement 86: the upstream is cancelled within a second of the client's departure"
 
-FEATURES: tuple[Feature, ...] = ()
+_INVALID = {
+    "openai_chat": ("invalid_request_error",),
+    "openai_responses": ("invalid_request_error",),
+    "anthropic": ("invalid_request_error",),
+    "gemini": ("INVALID_ARGUMENT", "FAILED_PRECONDITION"),
+}
+_MISSING = {"anthropic": ("not_found_error",), "gemini": ("NOT_FOUND",)}
+_BROKEN = {"anthropic": ("api_error",), "gemini": ("INTERNAL", "UNAVAILABLE", "UNKNOWN")}
+_BUSY = {"anthropic": ("overloaded_error",), "gemini": ("UNAVAILABLE",)}
+
+
+def _failure(name: str, title: str, play: Playing, rule: str = _TABLE) -> Feature:
+    return Feature(name, "Errors", title, rule, _PLAIN, play=play)
+
+
+def _break(name: str, title: str, play: Playing, *modes: str) -> Feature:
+    return Feature(name, "Errors", title, _IN_STREAM, _PLAIN, play=play, modes=modes)
+
+
+FEATURES = (
+    _failure(
+        "error-400",
+        "The upstream refuses the request (400)",
+        _mapped(FailureKind.INVALID_REQUEST, {"": (400,)}, _INVALID),
+    ),
+    _failure("error-401", "The upstream refuses the gateway's key (401); the key stays secret", _bad_key),
+    _failure(
+        "error-404",
+        "The upstream does not have the model (404)",
+        _mapped(FailureKind.MODEL_NOT_FOUND, {"": (404,)}, _MISSING),
+    ),
+    _failure("error-429", "The upstream asks to slow down (429), and says for how long", _slow_down),
+    _failure(
+        "error-500",
+        "The upstream fails (500)",
+        _mapped(FailureKind.SERVER, {"": (500, 502)}, _BROKEN),
+    ),
+    _failure(
+        "error-overloaded",
+        "The upstream is overloaded (503, at Anthropic 529)",
+        _mapped(FailureKind.OVERLOADED, {"": (503,), "anthropic": (529,)}, _BUSY),
+    ),
+    _failure(
+        "error-too-long",
+        "The prompt is too long, in the words that clients look for",
+        _too_long,
+        "statement 92: a context overflow has the client's canonical phrase and code",
+    ),
+    _failure(
+        "error-not-json",
+        "The upstream's error is a page of HTML (502)",
+        _not_json,
+        "statement 96: error bodies that are not JSON",
+    ),
+    _break(
+        "stream-error-first",
+        "An error in the stream before the first word",
+        _breaking(0, Ending.WHOLE, _OVERLOADED),
+        "streamed",
+    ),
+    _break(
+        "stream-error-later",
+        "An error in mid-stream",
+        _breaking(6, Ending.WHOLE, _SERVER),
+        "streamed",
+    ),
+    _break(
+        "stream-ends-early",
+        "The stream ends in order, before the answer does",
+        _breaking(6, Ending.WHOLE, None),
+        "streamed",
+    ),
+    _break(
+        "connection-lost",
+        "The connection to the upstream is reset in mid-answer",
+        _breaking(6, Ending.RESET, None),
+        "whole",
+        "streamed",
+    ),
+    Feature(
+        "departure-streamed",
+        "Errors",
+        "The client leaves in mid-stream: the upstream is let go",
+        _DEPARTURE,
+        _PLAIN,
+        play=_leaving(streamed=True),
+        modes=("streamed",),
+    ),
+    Feature(
+        "departure-whole",
+        "Errors",
+        "The client leaves while it waits: the upstream is let go",
+        _DEPARTURE,
+        _PLAIN,
+        play=_leaving(streamed=False),
+        modes=("whole",),
+    ),
+)

@@ -108,6 +108,8 @@ class Emulation(msgspec.Struct, frozen=True):
     wrapped_in: str | None = None
     """The answer's JSON is the value of this one property, because the target's schemas must be
     objects; the client gets the value."""
+    bare: bool = False
+    """Where that value is a string, the client gets its text, not its JSON."""
     hide_reasoning: bool = False
     """Keep the text of reasoning from the client; its signatures go through."""
 

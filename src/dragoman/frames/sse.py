@@ -140,6 +140,13 @@ def parse_frame(frame: bytes) -> SSE | None:
     return SSE(name, b"\n".join(data)) if data else None
 
 
+def on_one_line(json: bytes) -> bytes:
+    """JSON text without line breaks: some vendors lay their JSON out over lines, and each would end a
+    line of the event.
+    """
+    return msgspec.json.format(json, indent=-1) if b"\n" in json or b"\r" in json else json
+
+
 def encode_data(data: bytes) -> bytes:
     """An unnamed event with one line of data."""
     return b"data: " + data + b"\n\n"

@@ -16,6 +16,7 @@ from dragoman.gateway.attempt import secrets
 from dragoman.gateway.call import Call, Client
 from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.inquiry import ESTIMATED, Inquiry, Told, Whole
+from dragoman.gateway.kept_answers import resumed, within
 from dragoman.gateway.time_limits import TimeLimits
 from dragoman.providers.provider import Provider
 from dragoman.routing.router import RouteTarget
@@ -42,14 +43,17 @@ class _Count:
 
     async def answer(self) -> Whole:
         """The client's answer. Raises `FailureError`."""
-        call, inquiry = self._call, self._inquiry
-        head = self._counting.read_head(call.body, call.location)
+        gateway, inquiry = self._inquiry.gateway, self._inquiry
+        head = self._counting.read_head(self._call.body, self._call.location)
         inquiry.record.model = head.model
+        complete = await resumed(gateway, self._call, head)
+        self._call = complete.call
+        route = within(gateway.router.resolve(head.model), complete.held_by)
 
         async def attempt(candidate: RouteTarget, limits: TimeLimits) -> Whole:
-            return await self._attempt(head, candidate, limits)
+            return await self._attempt(complete.head, candidate, limits)
 
-        return await inquiry.first_that_answers(inquiry.gateway.router.resolve(head.model).targets, attempt)
+        return await inquiry.first_that_answers(route.targets, attempt)
 
     async def _attempt(self, head: Head, candidate: RouteTarget, limits: TimeLimits) -> Whole:
         call, record = self._call, self._inquiry.record

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from dragoman.conversation.blocks import Refusal, Text, ToolCall
+from dragoman.conversation.blocks import Block, Refusal, Text, Thinking, ToolCall
 from dragoman.conversation.events import (
     ArgumentsDelta,
     BlockEnded,
@@ -27,6 +27,7 @@ from dragoman.conversation.events import (
 from dragoman.conversation.fold import fold, unfold
 from dragoman.conversation.response import Response, Stop, StopReason
 from dragoman.dialects.dialect import Emulation
+from dragoman.gateway.wrapped_text import WrappedText
 
 
 class _Stage(Protocol):
@@ -45,6 +46,8 @@ class Emulator:
         self._cut: StopCut | None = None
         if emulation.answer_tool is not None:
             self._stages.append(AnswerTool(emulation.answer_tool))
+        if emulation.wrapped_in is not None:
+            self._stages.append(Unwrap(emulation.wrapped_in, bare=emulation.bare))
         if emulation.tool_names or emulation.custom_tools:
             self._stages.append(ToolNames(emulation.tool_names, emulation.custom_tools))
         if emulation.single_call:
@@ -52,6 +55,9 @@ class Emulator:
         if emulation.stop:
             self._cut = StopCut(emulation.stop, choices)
             self._stages.append(self._cut)
+        if emulation.hide_reasoning:
+            # last: the cut counts blocks as the upstream does
+            self._stages.append(HiddenReasoning())
 
     @property
     def finished(self) -> bool:
@@ -145,6 +151,76 @@ class AnswerTool:
                 return [Stopped(msgspec.structs.replace(stop, reason=StopReason.END), choice)]
             case _:
                 return [event]
+
+
+class Unwrap:
+    """Takes the answer out of the one property that it had to be put into.
+
+    The value's text goes on as it comes; only what stands before it is held back, until it is clear
+    that it is the wrapping. Text of another form goes on as it is. What stands behind the value, which
+    can only be the wrapping's end or against the schema, is dropped.
+    """
+
+    def __init__(self, name: str, *, bare: bool = False) -> None:
+        """Take the property's name; `bare` says that a string is wanted without its quotes."""
+        self._name = name
+        self._bare = bare
+        self._texts: dict[tuple[int, int], WrappedText] = {}
+
+    def feed(self, event: Event) -> list[Event]:
+        """The event; of wrapped text, only the value's part."""
+        match event:
+            case BlockStarted(index=index, block=Text(), choice=choice):
+                self._texts[choice, index] = WrappedText(self._name, bare=self._bare)
+                return [event]
+            case TextDelta(index=index, text=text, choice=choice) if (choice, index) in self._texts:
+                text = self._texts[choice, index].feed(text)
+                return [TextDelta(index, text, choice)] if text else []
+            case BlockEnded(index=index, choice=choice) if (choice, index) in self._texts:
+                text = self._texts.pop((choice, index)).close()
+                return [TextDelta(index, text, choice), event] if text else [event]
+            case _:
+                return [event]
+
+
+class HiddenReasoning:
+    """Keeps the text of reasoning from the client, and lets its signatures through: the client sends
+    them back. Reasoning without a signature disappears, and later blocks move up.
+    """
+
+    def __init__(self) -> None:
+        self._held: set[tuple[int, int]] = set()
+        self._indexes: dict[tuple[int, int], int] = {}
+        self._next: dict[int, int] = {}
+
+    def feed(self, event: Event) -> list[Event]:
+        """The event under its new index; nothing for what is hidden."""
+        match event:
+            case Started() | UsageReported() | Failed() | Stopped() | LogprobsReported():
+                return [event]
+            case BlockStarted(index=index, block=Thinking() as block, choice=choice):
+                if block.signature is None:
+                    self._held.add((choice, index))
+                    return []
+                return [self._opened(choice, index, msgspec.structs.replace(block, text=""))]
+            case BlockStarted(index=index, block=block, choice=choice):
+                return [self._opened(choice, index, block)]
+            case ThinkingDelta():
+                return []
+            case _:
+                place = (event.choice, event.index)
+        opened: list[Event] = []
+        if place in self._held:
+            self._held.discard(place)
+            if not isinstance(event, SignatureDelta):
+                return []
+            opened.append(self._opened(*place, Thinking("")))
+        return [*opened, msgspec.structs.replace(event, index=self._indexes[place])]
+
+    def _opened(self, choice: int, index: int, block: Block) -> BlockStarted:
+        number = self._indexes[choice, index] = self._next.get(choice, 0)
+        self._next[choice] = number + 1
+        return BlockStarted(number, block, choice)
 
 
 class SingleCall:

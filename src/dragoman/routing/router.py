@@ -13,7 +13,7 @@ import msgspec
 from dragoman.config.settings import RouteSettings
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
 from dragoman.dialects.dialect import ModelCard, Target
-from dragoman.models.profile import families, profile_of
+from dragoman.models.profile import Profiles, families
 from dragoman.providers.provider import Provider
 
 _LONGEST_NAME = 512
@@ -41,9 +41,15 @@ class Route(msgspec.Struct, frozen=True):
 class Router:
     """Resolves model names. Built once from the configuration; holds no state of requests."""
 
-    def __init__(self, providers: Mapping[str, Provider], routes: Mapping[str, RouteSettings]) -> None:
-        """Take the providers and the settings of the routes, both by name."""
+    def __init__(
+        self,
+        providers: Mapping[str, Provider],
+        routes: Mapping[str, RouteSettings],
+        profiles: Profiles | None = None,
+    ) -> None:
+        """Take the providers and the settings of the routes, both by name, and what is known of models."""
         self._providers = providers
+        self._profiles = profiles or Profiles()
         self._routes = {
             name: Route(
                 name,
@@ -87,7 +93,7 @@ class Router:
 
     def _target(self, provider_name: str, model: str) -> RouteTarget:
         provider = self._providers[provider_name]
-        profile = profile_of(model)
+        profile = self._profiles.of(model)
         return RouteTarget(
             provider,
             Target(

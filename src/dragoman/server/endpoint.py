@@ -8,9 +8,6 @@ from dragoman.dialects import anthropic, gemini, openai_chat, openai_completions
 from dragoman.dialects.dialect import Dialect, Location
 
 
-_R: Dialect = getattr(openai_responses, "DIALECT", openai_chat.DIALECT)
-
-
 class Generation(msgspec.Struct, frozen=True):
     """An answer of a model is asked for, in one of the wire formats."""
 
@@ -120,10 +117,10 @@ _FIXED: dict[str, Endpoint] = {
     "/v1/chat/completions": Generation(openai_chat.DIALECT, Location()),
     "/v1/completions": Generation(openai_completions.DIALECT, Location()),
     "/v1/embeddings": Embeddings(openai_chat.DIALECT, Location()),
-    "/v1/responses": Generation(_R, Location()),
-    "/v1/responses/input_tokens": TokenCount(_R, Location()),
+    "/v1/responses": Generation(openai_responses.DIALECT, Location()),
+    "/v1/responses/input_tokens": TokenCount(openai_responses.DIALECT, Location()),
     "/v1/responses/compact": Nothing(
-        _R, "Conversations are not compacted here: send the items that still matter."
+        openai_responses.DIALECT, "Conversations are not compacted here: send the items that still matter."
     ),
     "/v1/messages": Generation(anthropic.DIALECT, Location()),
     "/v1/messages/count_tokens": TokenCount(anthropic.DIALECT, Location()),
@@ -135,7 +132,7 @@ _GOOGLE_VERSIONS = ("/v1beta/", "/v1/")
 _GOOGLE_COLLECTIONS = ("models/", "tunedModels/")
 
 _HOMES = {
-    "/openai": (openai_chat.DIALECT, _R, openai_completions.DIALECT),
+    "/openai": (openai_chat.DIALECT, openai_responses.DIALECT, openai_completions.DIALECT),
     "/anthropic": (anthropic.DIALECT,),
     "/genai": (gemini.DIALECT,),
 }
@@ -184,13 +181,13 @@ def _kept(rest: str) -> Endpoint:
     identity = unquote(name)
     match part:
         case "" if identity and rest == name:
-            return KeptAnswer(_R, identity)
+            return KeptAnswer(openai_responses.DIALECT, identity)
         case "input_items" if identity:
-            return KeptItems(_R, identity)
+            return KeptItems(openai_responses.DIALECT, identity)
         case "cancel" if identity:
-            return Cancellation(_R, identity)
+            return Cancellation(openai_responses.DIALECT, identity)
         case _:
-            return Nothing(_R)
+            return Nothing(openai_responses.DIALECT)
 
 
 def _model_path(rest: str, version: str, query: bytes, asked: Dialect) -> Endpoint:

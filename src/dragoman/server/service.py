@@ -16,6 +16,7 @@ from dragoman.coordination.memory import MemoryRecollection
 from dragoman.dialects.registry import SPOKEN
 from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.record import Record
+from dragoman.models.overrides import build_profiles
 from dragoman.providers.provider import Provider
 from dragoman.routing.router import Router
 from dragoman.server.app import App, browser_ready
@@ -40,7 +41,7 @@ def build(
     """
     gateway = Gateway(
         keys=keys,
-        router=Router(providers, settings.routes),
+        router=Router(providers, settings.routes, build_profiles(settings)),
         providers=providers,
         dialects=SPOKEN,
         http=AiohttpTransport(),

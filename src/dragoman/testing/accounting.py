@@ -50,6 +50,8 @@ def count_usage(request: Request, choices: Iterable[Choice]) -> Usage:
     output = reasoning = 0
     for choice in choices:
         for block in choice.blocks:
+            if isinstance(block, Unknown) and block.server_side:
+                continue  # the vendor's own doing: nothing that the model wrote
             size = count_block(block)
             output += size
             if isinstance(block, Thinking):

@@ -13,7 +13,7 @@ import re
 
 import msgspec
 
-from dragoman.conversation.blocks import Block, Refusal, Text, Thinking, ToolCall, ToolResult
+from dragoman.conversation.blocks import Block, Refusal, Text, Thinking, ToolCall, ToolResult, Unknown
 from dragoman.conversation.opaque import Signature
 from dragoman.conversation.request import OutputMode, Request
 from dragoman.conversation.response import (
@@ -114,9 +114,10 @@ class _Draft:
                 if not text:
                     self.hidden += count_tokens(thoughts) - 1
             case "openai_responses":
-                blocks.append(self._reasoning_item(thoughts, text if shown is True else ""))
+                item = self._reasoning_item(thoughts, text if shown is True else "")
+                blocks.append(item)
                 if shown is not True:
-                    self.hidden += count_tokens(text) - 1
+                    self.hidden += count_tokens(text) - isinstance(item, Thinking)
             case "gemini" if shown is True:
                 blocks.append(Thinking(text))
             case "openai_chat" if self._profile.instructions_role == "system":
@@ -126,15 +127,20 @@ class _Draft:
                 self.hidden += count_tokens(text)
         return None if whole else Stop(StopReason.MAX_TOKENS)
 
-    def _reasoning_item(self, thoughts: str, shown: str) -> Thinking:
+    def _reasoning_item(self, thoughts: str, shown: str) -> Thinking | Unknown:
         """OpenAI's reasoning: an item with an id, a summary where one was asked for, and encrypted in
-        full where that was asked for.
+        full where that was asked for; without either, the item alone.
         """
         seed = f"{self._request.model}/{len(self._request.messages)}/{thoughts}"
-        value = f"rs_{hashlib.sha256(seed.encode('utf-8', 'surrogatepass')).hexdigest()[:48]} "
+        identity = f"rs_{hashlib.sha256(seed.encode('utf-8', 'surrogatepass')).hexdigest()[:48]}"
         if "reasoning.encrypted_content" in self._included:
-            value += issue_signature("openai_responses", self._profile.family)
-        return Thinking(shown, Signature("openai_responses", "", value), redacted=not shown)
+            value = issue_signature("openai_responses", self._profile.family)
+            signature = Signature("openai_responses", "", f"{identity} {value}")
+            return Thinking(shown, signature, redacted=not shown)
+        if shown:
+            return Thinking(shown)
+        item = msgspec.json.encode({"id": identity, "type": "reasoning", "summary": []})
+        return Unknown("openai_responses", "reasoning", item, server_side=True)
 
     def _search(self, blocks: list[Block], query: str) -> Stop:
         """Search the web and tell what was found, if the limit leaves room for all of it."""

@@ -61,10 +61,10 @@ def _frames(dialect: Dialect, reply: Reply, response: Response, manner: Scripted
     for event in paced(response):
         frames += _split(encoder.encode(event), sse=sse)
         if manner.frames is not None and len(frames) >= manner.frames:
-            frames = frames[: manner.frames]
-            if manner.failure is not None:
-                frames += _split(encoder.encode(Failed(manner.failure)), sse=sse)
-                frames += _split(encoder.close(), sse=sse)
+            if manner.failure is None:
+                return frames[: manner.frames]
+            frames += _split(encoder.encode(Failed(manner.failure)), sse=sse)
+            frames += _split(encoder.close(), sse=sse)
             return frames
     frames += _split(encoder.close(), sse=sse)
     return frames if manner.frames is None else frames[: manner.frames]

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from dragoman.conversation.failure import Failure, FailureError
+from dragoman.conversation.opaque import Opaque
 from dragoman.conversation.request import Request
 from dragoman.conversation.response import Response
 from dragoman.dialects.dialect import Dialect, ModelCard, Reply
@@ -166,19 +167,35 @@ class FakeProvider:
         """What the model says, in the dialect of the request."""
         if route.dialect != "openai_responses":
             return self._written(incoming.body, route, scripted, identity)
-        body = self._kept.completed(Field("", decode_object(incoming.body)))
+        given = decode_object(incoming.body)
+        body = self._kept.completed(Field("", given))
         if scripted is None or scripted.checked:
             openai_responses.check_conversation(body)
-        answer = self._written(msgspec.json.encode(body.value), route, scripted, identity)
+        whole = msgspec.json.encode(body.value)
+        previous = given.get("previous_response_id")
+        answer = self._written(
+            whole, route, scripted, identity, previous if isinstance(previous, str) else None
+        )
         self._kept.keep(body, answer)
         return answer
 
-    def _written(self, body: bytes, route: Route, scripted: Scripted | None, identity: str) -> Answer:
+    def _written(
+        self,
+        body: bytes,
+        route: Route,
+        scripted: Scripted | None,
+        identity: str,
+        previous: str | None = None,
+    ) -> Answer:
+        """The answer to a complete request; `previous` is the kept answer that it went on from."""
         dialect = DIALECTS[route.dialect]
         try:
             request = dialect.parse_request(body, route.location)
         except FailureError as error:
             return failed_answer(dialect, error.failure, identity)
+        if previous is not None:
+            named = Opaque(dialect.name, "previous_response_id", msgspec.json.encode(previous))
+            request = msgspec.structs.replace(request, extras=(*request.extras, named))
         if scripted is not None and isinstance(scripted.answer, Response):
             response, manner = scripted.answer, scripted
         else:

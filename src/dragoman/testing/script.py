@@ -28,7 +28,7 @@ class Scripted(msgspec.Struct, frozen=True):
     first byte of the body, `pace` in seconds between frames.
 
     A stream of the model breaks off after `frames` frames: with an error event where there is a
-    `failure`, and then in the way of `ending`.
+    `failure` (once what the frames tell of is told in full), and then in the way of `ending`.
     """
 
     answer: Response | Failure | Answer

@@ -99,7 +99,7 @@ class RemoteMedia:
 
         Raises `FailureError` like `fetch`, and for too many URLs or too much altogether.
         """
-        distinct = list({_subject(one): one for one in reversed(wanted)}.values())[::-1]
+        distinct = list({_identity(one): one for one in reversed(wanted)}.values())[::-1]
         if len(distinct) > MAX_WANTED:
             raise invalid(
                 f"The request gives {len(distinct)} files by URL; at most {MAX_WANTED} are fetched.",
@@ -114,12 +114,12 @@ class RemoteMedia:
 
         tasks = [asyncio.create_task(fetch(one)) for one in distinct]
         try:
-            found = dict(zip(map(_subject, distinct), await asyncio.gather(*tasks), strict=True))
+            found = dict(zip(map(_identity, distinct), await asyncio.gather(*tasks), strict=True))
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        return [found[_subject(one)] for one in wanted]
+        return [found[_identity(one)] for one in wanted]
 
     async def close(self) -> None:
         """Close every connection. Fetches that come after it fail."""
@@ -137,9 +137,9 @@ class RemoteMedia:
             async with asyncio.timeout(self._timeout):
                 return await self._follow(wanted, allowance)
         except RefusedURLError as error:
-            via = f", to which {host} redirects," if host and error.host != host else ""
-            subject = f"The URL at {error.host}" if error.host else "The URL"
-            raise invalid(f"{subject}{via} cannot be fetched: it {error}.", wanted.param) from None
+            raise invalid(
+                f"{_subject(error.host, host)} cannot be fetched: it {error}.", wanted.param
+            ) from None
         except _UnusableError as error:
             raise _failure(wanted, host, str(error)) from None
         except TimeoutError:
@@ -301,8 +301,16 @@ def _media_type(data: str, declared: str, wanted: Wanted) -> str:
     raise _UnusableError("nothing tells what type of file it is")
 
 
-def _subject(wanted: Wanted) -> tuple[str, str | None, str | None]:
+def _identity(wanted: Wanted) -> tuple[str, str | None, str | None]:
     return wanted.url, wanted.media_type, wanted.family
+
+
+def _subject(refused: str, host: str) -> str:
+    """How a message calls a refused URL, given its host and that of the URL in the request."""
+    if not refused:
+        return f"The URL to which {host} redirects" if host else "The URL"
+    via = f", to which {host} redirects," if host not in ("", refused) else ""
+    return f"The URL at {refused}{via}"
 
 
 def _too_large(limit: int) -> _UnusableError:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from dragoman.conversation.blocks import ToolCall
-from dragoman.dialects.gemini.arguments import PartialArguments, arguments_object, compact_lines
+from dragoman.dialects.gemini.arguments import PartialArguments, arguments_object
 from dragoman.dialects.gemini.wire import PartialArg
 
 
@@ -74,11 +74,6 @@ def test_any_text_becomes_an_object(arguments: str) -> None:
 def test_what_was_no_object_is_known_to_be_altered() -> None:
     assert not arguments_object(ToolCall("1", "f", ' { "a": 1 } '))[1]
     assert arguments_object(ToolCall("1", "f", '{"a": 1'))[1]
-
-
-def test_json_on_one_line_is_left_alone() -> None:
-    assert compact_lines(b'{"a": 1}') == b'{"a": 1}'
-    assert compact_lines(b'{"a":\r\n1}') == b'{"a":1}'
 
 
 def test_streamed_arguments_are_built_path_by_path() -> None:

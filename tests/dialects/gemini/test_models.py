@@ -13,7 +13,7 @@ def test_a_model_has_googles_name_and_methods() -> None:
         "name": "models/gpt-5",
         "version": "gpt-5",
         "displayName": "gpt-5",
-        "supportedGenerationMethods": ["generateContent", "streamGenerateContent"],
+        "supportedGenerationMethods": ["generateContent", "streamGenerateContent", "countTokens"],
         "outputTokenLimit": 128_000,
     }
 

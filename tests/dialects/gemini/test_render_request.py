@@ -15,6 +15,7 @@ from dragoman.conversation.request import (
     OutputMode,
     Request,
     Role,
+    ServerTool,
     ToolChoice,
     ToolChoiceMode,
 )
@@ -159,7 +160,9 @@ def test_the_same_request_gives_the_same_bytes(new: Target) -> None:
 
 def test_a_failure_reaches_the_caller(new: Target) -> None:
     with pytest.raises(FailureError):
-        render_request(Request("openai_chat", "m", HELLO, tools=(ServerTool("anthropic", "bash", b"{}"),)), new)
+        render_request(
+            Request("openai_chat", "m", HELLO, tools=(ServerTool("anthropic", "bash", b"{}"),)), new
+        )
 
 
 GOOGLE = """{

@@ -285,20 +285,26 @@ def test_a_schema_that_breaks_the_rules_for_strict_ones_is_a_guide_only(dialect:
 def test_a_schema_for_no_object_is_wrapped_where_openai_would_refuse_it() -> None:
     listed = {"type": "array", "items": {"type": "string"}}
     output = OutputFormat(OutputMode.JSON_SCHEMA, json.dumps(listed).encode())
-    assert body(request(output=output))["response_format"]["json_schema"] == {
-        "name": "response",
-        "schema": {
-            "type": "object",
-            "properties": {"value": listed},
-            "required": ["value"],
-            "additionalProperties": False,
+    assert body(request(output=output))["response_format"] == {
+        "type": "json_schema",
+        "json_schema": {
+            "name": "response",
+            "schema": {
+                "type": "object",
+                "properties": {"value": listed},
+                "required": ["value"],
+                "additionalProperties": False,
+            },
+            "strict": True,
         },
-        "strict": True,
     }
     assert render(request(output=output)).emulation.wrapped_in == "value"
     assert lost(request(output=output)) == [(LossKind.EMULATED, "schema_wrapped")]
     own = request("openai_chat", output=output)
-    assert body(own)["response_format"]["json_schema"]["schema"] == listed
+    assert body(own)["response_format"] == {
+        "type": "json_schema",
+        "json_schema": {"name": "response", "schema": listed},
+    }
     assert render(own).emulation.wrapped_in is None
 
 

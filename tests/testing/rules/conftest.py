@@ -7,7 +7,7 @@ import pytest
 
 from dragoman.testing.exchange import Incoming
 from dragoman.testing.json_value import Object, decode_object
-from dragoman.testing.rules import anthropic, gemini, openai_chat
+from dragoman.testing.rules import anthropic, gemini, openai_chat, openai_responses
 from dragoman.testing.rules.refusal import Access, RefusedError
 
 Refusal = Callable[[Object], Object | None]
@@ -23,6 +23,30 @@ def openai_refusal() -> Refusal:
         headers = {"content-type": "application/json"}
         try:
             openai_chat.check_request(Incoming("POST", "/v1/chat/completions", {}, headers, body), Access())
+        except RefusedError as refused:
+            error = decode_object(refused.answer.body)["error"]
+            assert isinstance(error, dict)
+            return {"status": refused.answer.status, **error}
+        return None
+
+    return refusal
+
+
+@pytest.fixture
+def responses_refusal() -> Refusal:
+    """The error that OpenAI answers to a request of Responses with these fields (None leaves one out);
+    None where it is accepted.
+    """
+
+    def refusal(fields: Object) -> Object | None:
+        whole: Object = {"model": "gpt-4o", "input": "Hello", **fields}
+        body = msgspec.json.encode({name: value for name, value in whole.items() if value is not None})
+        headers = {"content-type": "application/json"}
+        try:
+            read = openai_responses.read_request(
+                Incoming("POST", "/v1/responses", {}, headers, body), Access()
+            )
+            openai_responses.check_conversation(read)
         except RefusedError as refused:
             error = decode_object(refused.answer.body)["error"]
             assert isinstance(error, dict)

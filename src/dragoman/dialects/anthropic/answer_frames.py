@@ -4,6 +4,7 @@ import msgspec
 
 from dragoman.dialects.anthropic import wire
 from dragoman.dialects.anthropic.signatures import UNSIGNED
+from dragoman.frames.sse import on_one_line
 
 TEXT = b'{"type":"text","text":""}'
 THINKING = b'{"type":"thinking","thinking":"","signature":""}'
@@ -41,7 +42,7 @@ class AnswerFrames:
             out += self.redacted(data)
         self.index += 1
         self._delta = _DELTA % self.index
-        return out + _START % self.index + _on_one_line(block) + b"}\n\n"
+        return out + _START % self.index + on_one_line(block) + b"}\n\n"
 
     def stop(self) -> bytes:
         """The end of the open block."""
@@ -61,7 +62,7 @@ class AnswerFrames:
 
     def citation(self, citation: bytes) -> bytes:
         """A citation of the open text block."""
-        return self._delta + b'"citations_delta","citation":' + _on_one_line(citation) + _END
+        return self._delta + b'"citations_delta","citation":' + on_one_line(citation) + _END
 
     def sign(self, signature: str) -> bytes:
         """The signature of the open thinking block, and its end."""
@@ -100,8 +101,3 @@ class AnswerFrames:
             return self.start(content) + self.stop()
         out = self.start(_json({**fields, "input": msgspec.Raw(b"{}")}))
         return out + self.input(bytes(given).decode()) + self.stop()
-
-
-def _on_one_line(content: bytes) -> bytes:
-    """JSON as it came, which may be laid out over lines: they would end the frame."""
-    return msgspec.json.format(content, indent=-1) if b"\n" in content or b"\r" in content else content

@@ -10,13 +10,6 @@ from dragoman.dialects.gemini.wire import PartialArg
 from dragoman.dialects.json_tree import elements, members
 
 
-def compact_lines(json: bytes) -> bytes:
-    """The same JSON text on one line, for Google pretty-prints whole answers: a line break would end
-    a line of an event stream.
-    """
-    return compact(json) if b"\n" in json or b"\r" in json else json
-
-
 def arguments_object(call: ToolCall) -> tuple[msgspec.Raw, bool]:
     """A call's arguments as the `args` of a Google call, on one line, and whether they had to be altered."""
     given, altered = call_input(call)

@@ -96,18 +96,16 @@ def pass_request(head: Head, body: bytes, target: Target) -> WireRequest:
         fields = _FIELDS.decode(body)
     if not head.location.batch:
         return WireRequest(path, body)
-    requests = decode_member(_LIST, fields["requests"], "requests", {})
-    return WireRequest(
-        path, splice_member(body, fields, "requests", _renamed(fields["requests"], requests, model))
-    )
+    renamed = _renamed(fields["requests"], model)
+    return WireRequest(path, splice_member(body, fields, "requests", renamed))
 
 
-def _renamed(batch: Raw, requests: list[Raw], model: bytes) -> bytes:
+def _renamed(batch: Raw, model: bytes) -> bytes:
     """The batch with the model of every request replaced that names one."""
     text = bytes(batch)
     pieces: list[bytes] = []
     position = 0
-    for place, raw in enumerate(requests):
+    for raw in _LIST.decode(batch):
         one = bytes(raw)
         members = _FIELDS.decode(raw)
         # between requests stand only commas and white space

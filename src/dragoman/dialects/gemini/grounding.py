@@ -11,7 +11,6 @@ import msgspec
 from msgspec import Raw
 
 from dragoman.conversation.blocks import Citation
-from dragoman.dialects.gemini.arguments import compact_lines
 from dragoman.dialects.gemini.wire import (
     CitationMetadata,
     CitationSource,
@@ -22,6 +21,7 @@ from dragoman.dialects.gemini.wire import (
     WebSource,
     given,
 )
+from dragoman.frames.sse import on_one_line
 
 DIALECT = "gemini"
 
@@ -115,7 +115,7 @@ def _cited(raw: Raw) -> Citation:
         title=source.title,
         cited_text=chunk.retrieved_context.text if chunk.retrieved_context is not None else None,
         dialect=DIALECT,
-        json=compact_lines(bytes(raw)),
+        json=on_one_line(bytes(raw)),
     )
 
 

@@ -13,7 +13,7 @@ class _Model(msgspec.Struct, rename="camel", omit_defaults=True):
     output_token_limit: int | None = None
 
 
-_METHODS = ("generateContent", "streamGenerateContent")
+_METHODS = ("generateContent", "streamGenerateContent", "countTokens")
 
 
 def _model(card: ModelCard) -> _Model:

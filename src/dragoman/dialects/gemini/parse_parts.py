@@ -9,10 +9,10 @@ from dragoman.conversation.blocks import Audio, Block, Document, Image, Text, To
 from dragoman.conversation.failure import FailureError, invalid
 from dragoman.conversation.opaque import Opaque, Signature
 from dragoman.dialects.arguments import arguments_text
-from dragoman.dialects.gemini.arguments import compact_lines
 from dragoman.dialects.gemini.media import attributes_of, media_block
 from dragoman.dialects.gemini.signatures import unpacked
 from dragoman.dialects.gemini.wire import FunctionCall, FunctionResponse, FunctionResponsePart, Part, given
+from dragoman.frames.sse import on_one_line
 
 DIALECT = "gemini"
 
@@ -57,7 +57,7 @@ def server_block(part: Part) -> Unknown | None:
         ("toolResponse", part.tool_response),
     ):
         if given(raw):
-            return Unknown(DIALECT, kind, compact_lines(msgspec.json.encode(part)), server_side=True)
+            return Unknown(DIALECT, kind, on_one_line(msgspec.json.encode(part)), server_side=True)
     return None
 
 

@@ -34,12 +34,12 @@ from dragoman.conversation.response import Stop, TokenLogprob
 from dragoman.conversation.usage import Usage
 from dragoman.dialects.dialect import Reply
 from dragoman.dialects.gemini.answer_parts import AnswerParts, WirePart, shows_thoughts
-from dragoman.dialects.gemini.arguments import compact_lines
 from dragoman.dialects.gemini.errors import render_failure
 from dragoman.dialects.gemini.grounding import Spot, render_grounding
 from dragoman.dialects.gemini.logprobs import render_logprobs
 from dragoman.dialects.gemini.render_response import render_end
 from dragoman.dialects.gemini.usage import render_usage
+from dragoman.frames.sse import on_one_line
 
 _encode = msgspec.json.Encoder().encode
 
@@ -109,7 +109,7 @@ class GeminiStreamEncoder:
             chunk: dict[str, object] = {"candidates": [answer.end(index) for index, answer in ended.items()]}
             if self._usage is not None:
                 chunk["usageMetadata"] = render_usage(self._usage)
-            last = self._frame(compact_lines(_encode(chunk)[:-1] + self._tail))
+            last = self._frame(on_one_line(_encode(chunk)[:-1] + self._tail))
         if self._sse:
             return last
         return last + (b"]" if self._sent else b"[]")
@@ -128,7 +128,7 @@ class GeminiStreamEncoder:
         if answer.logprobs:
             candidate["logprobsResult"] = render_logprobs(tuple(answer.logprobs))
             answer.logprobs.clear()
-        return self._frame(compact_lines(_encode({"candidates": [candidate]})[:-1] + self._tail))
+        return self._frame(on_one_line(_encode({"candidates": [candidate]})[:-1] + self._tail))
 
     def _frame(self, chunk: bytes) -> bytes:
         if self._sse:

@@ -55,6 +55,7 @@ _REFUSED = frozenset(
         "dependentRequired",
         "dependentSchemas",
         "patternProperties",
+        "prefixItems",
         "propertyNames",
         "minProperties",
         "maxProperties",

@@ -4,7 +4,6 @@ from dragoman.dialects.dialect import Dialect
 from dragoman.dialects.openai_chat.embeddings import EMBEDDING
 from dragoman.dialects.openai_chat.errors import parse_error, render_error, stream_failure
 from dragoman.dialects.openai_chat.head import read_head
-from dragoman.dialects.openai_models import render_model, render_models
 from dragoman.dialects.openai_chat.parse_request import parse_request
 from dragoman.dialects.openai_chat.parse_response import parse_response
 from dragoman.dialects.openai_chat.passthrough import meter_response, passthrough
@@ -13,6 +12,7 @@ from dragoman.dialects.openai_chat.render_response import render_response
 from dragoman.dialects.openai_chat.stream_decoder import ChatStreamDecoder
 from dragoman.dialects.openai_chat.stream_encoder import ChatStreamEncoder, keep_alive, stream_type
 from dragoman.dialects.openai_chat.wire import NAME
+from dragoman.dialects.openai_models import render_model, render_models
 from dragoman.dialects.stream_usage import hide_usage
 
 DIALECT = Dialect(

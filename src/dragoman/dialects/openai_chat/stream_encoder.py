@@ -53,7 +53,7 @@ from dragoman.dialects.openai_chat.reasoning import Place, call_entry, text_entr
 from dragoman.dialects.openai_chat.stop import finish_of
 from dragoman.dialects.openai_chat.usage import render_usage
 from dragoman.dialects.openai_chat.wire import NAME
-from dragoman.frames.sse import encode_data
+from dragoman.frames.sse import encode_data, on_one_line
 
 _Rare = BlockStarted | BlockEnded | SignatureDelta | CitationDelta | LogprobsReported | Stopped
 
@@ -177,7 +177,7 @@ class ChatStreamEncoder:
         return choice, head + _ROLE + self._end
 
     def _chunk(self, choice: "_Choice", delta: dict[str, object]) -> bytes:
-        return choice.head + _encode(delta) + self._end
+        return choice.head + on_one_line(_encode(delta)) + self._end
 
     # --- blocks ----------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from dragoman.dialects.dialect import Dialect
 from dragoman.dialects.openai_models import render_model, render_models
+from dragoman.dialects.openai_responses.counting import COUNTING
 from dragoman.dialects.openai_responses.errors import parse_error, render_error, stream_failure
 from dragoman.dialects.openai_responses.field_paths import FIELD_PATHS
 from dragoman.dialects.openai_responses.head import read_head
@@ -41,5 +42,6 @@ DIALECT = Dialect(
     render_model=render_model,
     keep_alive=keep_alive,
     field_paths=FIELD_PATHS,
+    counting=COUNTING,
     state=STATE,
 )

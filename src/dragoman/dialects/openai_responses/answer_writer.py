@@ -22,7 +22,8 @@ from dragoman.conversation.opaque import Opaque, Signature
 from dragoman.conversation.request import Request
 from dragoman.conversation.response import Stop, StopReason, TokenLogprob
 from dragoman.conversation.turns import derived_call_id
-from dragoman.dialects.json_tree import ANY, members
+from dragoman.dialects.arguments import compact
+from dragoman.dialects.json_tree import ANY, text
 from dragoman.dialects.openai_responses.citations import render_annotation
 from dragoman.dialects.openai_responses.identifiers import IMAGE_CALL, REASONING
 from dragoman.dialects.openai_responses.namespaces import FIELD, namespaces, place_of
@@ -38,6 +39,8 @@ from dragoman.dialects.openai_responses.written_item import (
     WrittenReasoning,
 )
 
+_MEMBERS: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_PICTURE = "image_generation_call"
 _PHASE = frozenset({"phase"})
 _PREFIXES = {
     "web_search_call": "ws",
@@ -113,37 +116,37 @@ class AnswerWriter:
     def start(self, index: int, block: Block) -> bytes:
         """A block opens. What no item can hold is left out."""
         match block:
-            case Text(text=text) | Refusal(text=text):
+            case Text() | Refusal():
                 self._texts[index] = _OpenText(block)
-                return self.say(index, text)
+                return self.say(index, block.text)
             case Thinking(redacted=True):
                 return self._redacted(block)
-            case Thinking(text=text):
+            case Thinking():
                 self._thoughts[index] = _OpenThinking(block.signature)
-                return self.think(index, text)
+                return self.think(index, block.text)
             case ToolCall():
                 return self._call(index, block)
             case Image():
                 return self._picture(block)
-            case Unknown(dialect=dialect, json=json):
-                return self._unknown(json) if dialect == NAME else b""
+            case Unknown(dialect=dialect):
+                return self._unknown(block) if dialect == NAME else b""
             case Audio() | Document() | ToolResult():
                 return b""
             case _:
                 assert_never(block)
 
-    def say(self, index: int, text: str) -> bytes:
+    def say(self, index: int, words: str) -> bytes:
         """More text of a Text or Refusal."""
         block = self._texts.get(index)
-        if block is None or not text:
+        if block is None or not words:
             return b""
         message, out = self._joined(block)
-        block.words += len(text)
+        block.words += len(words)
         if block.refusal:
             self._refused = True
-            return out + message.refuse(text)
+            return out + message.refuse(words)
         tokens, self._tokens = self._tokens, []
-        return out + message.say(text, tokens)
+        return out + message.say(words, tokens)
 
     def think(self, index: int, text: str) -> bytes:
         """More text of a Thinking."""
@@ -179,8 +182,8 @@ class AnswerWriter:
 
     def end(self, index: int) -> bytes:
         """A block is complete."""
-        if (text := self._texts.pop(index, None)) is not None:
-            return self._end_text(text)
+        if (words := self._texts.pop(index, None)) is not None:
+            return self._end_text(words)
         if (thinking := self._thoughts.pop(index, None)) is not None:
             return self._end_thinking(thinking)
         if (call := self._calls.pop(index, None)) is not None:
@@ -254,13 +257,12 @@ class AnswerWriter:
     def _redacted(self, block: Thinking) -> bytes:
         if block.signature is None:
             return b""
-        own = native_id(block.signature)
-        return self._carry({**({"id": own} if own else {}), **client_item(block)})
+        return self._carry(client_item(block), native_id(block.signature))
 
-    def _carry(self, item: Members) -> bytes:
+    def _carry(self, item: Members, own: str = "") -> bytes:
         """A reasoning item that comes whole."""
         begun: Members = {"type": "reasoning", "summary": []}
-        return self._settle() + self._output.whole(item, REASONING, begun)
+        return self._settle() + self._output.whole(item, begun, REASONING, own)
 
     def _call(self, index: int, call: ToolCall) -> bytes:
         call_id = call.id or derived_call_id(self._output.answer, "0", str(self._called), call.name)
@@ -282,21 +284,16 @@ class AnswerWriter:
         if not isinstance(source, Inline):
             return b""
         form: Members = {"output_format": source.media_type.rpartition("/")[2], **_own(image.opaque)}
-        item: Members = {
-            "type": "image_generation_call",
-            "status": "completed",
-            **form,
-            "result": source.data,
-        }
-        begun: Members = {"type": "image_generation_call", "status": "in_progress", "result": None}
-        return self._settle() + self._output.whole(item, IMAGE_CALL, begun)
+        item: Members = {"type": _PICTURE, "status": "completed", **form, "result": source.data}
+        begun: Members = {"type": _PICTURE, "status": "in_progress", "result": None}
+        return self._settle() + self._output.whole(item, begun, IMAGE_CALL)
 
-    def _unknown(self, json: bytes) -> bytes:
+    def _unknown(self, block: Unknown) -> bytes:
         """An item of the format's own that nobody else has."""
-        item = members(ANY.decode(json)) or {}
-        kind = item.get("type")
-        prefix = _PREFIXES.get(kind, "item") if isinstance(kind, str) else "item"
-        return self._settle() + self._output.whole(item, prefix, {})
+        item: Members = {**_MEMBERS.decode(compact(block.json))}
+        given = item.pop("id", None)
+        own = text(ANY.decode(bytes(given))) if isinstance(given, msgspec.Raw) else None
+        return self._settle() + self._output.whole(item, {}, _PREFIXES.get(block.kind, "item"), own or "")
 
     def _settle(self, *, cut: bool = False) -> bytes:
         """Close the items whose blocks have ended: what comes next is another item, or the end."""
@@ -309,7 +306,7 @@ class AnswerWriter:
 def _own(opaque: tuple[Opaque, ...], wanted: frozenset[str] | None = None) -> Members:
     """What only this format says of a block."""
     return {
-        one.field: msgspec.Raw(one.json)
+        one.field: msgspec.Raw(compact(one.json))
         for one in opaque
         if one.dialect == NAME and (wanted is None or one.field in wanted)
     }

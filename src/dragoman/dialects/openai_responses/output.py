@@ -54,10 +54,9 @@ class Output:
         self._items.append(b"")
         return Place(self, index, own or item_id(prefix, self.answer, index))
 
-    def whole(self, item: dict[str, object], prefix: str, begun: dict[str, object]) -> bytes:
-        """An item that comes at once. `begun` is what is different when it begins."""
-        own = item.get("id")
-        place = self.place(prefix, own if isinstance(own, str) else "")
+    def whole(self, item: dict[str, object], begun: dict[str, object], prefix: str, own: str = "") -> bytes:
+        """An item that comes at once, without its id. `begun` is what is different when it begins."""
+        place = self.place(prefix, own)
         item = {"id": place.id, **item}
         return place.begin({**item, **begun}) + place.end(item)
 

@@ -110,7 +110,7 @@ def _picture(part: PartWire, path: str) -> Source:
         return source
     if part.file_id is not None:
         return Stored(NAME, part.file_id)
-    raise invalid(f"'{path}': expected 'image_url' or 'file_id'.", f"{path}.image_url", _MISSING)
+    raise invalid(f"'{path}': expected 'image_url' or 'file_id'.", path, _MISSING)
 
 
 def _file(part: PartWire, path: str) -> Source:
@@ -126,8 +126,7 @@ def _file(part: PartWire, path: str) -> Source:
         return Remote(part.file_url)
     if part.file_id is not None:
         return Stored(NAME, part.file_id)
-    here = f"{path}.file_id"
-    raise invalid(f"'{path}': expected 'file_data', 'file_url' or 'file_id'.", here, _MISSING)
+    raise invalid(f"'{path}': expected 'file_data', 'file_url' or 'file_id'.", path, _MISSING)
 
 
 def _type_of(filename: str | None) -> str:

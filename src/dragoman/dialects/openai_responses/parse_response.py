@@ -21,7 +21,6 @@ from dragoman.dialects.openai_responses.open_item import parse_parts
 from dragoman.dialects.openai_responses.stop import stop_of
 from dragoman.dialects.openai_responses.usage import parse_usage
 
-
 _ITEM = msgspec.json.Decoder(MeteredItemWire)
 
 

@@ -24,6 +24,7 @@ from dragoman.conversation.failure import Failure, FailureKind
 from dragoman.conversation.response import Stop, StopReason
 from dragoman.conversation.usage import Usage
 from dragoman.dialects.answer_id import answer_id
+from dragoman.dialects.arguments import compact
 from dragoman.dialects.dialect import Location, Reply
 from dragoman.dialects.openai_responses.answer_writer import AnswerWriter
 from dragoman.dialects.openai_responses.echo import echo
@@ -151,7 +152,7 @@ class ResponsesStreamEncoder:
         fields = echo(reply.request)
         if start.service_tier is not None:
             fields["service_tier"] = start.service_tier
-        self._base = {name: msgspec.Raw(_encode(value)) for name, value in fields.items()}
+        self._base = {name: msgspec.Raw(compact(_encode(value))) for name, value in fields.items()}
         self._output = Output(self._id)
         self._writer = AnswerWriter(self._output, reply.request)
         skeleton = self._response(IN_PROGRESS)

@@ -59,6 +59,9 @@ _BETA = frozenset(
 )
 """Fields that are known only to a request with an `anthropic-beta` header."""
 
+_MESSAGE = frozenset({"role", "content"})
+"""The fields of a message; with per-turn control, which is in beta, each may say its own effort."""
+
 _NOT_COUNTED = frozenset({"max_tokens", "metadata", "service_tier", "stop_sequences", "stream"})
 """Fields that a request for a count does not have."""
 
@@ -191,7 +194,7 @@ def _check_messages(body: Node, *, newest: bool, beta: bool) -> list[Node]:
     if not messages:
         raise refused("messages: at least one message is required")
     for message in messages:
-        message.object(frozenset({"role", "content"}))
+        message.object(_MESSAGE | {"output_config"} if beta else _MESSAGE)
         role = message.required("role").word("user", "assistant", "system")
         content = message.required("content")
         if not isinstance(content.value, str):
