@@ -14,25 +14,27 @@ from dragoman.config import settings
 from dragoman.config.file import load_settings
 from dragoman.config.settings import (
     Auth,
+    Coordination,
     Document,
     Log,
-    ProviderSettings,
     Media,
     Memory,
+    ProviderSettings,
     RouteSettings,
     Server,
     Timeouts,
 )
+from dragoman.models.overrides import build_profiles
 from dragoman.providers.environment import build_providers
 from dragoman.providers.table import places
 
-PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text("utf-8")
+PAGE_PATH = Path(__file__).parents[2] / "docs" / "configuration.md"
+PAGE = PAGE_PATH.read_text("utf-8")
 HEADINGS: dict[str, type[msgspec.Struct]] = {
     "server": Server,
     "auth": Auth,
     "providers.NAME": ProviderSettings,
     "routes.NAME": RouteSettings,
-    "models.PATTERN": Profile,
     "timeouts": Timeouts,
     "media": Media,
     "memory": Memory,
@@ -50,7 +52,7 @@ def _section(heading: str) -> str:
 
 
 def test_the_page_has_a_heading_for_every_section() -> None:
-    assert set(_fields(Document)) == {heading.partition(".")[0] for heading in HEADINGS}
+    assert set(_fields(Document)) == {heading.partition(".")[0] for heading in (*HEADINGS, "models.PATTERN")}
 
 
 @pytest.mark.parametrize("heading", HEADINGS)
@@ -59,13 +61,25 @@ def test_the_page_explains_every_field_of_the_section_and_no_other(heading: str)
     assert rows == _fields(HEADINGS[heading])
 
 
-@pytest.mark.parametrize("heading", ["server", "auth", "timeouts", "log"])
+@pytest.mark.parametrize("heading", ["server", "auth", "timeouts", "media", "memory", "log"])
 def test_the_page_has_the_defaults_right(heading: str) -> None:
     section = msgspec.json.decode(msgspec.json.encode(HEADINGS[heading]()), type=dict[str, object])
     for field, default in section.items():
         row = next(line for line in _section(heading).splitlines() if line.startswith(f"| `{field}` |"))
         written = re.findall(r"`([^`]*)`", row.split("|")[3])[0]
         assert tomllib.loads(f"x = {written}")["x"] == default, field
+
+
+def test_the_section_of_models_leads_to_the_page_that_explains_its_fields(tmp_path: Path) -> None:
+    section = _section("models.PATTERN")
+    assert "(models.md#fields)" in section
+    assert "\n## Fields\n" in (PAGE_PATH.parent / "models.md").read_text("utf-8")
+    example = re.search(r"```toml\n(.*?)```", section, re.DOTALL)
+    assert example is not None
+    path = tmp_path / "dragoman.toml"
+    path.write_text(example[1], "utf-8")
+    profile = build_profiles(load_settings(path, {})).of("my-tuned-7b")
+    assert (profile.max_output_tokens, profile.sampling) == (8192, "one")
 
 
 @pytest.mark.parametrize("struct", HEADINGS.values(), ids=HEADINGS)

@@ -41,7 +41,7 @@ def request(*blocks: Block, **more: object) -> Request:
     [
         ("The quick brown fox jumps over the lazy dog.", 10),
         ("In mathematics, a prime number has no divisors but itself and one.", 14),
-        ("你好，世界。今天天气很好。", 11),
+        ("你好世界。今天天气很好。", 10),
         ("안녕하세요 세계", 7),
         ("Привет, как дела?", 6),
         ('{"name": "get_weather", "arguments": {"city": "Paris"}}', 17),

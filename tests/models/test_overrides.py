@@ -43,7 +43,7 @@ def test_without_the_section_nothing_is_changed(tmp_path: Path) -> None:
         (
             "max_output_tokens = true",
             'dragoman.toml:2: models."x-*".max_output_tokens: expected a whole number, not true or false; '
-            'write for example max_output_tokens = 4096',
+            "write for example max_output_tokens = 4096",
         ),
         (
             'sampling = "some"',
@@ -51,7 +51,7 @@ def test_without_the_section_nothing_is_changed(tmp_path: Path) -> None:
         ),
         (
             'efforts = ["low", "hig"]',
-            "dragoman.toml:2: models.\"x-*\".efforts[1]: \"hig\" is not possible here; did you mean 'high'?",
+            'dragoman.toml:2: models."x-*".efforts[1]: "hig" is not possible here; did you mean \'high\'?',
         ),
         ("prefill = 1", 'dragoman.toml:2: models."x-*".prefill: expected true or false, not a whole number'),
     ],

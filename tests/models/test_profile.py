@@ -51,9 +51,7 @@ def test_every_listed_model_is_of_the_family_that_lists_it() -> None:
 def test_every_pattern_can_match_something_that_no_earlier_family_takes() -> None:
     """A family whose every pattern is covered by an earlier one would never be used."""
     for position, family in enumerate(families()):
-        names = [
-            re.sub(r"\[(\d)-\d\]", r"\1", pattern).replace("*", "x") for pattern in family.match
-        ]
+        names = [re.sub(r"\[(\d)-\d\]", r"\1", pattern).replace("*", "x") for pattern in family.match]
         names += family.models
         earlier = [pattern for before in families()[:position] for pattern in before.match]
         assert any(not any(fnmatch.fnmatchcase(name, pattern) for pattern in earlier) for name in names), (

@@ -30,7 +30,7 @@ from dragoman.conversation.blocks import (
 from dragoman.conversation.request import CustomTool, FunctionTool, Request, ServerTool, Tool
 
 _WORDS = re.compile(r"[A-Za-z]+")
-_DIGITS = re.compile(r"[0-9]+")
+_NUMBERS = re.compile(r"[0-9]+")
 _SIGNS = re.compile(r"[!-/:-@\[-`{-~]+")
 _LINE_ENDS = re.compile(r"\n+")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+")
@@ -39,7 +39,7 @@ _FOREIGN = re.compile(r"[^\x00-\x7f]+")
 
 _PER_WORD, _PER_LETTER = 0.75, 0.055
 """A word of five letters is about a token, a long one falls into several."""
-_PER_DIGIT = 0.9
+_PER_NUMBER, _PER_DIGIT = 0.6, 0.3
 _PER_SIGN = 0.7
 _PER_LINE_END = 0.2
 _PER_CJK = 0.9
@@ -81,11 +81,12 @@ def estimate_text_tokens(text: str) -> int:
 
 
 def _text(text: str) -> float:
-    words = _WORDS.findall(text)
+    words, numbers = _WORDS.findall(text), _NUMBERS.findall(text)
     tokens = (
         _PER_WORD * len(words)
         + _PER_LETTER * sum(map(len, words))
-        + _PER_DIGIT * _length(_DIGITS, text)
+        + _PER_NUMBER * len(numbers)
+        + _PER_DIGIT * sum(map(len, numbers))
         + _PER_SIGN * _length(_SIGNS, text)
         + _PER_LINE_END * len(_LINE_ENDS.findall(text))
     )

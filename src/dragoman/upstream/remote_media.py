@@ -157,13 +157,9 @@ class RemoteMedia:
         url = self._checked(wanted.url)
         for _ in range(MAX_REDIRECTS + 1):
             async with self._opened().get(url, allow_redirects=False) as response:
-                try:
-                    if response.status not in _REDIRECTS:
-                        return await self._read(response, wanted, allowance)
-                    place = response.headers.get("location", "")
-                finally:
-                    if not response.content.at_eof():
-                        response.close()
+                if response.status not in _REDIRECTS:
+                    return await self._read(response, wanted, allowance)
+                place = response.headers.get("location", "")
             try:
                 following = str(url.join(yarl.URL(place, encoded=place.isascii())))
             except ValueError:

@@ -17,6 +17,12 @@ ONE = Location("embed")
 BATCH = Location("embed", batch=True)
 
 
+SEVERAL = (
+    b'{"requests": [ {"content":{"parts":[{"text":"models/embed"}]}, "model":"models/embed"} ,\n'
+    b'{"model" : "models/embed","output_dimensionality":4, "content":{}},{"content":{}} ] }'
+)
+
+
 def content(*texts: str) -> dict[str, object]:
     return {"parts": [{"text": text} for text in texts]}
 
@@ -31,7 +37,7 @@ def test_one_content_is_one_input() -> None:
     )
     assert (request.model, request.inputs, request.single) == ("embed", ("a\nb",), True)
     assert request.extras == (
-        Opaque("gemini", "taskType", b'"RETRIEVAL_DOCUMENT"'),
+        Opaque("gemini", "taskType", b'"QUERY"'),
         Opaque("gemini", "title", b'"t"'),
     )
 
@@ -100,8 +106,7 @@ def test_a_wrong_request_is_refused_with_its_field(
         (ONE, b'{ "model":"models/embed", "content":{"parts":[{"text":"a"}]} }', "embedContent"),
         (
             BATCH,
-            b'{"requests": [ {"content":{"parts":[{"text":"models/embed"}]}, "model":"models/embed"} ,\n'
-            b'{"model" : "models/embed","output_dimensionality":4, "content":{}},{"content":{}} ] }',
+            SEVERAL,
             "batchEmbedContents",
         ),
     ],

@@ -46,7 +46,7 @@ def test_every_field_is_read_and_written() -> None:
         input="hi", dimensions=8, encoding_format="base64", user="me", input_type="query", x=None
     )
     assert (request.dimensions, request.base64, request.user) == (8, True, "me")
-    assert request.extras == (Opaque("openai_chat", "input_type", b'"query"'),)
+    assert request.extras == (Opaque("openai_chat", "input_type", b'"q"'),)
     rendered = EMBEDDING.render_request(request, TARGET)
     assert rendered.losses == ()
     assert rendered.wire.path == "/embeddings"
@@ -56,7 +56,7 @@ def test_every_field_is_read_and_written() -> None:
         "input": "hi",
         "dimensions": 8,
         "user": "me",
-        "input_type": "query",
+        "input_type": "q",
     }
 
 
