@@ -37,7 +37,7 @@ class ScriptedModel:
 
     def __init__(self, rounds: tuple[tuple[Use, ...], ...], report: str) -> None:
         self.requests: list[Request] = []
-        """What came, as the upstream understands it, requests without any tool left out."""
+        """What came, as the upstream understands it, requests without the client's tools left out."""
         self.signatures: list[str] = []
         """Every signature that was given out."""
         self.misfits: list[str] = []
@@ -48,7 +48,7 @@ class ScriptedModel:
     def __call__(self, request: Request, included: frozenset[str]) -> Response:
         """The next answer, told from how many rounds of calls the conversation holds."""
         demo = act(request, included)
-        if not request.tools:
+        if self._rounds[0][0].tool not in {getattr(tool, "name", None) for tool in request.tools}:
             # clients ask in passing for titles, summaries and the like
             return demo
         blocks = demo.choices[0].blocks

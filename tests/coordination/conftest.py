@@ -21,9 +21,12 @@ from dragoman.coordination.valkey import ValkeyRecollection
 from dragoman.telemetry.log import configure_logging
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
+@pytest.fixture(
+    params=[("asyncio", {"use_uvloop": False}), ("asyncio", {"use_uvloop": True})], ids=["asyncio", "uvloop"]
+)
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
+    """Both event loops: uvloop runs in production, asyncio where uvloop cannot be installed."""
+    return request.param
 
 
 @pytest.fixture(scope="session")

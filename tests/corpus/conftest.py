@@ -14,6 +14,7 @@ import pytest
 FOLDER = Path(os.environ.get("DRAGOMAN_CORPUS") or Path(__file__).parents[3] / "shared" / "corpus")
 APIS = {
     "chat.completions": "openai_chat",
+    "responses": "openai_responses",
     "messages": "anthropic",
     "generateContent": "gemini",
     "streamGenerateContent": "gemini",

@@ -1,4 +1,6 @@
-"""What an upstream cannot fetch is fetched for it, once, and only where that is wanted."""
+"""What an upstream cannot fetch is fetched for it, and only where that is wanted."""
+
+from collections.abc import Sequence
 
 import pytest
 
@@ -7,6 +9,7 @@ from dragoman.conversation.request import Message, Request, Role
 from dragoman.dialects.dialect import Host, Target
 from dragoman.gateway.inlining import inlined
 from dragoman.models.profile import UNKNOWN
+from dragoman.upstream.remote_media import Wanted
 
 pytestmark = pytest.mark.anyio
 
@@ -18,11 +21,14 @@ class Library:
     """What stands behind URLs, and what was asked for."""
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.asked: list[Wanted] = []
 
-    async def fetch(self, url: str) -> Inline:
-        self.asked.append(url)
-        return Inline("image/png", url.rpartition("/")[2])
+    async def fetch_all(self, wanted: Sequence[Wanted]) -> list[Inline]:
+        self.asked += wanted
+        return [Inline("image/png", one.url.rpartition("/")[2]) for one in wanted]
+
+    async def close(self) -> None:
+        return
 
 
 def request(*blocks: Block) -> Request:
@@ -32,7 +38,7 @@ def request(*blocks: Block) -> Request:
 PICTURE = Image(Remote("https://host/a"), detail="low")
 
 
-async def test_pictures_and_documents_come_inline_and_each_is_fetched_once() -> None:
+async def test_pictures_and_documents_come_inline() -> None:
     library = Library()
     found = await inlined(
         request(Text("x"), PICTURE, PICTURE, Document(Remote("https://host/b"))), HERE, library
@@ -43,7 +49,11 @@ async def test_pictures_and_documents_come_inline_and_each_is_fetched_once() -> 
         Image(Inline("image/png", "a"), detail="low"),
         Document(Inline("image/png", "b")),
     )
-    assert sorted(library.asked) == ["https://host/a", "https://host/b"]
+    assert library.asked == [
+        Wanted("https://host/a", None, "image", "messages[0].content[1]"),
+        Wanted("https://host/a", None, "image", "messages[0].content[2]"),
+        Wanted("https://host/b", None, None, "messages[0].content[3]"),
+    ]
 
 
 async def test_what_stands_in_a_result_comes_inline_too() -> None:

@@ -13,8 +13,8 @@ from dragoman.models.profile import Profile
 TARGET = Target("p", "m", "p/unknown", Profile("unknown", prefill=True, system_in_place=True))
 
 
-def refusal(message: str, status: int = 400, **more: str) -> Failure:
-    return Failure(FailureKind.INVALID_REQUEST, message, status=status, **more)
+def refusal(message: str, status: int = 400, param: str | None = None, code: str | None = None) -> Failure:
+    return Failure(FailureKind.INVALID_REQUEST, message, param=param, code=code, status=status)
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,13 @@ def test_without_the_section_nothing_is_changed(tmp_path: Path) -> None:
             'efforts = ["low", "hig"]',
             'dragoman.toml:2: models."x-*".efforts[1]: "hig" is not possible here; did you mean \'high\'?',
         ),
+        (
+            'max_output_tokens = "9"',
+            (
+                'dragoman.toml:2: models."x-*".max_output_tokens: expected a whole number, not text; '
+                "write for example max_output_tokens = 4096"
+            ),
+        ),
         ("prefill = 1", 'dragoman.toml:2: models."x-*".prefill: expected true or false, not a whole number'),
     ],
 )

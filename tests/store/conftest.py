@@ -12,9 +12,12 @@ from dragoman.store.opening import open_responses
 from dragoman.store.responses import ResponseStore
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
+@pytest.fixture(
+    params=[("asyncio", {"use_uvloop": False}), ("asyncio", {"use_uvloop": True})], ids=["asyncio", "uvloop"]
+)
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
+    """Both event loops: uvloop runs in production, asyncio where uvloop cannot be installed."""
+    return request.param
 
 
 @pytest.fixture(params=["memory", "database file", "data directory"])

@@ -167,7 +167,7 @@ def test_anthropic_refuses_half_a_search() -> None:
 
 
 def test_a_search_beside_other_tools_is_not_taken_for_their_call() -> None:
-    function: Object = {"type": "function", "name": "search", "parameters": {"type": "object"}}
+    function: Object = {"type": "function", "name": "find_whales", "parameters": {"type": "object"}}
     body: Object = {"model": "gpt-4o", "input": QUESTION, "tools": [function, {"type": "web_search"}]}
 
     searched_for = things(answered(call("/v1/responses", body))["output"])

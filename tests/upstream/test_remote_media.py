@@ -106,7 +106,7 @@ async def make() -> AsyncIterator[Make]:
 
 async def refusal(media: RemoteMedia, url: str = f"http://{HOST}/a.png") -> str:
     with pytest.raises(FailureError) as raised:
-        await media.fetch(Wanted(url, param="messages[0].content[1]"))
+        await media.fetch(url, param="messages[0].content[1]")
     failure = raised.value.failure
     assert failure.kind is FailureKind.INVALID_REQUEST
     assert failure.param == "messages[0].content[1]"
@@ -118,7 +118,7 @@ async def refusal(media: RemoteMedia, url: str = f"http://{HOST}/a.png") -> str:
 
 async def test_a_file_comes_with_the_type_that_its_first_bytes_tell(make: Make, serve: "Serve") -> None:
     server = await serve(serving(answer(JPEG, "content-type: image/png")))
-    found = await make(lookup=leading_to(server)).fetch(Wanted(f"http://{HOST}/a.png", "image/gif"))
+    found = await make(lookup=leading_to(server)).fetch(f"http://{HOST}/a.png", media_type="image/gif")
     assert found == Inline("image/jpeg", base64.b64encode(JPEG).decode())
 
 
@@ -137,7 +137,7 @@ async def test_where_bytes_tell_nothing_the_server_names_the_type_else_the_clien
     make: Make, serve: "Serve", declared: str, known: str | None, expected: str
 ) -> None:
     server = await serve(serving(answer(b"some text", f"content-type: {declared}")))
-    found = await make(lookup=leading_to(server)).fetch(Wanted(f"http://{HOST}/a", known))
+    found = await make(lookup=leading_to(server)).fetch(f"http://{HOST}/a", media_type=known)
     assert found == Inline(expected, base64.b64encode(b"some text").decode())
 
 
@@ -152,11 +152,11 @@ async def test_a_file_of_another_family_than_wanted_is_refused(make: Make, serve
     script = serving(answer(b"<p>Please log in", "content-type: text/html"))
     media = make(lookup=leading_to(await serve(script)))
     with pytest.raises(FailureError) as raised:
-        await media.fetch(Wanted(f"http://{HOST}/a.png", "image/png", family="image"))
+        await media.fetch(f"http://{HOST}/a.png", media_type="image/png", family="image")
     assert raised.value.failure.message == (
         f"The file at {HOST} cannot be fetched: it is of the type text/html, not image/*."
     )
-    assert (await media.fetch(Wanted(f"http://{HOST}/a"))).media_type == "text/html"
+    assert (await media.fetch(f"http://{HOST}/a")).media_type == "text/html"
 
 
 async def test_a_request_says_who_asks_and_nothing_more(
@@ -169,8 +169,8 @@ async def test_a_request_says_who_asks_and_nothing_more(
     redirect = answer(b"", cookie, "location: /c.png", status="302 Found")
     server = await serve(serving(redirect, answer(PNG, cookie), answer(PNG), seen=seen))
     media = make(lookup=leading_to(server))
-    await media.fetch(Wanted(f"http://{HOST}/a.png?sig=%2Fb+"))
-    await media.fetch(Wanted(f"http://{HOST}/d.png"))
+    await media.fetch(f"http://{HOST}/a.png?sig=%2Fb+")
+    await media.fetch(f"http://{HOST}/d.png")
     assert [request.target for request in seen] == ["/a.png?sig=%2Fb+", "/c.png", "/d.png"]
     for request in seen:
         assert request.method == "GET"
@@ -189,7 +189,7 @@ async def test_a_body_that_is_compressed_all_the_same_is_unpacked(
     make: Make, serve: "Serve", coding: str, packed: bytes
 ) -> None:
     server = await serve(serving(answer(packed, f"content-encoding: {coding}")))
-    found = await make(lookup=leading_to(server)).fetch(Wanted(f"http://{HOST}/"))
+    found = await make(lookup=leading_to(server)).fetch(f"http://{HOST}/")
     assert base64.b64decode(found.data) == PNG * 100
 
 
@@ -200,7 +200,7 @@ async def test_a_body_of_just_the_largest_size_is_fetched_and_no_larger_one(
     make: Make, serve: "Serve"
 ) -> None:
     server = await serve(serving(answer(PNG)))
-    await make(max_bytes=len(PNG), lookup=leading_to(server)).fetch(Wanted(f"http://{HOST}/"))
+    await make(max_bytes=len(PNG), lookup=leading_to(server)).fetch(f"http://{HOST}/")
     message = await refusal(make(max_bytes=len(PNG) - 1, lookup=leading_to(server)))
     assert message == f"The file at {HOST} cannot be fetched: it is larger than {len(PNG) - 1} bytes."
 
@@ -312,7 +312,7 @@ async def test_a_caller_that_is_cancelled_closes_the_connection(make: Make, serv
         gone.set()
 
     media = make(lookup=leading_to(await serve(script)))
-    task = asyncio.create_task(media.fetch(Wanted(f"http://{HOST}/")))
+    task = asyncio.create_task(media.fetch(f"http://{HOST}/"))
     await asyncio.sleep(0.1)
     task.cancel()
     with suppress(asyncio.CancelledError):
@@ -380,7 +380,7 @@ async def test_the_name_in_the_url_is_the_one_that_tls_checks_and_the_server_hea
     server = await serve(serving(answer(PNG), seen=seen), secure=True, context=context)
     trusting = ssl.create_default_context(cafile=str(certificate / "certificate.pem"))
     media = make(lookup=leading_to(server), tls=trusting)
-    found = await media.fetch(Wanted(f"https://{HOST}/a.png"))
+    found = await media.fetch(f"https://{HOST}/a.png")
     assert found.media_type == "image/png"
     assert names == [HOST]
     assert seen[0].values("host") == [HOST]

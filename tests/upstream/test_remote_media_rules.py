@@ -9,7 +9,7 @@ import pytest
 
 from dragoman.conversation.failure import FailureError, FailureKind
 from dragoman.upstream.public_address import IPAddress, is_public
-from dragoman.upstream.remote_media import MAX_REDIRECTS, Lookup, RemoteMedia, Wanted
+from dragoman.upstream.remote_media import MAX_REDIRECTS, Lookup, RemoteMedia
 
 if TYPE_CHECKING:
     from tests.upstream.conftest import Line, Script, Serve
@@ -78,7 +78,7 @@ async def never(line: "Line") -> None:
 
 async def refusal(media: RemoteMedia, url: str) -> str:
     with pytest.raises(FailureError) as raised:
-        await media.fetch(Wanted(url))
+        await media.fetch(url)
     assert raised.value.failure.kind is FailureKind.INVALID_REQUEST
     assert raised.value.__cause__ is None
     return raised.value.failure.message
@@ -139,9 +139,10 @@ async def test_a_name_that_does_not_exist_is_refused_in_the_same_words() -> None
         raise socket.gaierror(socket.EAI_NONAME, "not known")
 
     for resolver in (lookup, giving([])[0], None):
-        async with opened(resolver) as media:
-            message = await refusal(media, "http://nowhere.invalid/")
-        assert message == f"The URL at nowhere.invalid {NOT_PUBLIC}"
+        for host in ("nowhere.invalid", "a" * 64 + ".invalid", "a..invalid"):
+            async with opened(resolver) as media:
+                message = await refusal(media, f"http://{host}/")
+            assert message == f"The URL at {host} {NOT_PUBLIC}"
 
 
 @pytest.mark.parametrize(
@@ -173,7 +174,7 @@ async def test_a_name_is_looked_up_once_and_the_connection_goes_to_what_was_judg
     # a resolver that gives the public address to whoever checks, and another to whoever connects
     lookup, asked = giving([("127.0.0.1", good.port)], [("127.0.0.1", bad.port)])
     async with opened(lookup, loopback) as media:
-        assert (await media.fetch(Wanted(f"http://{HOST}/"))).media_type == "image/png"
+        assert (await media.fetch(f"http://{HOST}/")).media_type == "image/png"
     assert asked == [HOST]
 
 
@@ -185,7 +186,7 @@ async def test_a_new_connection_is_judged_anew(serve: "Serve") -> None:
     server = await serve(once)
     lookup, asked = giving([("127.0.0.1", server.port)], [("10.0.0.1", 80)])
     async with opened(lookup, loopback) as media:
-        await media.fetch(Wanted(f"http://{HOST}/"))
+        await media.fetch(f"http://{HOST}/")
         assert await refusal(media, f"http://{HOST}/") == f"The URL at {HOST} {NOT_PUBLIC}"
     assert asked == [HOST, HOST]
 
@@ -194,7 +195,7 @@ async def test_of_several_addresses_only_those_that_may_be_are_tried(serve: "Ser
     server, other = await serve(redirecting()), await serve(never)
     lookup, _ = giving([("127.0.0.2", other.port), ("::1", other.port), ("127.0.0.1", server.port)])
     async with opened(lookup, loopback) as media:
-        await media.fetch(Wanted(f"http://{HOST}/"))
+        await media.fetch(f"http://{HOST}/")
     assert (server.accepted, other.accepted) == (1, 0)
 
 
@@ -202,7 +203,7 @@ async def test_where_one_address_does_not_answer_the_next_is_tried(serve: "Serve
     server = await serve(redirecting())
     lookup, _ = giving([("127.0.0.1", 1), ("127.0.0.1", server.port)])
     async with opened(lookup, loopback) as media:
-        await media.fetch(Wanted(f"http://{HOST}/"))
+        await media.fetch(f"http://{HOST}/")
     assert server.accepted == 1
 
 
@@ -262,7 +263,7 @@ async def test_every_kind_of_redirect_is_followed_relative_ones_too(serve: "Serv
     server = await serve(script)
     lookup, _ = giving([("127.0.0.1", server.port)])
     async with opened(lookup, loopback) as media:
-        await media.fetch(Wanted(f"http://{HOST}/a/b.png"))
+        await media.fetch(f"http://{HOST}/a/b.png")
     assert targets == ["/a/b.png", "/c%2f.png?d=%2B"]
 
 
@@ -273,7 +274,7 @@ async def test_three_redirects_are_followed_and_no_fourth(serve: "Serve") -> Non
         lookup, asked = giving([("127.0.0.1", server.port)])
         async with opened(lookup, loopback) as media:
             if count == MAX_REDIRECTS:
-                await media.fetch(Wanted(f"http://{HOST}/"))
+                await media.fetch(f"http://{HOST}/")
             else:
                 message = await refusal(media, f"http://{HOST}/")
                 assert message == f"The file at {HOST} cannot be fetched: it redirects more than 3 times."
@@ -295,7 +296,7 @@ async def test_where_private_addresses_are_allowed_any_address_and_port_will_do(
     server = await serve(redirecting("/b.png"))
     async with opened(allow_private=True) as media:
         for host in ("127.0.0.1", "localhost"):
-            found = await media.fetch(Wanted(f"http://{host}:{server.port}/a.png"))
+            found = await media.fetch(f"http://{host}:{server.port}/a.png")
             assert found.media_type == "image/png"
         message = "The URL at nowhere.invalid cannot be fetched: it has no address."
         assert await refusal(media, "http://nowhere.invalid/") == message

@@ -159,6 +159,8 @@ FEATURES = (
         _WEB_SEARCH,
         asking(Question("", ask("Any news?"), web_search=True)),
         check=_searching,
+        emulated={"openai_chat": "Chat Completions: only the search models search the web"},
+        words=("search",),
     ),
     Feature(
         "grammar-text",

@@ -182,7 +182,11 @@ def _leaving(*, streamed: bool) -> Playing:
         question = Question(stage.model, ask(), stream=streamed)
         stage.lay_out(Scripted(_LONG, pace=0.2) if streamed else Scripted(_LONG, delay=6.0))
         body, url, headers = stage.body(question), stage.url(question), stage.headers()
-        closed = await stage.http.leave(url, headers, body, after_bytes=streamed)
+
+        def arrived() -> bool:
+            return bool(stage.generations())
+
+        closed = await stage.http.leave(url, headers, body, None if streamed else arrived)
         received = stage.generations()
         stage.require(bool(received), "no request reached the upstream")
         try:

@@ -30,11 +30,11 @@ from dragoman.testing.signatures import issue_signature
 THOUGHT = "The user greets me. A greeting is due."
 _ARGUMENTS = '{"city":"Oslo"}'
 _ASKING = Question("", ask("What is the weather in Oslo?"), tools=(WEATHER,), effort="high", visible=True)
+_ITEM = "rs_0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 _SIGNING = frozenset({"openai_responses", "anthropic", "gemini"})
-_PLACES = (
-    "Anthropic Messages: thinking; Responses: reasoning summary; generateContent: thought parts; "
-    "Chat Completions: reasoning_content (DeepSeek and others)"
-)
+_PLACES = "Anthropic Messages: thinking; Responses: reasoning summary; generateContent: thought parts"
+_CONTENT = "DeepSeek, vLLM and others: reasoning_content; OpenAI's own format has no field for it"
+_READING = asking(Question("", ask(), effort="high", visible=True))
 
 
 def signature_of(upstream: str, text: str) -> str:
@@ -43,10 +43,16 @@ def signature_of(upstream: str, text: str) -> str:
     return issue_signature(upstream, family, text if upstream == "anthropic" else "")
 
 
-def _thinking(stage: Stage, text: str = THOUGHT) -> Thinking:
-    value = signature_of(stage.upstream.name, text) if stage.upstream.name != "openai_chat" else ""
-    signed = Signature(stage.upstream.name, "", value) if value and stage.upstream.name != "gemini" else None
-    return Thinking(text, signed)
+def _thinking(stage: Stage) -> Thinking:
+    upstream = stage.upstream.name
+    value = signature_of(upstream, THOUGHT)
+    match upstream:
+        case "anthropic":
+            return Thinking(THOUGHT, Signature(upstream, "", value))
+        case "openai_responses":  # whose items have an id besides
+            return Thinking(THOUGHT, Signature(upstream, "", f"{_ITEM} {value}"))
+        case _:  # Google signs the call instead
+            return Thinking(THOUGHT)
 
 
 def _thoughtful(stage: Stage) -> Response:
@@ -137,9 +143,22 @@ FEATURES = (
         "Reasoning",
         "The text of the reasoning reaches a client that asks for it",
         _PLACES,
-        asking(Question("", ask(), effort="high", visible=True)),
+        _READING,
         answer=_thoughtful,
         check=_shown,
+        clients=_SIGNING,
+        variant="reasoning",
+    ),
+    Feature(
+        "reasoning-content",
+        "Reasoning",
+        "The text of reasoning that is always shown reaches a client of Chat Completions",
+        _CONTENT,
+        _READING,
+        answer=_thoughtful,
+        check=_shown,
+        clients=frozenset({"openai_chat"}),
+        upstreams=frozenset({"openai_chat", "anthropic"}),
         variant="reasoning",
     ),
     Feature(

@@ -2,13 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import aiohttp
 import msgspec
 
 PATIENCE = 12.0
 """Seconds after which a silent gateway counts as hanging."""
+
+
+_SETTLING = 0.1
+"""Seconds that a gateway gets to wait for its upstream in earnest."""
 
 
 class Answered(msgspec.Struct, frozen=True):
@@ -64,14 +68,20 @@ class GatewayClient:
             words = str(error) or type(error).__name__
             return Answered(0, {}, words.encode(), broken=True)
 
-    async def leave(self, url: str, headers: Mapping[str, str], body: bytes, *, after_bytes: bool) -> float:
-        """Send a request and close the connection: at the first bytes of the answer, or (without
-        `after_bytes`) soon, before there are any. The reading of `time.monotonic` when it was closed.
+    async def leave(
+        self, url: str, headers: Mapping[str, str], body: bytes, waiting: Callable[[], bool] | None = None
+    ) -> float:
+        """Send a request and close the connection: at the first bytes of the answer, or, before there are
+        any, as soon as `waiting` says so. The reading of `time.monotonic` when it was closed.
         """
         request = asyncio.ensure_future(self._first_piece(url, headers, body))
-        await asyncio.wait({request}, timeout=PATIENCE if after_bytes else 0.4)
-        if not request.done():
-            request.cancel()
+        given_up = time.monotonic() + PATIENCE
+        while not request.done() and time.monotonic() < given_up:
+            await asyncio.wait({request}, timeout=0.02)
+            if waiting is not None and waiting():
+                await asyncio.sleep(_SETTLING)
+                break
+        request.cancel()
         await asyncio.gather(request, return_exceptions=True)
         return time.monotonic()
 

@@ -18,8 +18,11 @@ from dragoman.testing.json_value import JSON, Object
 
 _CHOICES = {"auto": "auto", "none": "none", "required": "any"}
 _LIMIT = 4096
-_BUDGETS = {"low": 2048, "medium": 4096, "high": 8192}
-"""Tokens of thinking for an effort, on the models that take a budget."""
+_BUDGETS = {"low": 2048, "medium": 8192, "high": 24576}
+"""Tokens of thinking that a client gives for an effort, on the models that take a budget."""
+
+_MOST = {"low": 4096, "medium": 16383}
+"""Up to where a budget counts as an effort; above, it is high."""
 
 
 def write(question: Question) -> Object:
@@ -153,7 +156,7 @@ def _read_effort(body: Object) -> str | None:
     budget = number(child(body, "thinking"), "budget_tokens")
     if effort or budget is None:
         return effort or None
-    return next((word for word, size in _BUDGETS.items() if budget <= size), "high")
+    return next((word for word, most in _MOST.items() if budget <= most), "high")
 
 
 def _read_content(content: JSON) -> list[Part]:

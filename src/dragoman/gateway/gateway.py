@@ -73,3 +73,5 @@ class Gateway:
         await self._embedded.close()
         await self.signatures.close()
         await self.kept_responses.close()
+        if self.remote_media is not None:
+            await self.remote_media.close()

@@ -1,7 +1,6 @@
 """Media given by URL, fetched and put inline for upstreams that take no URLs."""
 
-import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import msgspec
@@ -9,17 +8,22 @@ import msgspec
 from dragoman.conversation.blocks import Audio, Block, Document, Image, Inline, Remote, ToolResult
 from dragoman.conversation.request import Request
 from dragoman.dialects.dialect import Target
+from dragoman.dialects.places import place_of, place_within
+from dragoman.upstream.remote_media import Wanted
+
+_WEB = ("http://", "https://")
 
 
 class MediaSource(Protocol):
-    """Fetches what a URL leads to."""
+    """Fetches what URLs lead to."""
 
-    async def fetch(self, url: str) -> Inline:
-        """The media behind a URL. Raises `FailureError` (invalid request) for what cannot be had."""
+    async def fetch_all(self, wanted: Sequence[Wanted]) -> list[Inline]:
+        """The media behind all of these, in their order. Raises `FailureError` (invalid request)."""
         ...
 
-
-_WEB = ("http://", "https://")
+    async def close(self) -> None:
+        """Let go of every connection."""
+        ...
 
 
 async def inlined(request: Request, target: Target, media: MediaSource | None) -> Request:
@@ -30,10 +34,11 @@ async def inlined(request: Request, target: Target, media: MediaSource | None) -
     """
     if media is None or target.host.remote_media:
         return request
-    wanted = list(dict.fromkeys(_urls(request)))
+    wanted = list(_wanted(request))
     if not wanted:
         return request
-    fetched = dict(zip(wanted, await asyncio.gather(*(media.fetch(url) for url in wanted)), strict=True))
+    found = await media.fetch_all(wanted)
+    fetched = {one.url: inline for one, inline in zip(wanted, found, strict=True)}
     messages = tuple(
         msgspec.structs.replace(message, blocks=tuple(_replaced(block, fetched) for block in message.blocks))
         for message in request.messages
@@ -41,14 +46,29 @@ async def inlined(request: Request, target: Target, media: MediaSource | None) -
     return msgspec.structs.replace(request, messages=messages)
 
 
-def _urls(request: Request) -> Iterator[str]:
-    for message in request.messages:
-        for block in message.blocks:
-            inner = block.blocks if isinstance(block, ToolResult) else (block,)
-            for one in inner:
-                source = one.source if isinstance(one, Image | Audio | Document) else None
-                if isinstance(source, Remote) and source.url.lower().startswith(_WEB):
-                    yield source.url
+def _wanted(request: Request) -> Iterator[Wanted]:
+    for turn, message in enumerate(request.messages):
+        for index, block in enumerate(message.blocks):
+            place = place_of(request, turn, index)
+            if isinstance(block, ToolResult):
+                for number, inner in enumerate(block.blocks):
+                    yield from _one(inner, place_within(request.dialect, place, number))
+            else:
+                yield from _one(block, place)
+
+
+def _one(block: Block, place: str) -> Iterator[Wanted]:
+    if not isinstance(block, Image | Audio | Document):
+        return
+    source = block.source
+    if isinstance(source, Remote) and source.url.lower().startswith(_WEB):
+        match block:
+            case Image():
+                yield Wanted(source.url, source.media_type, "image", place)
+            case Audio():
+                yield Wanted(source.url, source.media_type, "audio", place)
+            case Document():
+                yield Wanted(source.url, source.media_type, None, place)
 
 
 def _replaced(block: Block, fetched: dict[str, Inline]) -> Block:

@@ -10,9 +10,9 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from dragoman.access.keys import KeyRing
-from dragoman.config.settings import Settings
+from dragoman.config.settings import Media, Settings
 from dragoman.conversation.failure import STATUS
-from dragoman.coordination.memory import MemoryRecollection
+from dragoman.coordination.opening import open_recollection
 from dragoman.dialects.registry import SPOKEN
 from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.record import Record
@@ -25,6 +25,7 @@ from dragoman.store.opening import open_responses
 from dragoman.testing.provider import FakeProvider
 from dragoman.upstream.aiohttp_transport import AiohttpTransport
 from dragoman.upstream.embedded import EmbeddedTransport
+from dragoman.upstream.remote_media import RemoteMedia
 
 KEEP_ALIVE = 75
 """Seconds that an idle client connection is kept; longer than the pools of the usual clients."""
@@ -50,11 +51,18 @@ def build(
         journal=_log_entry,
         now=time.time,
         kept_responses=open_responses(folder),
-        signatures=MemoryRecollection(max_entries=settings.memory.max_signatures),
+        signatures=open_recollection(settings.coordination.url, settings.memory.max_signatures),
+        remote_media=_media(settings.media),
         memory=settings.memory,
     )
     app = App(gateway, settings.server.max_body_bytes)
     return browser_ready(app, settings.server.cors_origins, open_to_all=settings.auth.open)
+
+
+def _media(settings: Media) -> RemoteMedia | None:
+    if not settings.fetch:
+        return None
+    return RemoteMedia(settings.max_bytes, settings.timeout, allow_private=settings.allow_private)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -43,6 +43,9 @@ Lookup = Callable[[str, int], Awaitable[list[tuple[str, int]]]]
 """Addresses and ports for a host's name and a port. Raises `OSError` where there are none."""
 
 
+Family = Literal["image", "audio", "video"]
+
+
 class Wanted(msgspec.Struct, frozen=True):
     """Something to fetch.
 
@@ -52,7 +55,7 @@ class Wanted(msgspec.Struct, frozen=True):
 
     url: str
     media_type: str | None = None
-    family: Literal["image", "audio", "video"] | None = None
+    family: Family | None = None
     param: str | None = None
 
 
@@ -86,13 +89,20 @@ class RemoteMedia:
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
 
-    async def fetch(self, wanted: Wanted) -> Inline:
+    async def fetch(
+        self,
+        url: str,
+        *,
+        media_type: str | None = None,
+        family: Family | None = None,
+        param: str | None = None,
+    ) -> Inline:
         """The file behind a URL, and its media type: what its first bytes tell, else what its server
-        says, else what the client says.
+        says, else what the client says. See `Wanted`.
 
         Raises `FailureError` (invalid request) that names the URL's host and what was wrong.
         """
-        return await self._fetch(wanted, _Allowance(self._max_bytes))
+        return await self._fetch(Wanted(url, media_type, family, param), _Allowance(self._max_bytes))
 
     async def fetch_all(self, wanted: Sequence[Wanted]) -> list[Inline]:
         """Everything that one request gives by URL, in that order; the same thing only once.
@@ -233,7 +243,8 @@ class _Resolver(AbstractResolver):
     ) -> list[ResolveResult]:
         try:
             found = await self._lookup(host, port)
-        except OSError:
+        except (OSError, UnicodeError):
+            # the latter for names that break the rules of names
             found = []
         permitted = [
             ResolveResult(

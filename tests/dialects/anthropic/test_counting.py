@@ -50,7 +50,15 @@ def test_a_translated_count_holds_nothing_that_shapes_only_the_answer() -> None:
     assert body["model"] == "claude-sonnet-4-5"
     assert body["messages"]
     assert body["system"]
-    assert body.keys() <= {"model", "messages", "system", "output_config", "cache_control"}
+    assert body.keys() <= {
+        "model",
+        "messages",
+        "system",
+        "tools",
+        "tool_choice",
+        "output_config",
+        "cache_control",
+    }
 
 
 @pytest.mark.parametrize(

@@ -32,9 +32,7 @@ def parsed(location: Location, **fields: object) -> EmbeddingRequest:
 
 
 def test_one_content_is_one_input() -> None:
-    request = parsed(
-        ONE, content=content("a", "b"), taskType="RETRIEVAL_DOCUMENT", title="t", model="models/x"
-    )
+    request = parsed(ONE, content=content("a", "b"), taskType="QUERY", title="t", model="models/x")
     assert (request.model, request.inputs, request.single) == ("embed", ("a\nb",), True)
     assert request.extras == (
         Opaque("gemini", "taskType", b'"QUERY"'),

@@ -42,9 +42,7 @@ def test_inputs_are_read_in_every_form(sent: object, inputs: tuple[object, ...],
 
 
 def test_every_field_is_read_and_written() -> None:
-    request = parsed(
-        input="hi", dimensions=8, encoding_format="base64", user="me", input_type="query", x=None
-    )
+    request = parsed(input="hi", dimensions=8, encoding_format="base64", user="me", input_type="q", x=None)
     assert (request.dimensions, request.base64, request.user) == (8, True, "me")
     assert request.extras == (Opaque("openai_chat", "input_type", b'"q"'),)
     rendered = EMBEDDING.render_request(request, TARGET)

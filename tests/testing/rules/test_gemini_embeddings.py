@@ -71,8 +71,8 @@ def test_a_batch_has_a_vector_for_each_text() -> None:
         (
             {**HELLO, "taskType": "GUESSING"},
             (
-                "Invalid value at 'task_type' (type.googleapis.com/google.ai.generativelanguage.v1beta.TaskType)"
-                ', "GUESSING"'
+                "Invalid value at 'task_type' "
+                '(type.googleapis.com/google.ai.generativelanguage.v1beta.TaskType), "GUESSING"'
             ),
         ),
         (

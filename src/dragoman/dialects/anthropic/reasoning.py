@@ -6,7 +6,7 @@ from dragoman.conversation.blocks import Thinking, ToolCall, ToolResult
 from dragoman.conversation.loss import Loss, approximated, dropped
 from dragoman.conversation.request import Message, Reasoning, Request, Role
 from dragoman.dialects.anthropic.wire import DIALECT
-from dragoman.dialects.effort import effort_of, nearest_effort
+from dragoman.dialects.effort import EFFORTS, effort_of, nearest_effort
 from dragoman.models.profile import Profile
 
 _BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh": 32768}
@@ -67,16 +67,24 @@ def _takes(profile: Profile, thinking: bytes | None) -> bool:
     """Whether the model takes the client's own `thinking` as it is. Where nothing is known of a model,
     its client knows better.
     """
-    if profile.family == "unknown" or thinking is None:
+    if not profile.known or thinking is None:
         return True
-    kind = msgspec.json.decode(thinking, type=dict[str, msgspec.Raw])["type"]
+    kind = _kind(thinking)
     match profile.reasoning:
         case "budget":
-            return bytes(kind) in {b'"enabled"', b'"disabled"'}
+            return kind in {b'"enabled"', b'"disabled"'}
         case "adaptive":
-            return bytes(kind) != b'"enabled"' and (bytes(kind) != b'"disabled"' or profile.reasoning_off)
+            return {
+                b'"enabled"': profile.takes_budget,
+                b'"disabled"': profile.reasoning_off,
+                b'"between_tools"': profile.reasoning_between_tools,
+            }.get(kind, True)
         case _:
             return False
+
+
+def _kind(thinking: bytes) -> bytes:
+    return bytes(msgspec.json.decode(thinking, type=dict[str, msgspec.Raw])["type"])
 
 
 def _as_sent(
@@ -86,14 +94,16 @@ def _as_sent(
     effort = msgspec.json.decode(own["effort"], type=str) if "effort" in own else None
     if thinking is None:
         effort = reasoning.effort
-    if profile.family != "unknown":
+    if profile.known:
         effort = _clamped(effort, profile, losses)
+        if _off(reasoning):
+            effort = _clamped_beside_off(effort, profile, losses)
     active = thinking is not None and not _off(reasoning)
     return Thought(
         None if thinking is None else msgspec.Raw(thinking),
         effort,
         max_tokens,
-        manual=active and profile.reasoning == "budget",
+        manual=active and thinking is not None and _kind(thinking) == b'"enabled"',
         active=active or (thinking is None and profile.reasoning_default),
     )
 
@@ -106,6 +116,13 @@ def _adaptive(reasoning: Reasoning, profile: Profile, max_tokens: int, losses: l
     if _off(reasoning):
         if profile.reasoning_off:
             return Thought(msgspec.Raw(b'{"type":"disabled"}'), None, max_tokens)
+        if profile.reasoning_between_tools:
+            losses.append(
+                approximated(
+                    "$.reasoning", "reasoning_between_tools", "this model always reasons between tool calls"
+                )
+            )
+            return Thought(msgspec.Raw(b'{"type":"between_tools"}'), None, max_tokens, active=True)
         losses.append(
             approximated(
                 "$.reasoning", "reasoning_always_on", "this model always reasons: as little as it can"
@@ -142,6 +159,17 @@ def _clamped(effort: str | None, profile: Profile, losses: list[Loss]) -> str | 
         return None
     losses.append(approximated("$.reasoning", "effort_clamped", f"effort {effort} became {nearest}"))
     return nearest
+
+
+def _clamped_beside_off(effort: str | None, profile: Profile, losses: list[Loss]) -> str | None:
+    """The effort that may stand beside reasoning that is turned off."""
+    most = profile.reasoning_off_up_to
+    if effort is None or most is None or EFFORTS.index(effort) <= EFFORTS.index(most):
+        return effort
+    losses.append(
+        approximated("$.reasoning", "effort_clamped", f"effort {effort} became {most}: reasoning is off")
+    )
+    return most
 
 
 def _manual(

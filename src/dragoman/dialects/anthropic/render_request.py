@@ -2,11 +2,12 @@
 
 import msgspec
 
-from dragoman.conversation.blocks import CacheMark
+from dragoman.conversation.blocks import CacheMark, Thinking
 from dragoman.conversation.failure import invalid
 from dragoman.conversation.loss import Loss, approximated, dropped, emulated
 from dragoman.conversation.request import (
     FunctionTool,
+    Message,
     OutputMode,
     Request,
     ToolChoiceMode,
@@ -50,6 +51,10 @@ _DEFAULT_CAP = 32_000
 and the model's maximum counts against rate limits.
 """
 _UNKNOWN_CAP = 4096
+_LARGEST_WHOLE = 21_333
+"""Output tokens above which an answer may take longer than the ten minutes that a whole one is waited
+for: it is asked for as a stream, which the gateway puts together.
+"""
 
 _TIERS = {"auto": "auto", "default": "standard_only", "standard": "standard_only", "flex": "standard_only"}
 _FAST_TIERS = frozenset({"priority", "fast", "scale"})
@@ -109,6 +114,7 @@ class _Rendering:
         tools = ToolRenderer(request, profile, names, dealt, losses).render(chosen.tools)
         content = ContentRenderer(names, dealt, losses)
         instructions = [wire.TextBlock(text) for text in self._instructions]
+        headers = dict(HEADERS)
         body = wire.MessagesRequest(
             model=self._target.model,
             max_tokens=thought.max_tokens,
@@ -117,11 +123,11 @@ class _Rendering:
             tools=tools or None,
             tool_choice=chosen.choice,
             stop_sequences=stop or None,
-            stream=request.stream,
+            stream=request.stream or thought.max_tokens > _LARGEST_WHOLE,
             temperature=temperature,
             top_p=top_p,
             top_k=top_k,
-            thinking=thought.thinking,
+            thinking=self._bound(thought.thinking, messages, headers),
             output_config=self._output_config or None,
             metadata=None if request.user is None else wire.Metadata(request.user),
             service_tier=self._service_tier(),
@@ -137,7 +143,7 @@ class _Rendering:
             custom_tools=custom_tools(request),
         )
         encoded = self._encoded(body)
-        return Rendered(WireRequest(PATH, encoded, HEADERS), tuple(losses), emulation)
+        return Rendered(WireRequest(PATH, encoded, tuple(headers.items())), tuple(losses), emulation)
 
     def _refuse(self) -> None:
         request = self._request
@@ -273,6 +279,24 @@ class _Rendering:
         if chosen.choice is not None and chosen.choice.type != "none":
             choice.disable_parallel_tool_use = chosen.choice.disable_parallel_tool_use
         return Chosen(choice, (*chosen.tools, tool))
+
+    def _bound(
+        self, thinking: msgspec.Raw | None, messages: tuple[Message, ...], headers: dict[str, str]
+    ) -> msgspec.Raw | None:
+        """`thinking`, with a wish for signed blocks to be dropped, rather than the request refused, where
+        the prompt before them is not the same any more. Clients of this format have their own say.
+        """
+        if self._native or not self._profile.preserved_thinking:
+            return thinking
+        if not any(isinstance(block, Thinking) for message in messages for block in message.blocks):
+            return thinking
+        fields = {"type": msgspec.Raw(b'"adaptive"')} if thinking is None else _TOP.decode(thinking)
+        if bytes(fields["type"]) != b'"adaptive"':
+            return thinking
+        if self._profile.betas:
+            headers["anthropic-beta"] = ",".join(self._profile.betas)
+        fields["block_binding"] = msgspec.Raw(b'{"prefix_mismatch_behavior":"drop_block"}')
+        return msgspec.Raw(msgspec.json.encode(fields))
 
     # --- caching ---------------------------------------------------------------------------------
 

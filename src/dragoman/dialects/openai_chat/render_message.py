@@ -26,6 +26,8 @@ from dragoman.dialects.places import place_of
 from dragoman.dialects.tool_names import ToolNames
 
 MAX_ID = 40
+_NINE = re.compile(r"[a-zA-Z0-9]{9}")
+_ALPHANUMERIC = string.digits + string.ascii_letters
 """Characters of a call's id that this endpoint takes (`string_above_max_length`)."""
 
 _CONTINUE = "Continue."
@@ -110,6 +112,9 @@ class _Writer:
                 self._go_on()
         return self._messages
 
+    def _id(self, own: str) -> str:
+        return _id_of(own, self._target.profile.call_id_form)
+
     # --- users and tools -------------------------------------------------------------------------
 
     def _user(self, turn: Message) -> None:
@@ -124,7 +129,7 @@ class _Writer:
 
     def _result(self, result: ToolResult) -> None:
         """One `tool` message. It holds text only: media go into a user message after the group."""
-        own = _short(result.call_id)
+        own = self._id(result.call_id)
         said: list[Block] = []
         media: list[Block] = []
         for block in result.blocks:
@@ -223,7 +228,7 @@ class _Writer:
         )
 
     def _call(self, call: ToolCall) -> Wire:
-        own, name = _short(call.id), self._names.wire(call.name)
+        own, name = self._id(call.id), self._names.wire(call.name)
         if call.custom:
             return {"id": own, "type": "custom", "custom": {"name": name, "input": call.arguments}}
         function = {"name": name, "arguments": whole_arguments(call.arguments)}
@@ -272,9 +277,25 @@ class _Writer:
             )
 
 
-def _short(own: str) -> str:
-    """A call's id within the limit; a function of the id alone, so that call and result agree."""
-    return own if len(own) <= MAX_ID else derived_call_id(own)
+def _id_of(own: str, form: Literal["free", "mistral"]) -> str:
+    """A call's id as the model takes it; a function of the id alone, so that call and result agree."""
+    match form:
+        case "free":
+            return own if len(own) <= MAX_ID else derived_call_id(own)
+        case "mistral":
+            return own if _NINE.fullmatch(own) else nine_characters(own)
+        case _:
+            assert_never(form)
+
+
+def nine_characters(own: str) -> str:
+    """Nine letters and digits that stand for an id."""
+    number = int.from_bytes(hashlib.sha256(own.encode("utf-8", "surrogatepass")).digest())
+    digits: list[str] = []
+    for _ in range(9):
+        number, digit = divmod(number, len(_ALPHANUMERIC))
+        digits.append(_ALPHANUMERIC[digit])
+    return "".join(digits)
 
 
 def _failed(content: str | list[Part]) -> str | list[Part]:

@@ -111,6 +111,16 @@ def _sampling(request: Request, target: Target, effort: str | None, body: Body, 
         "logit_bias": sampling.logit_bias,
     }
     given = {name: value for name, value in knobs.items() if value is not None}
+    if not profile.penalties:
+        for name in ("presence_penalty", "frequency_penalty"):
+            if given.pop(name, None):
+                losses.append(dropped(f"$.{name}", name, f"{target.model} refuses it"))
+    most = profile.max_temperature
+    if most is not None and sampling.temperature is not None and sampling.temperature > most:
+        given["temperature"] = most
+        losses.append(
+            approximated("$.temperature", "temperature", f"temperatures of {target.model} go up to {most}")
+        )
     if refused:
         losses.extend(dropped(f"$.{name}", name, f"{target.model} refuses it") for name in given)
         given = {}

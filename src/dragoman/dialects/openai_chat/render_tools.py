@@ -48,14 +48,14 @@ def render_tools(
                     search = msgspec.Raw(json)
                 elif dialect == NAME:
                     tools.append(msgspec.Raw(json))
-                elif dialect == RESPONSES and kind.startswith("web_search") and "search" in target.model:
+                elif dialect == RESPONSES and kind.startswith("web_search") and target.profile.web_search:
                     found = chat_search(json)
                     search = msgspec.Raw(found.json)
                     losses.extend(
                         dropped(f"$.tools[{place}].{name}", "web_search", "search without this setting")
                         for name in found.lost
                     )
-                elif kind.startswith(_WEB_SEARCHES) and "search" in target.model:
+                elif kind.startswith(_WEB_SEARCHES) and target.profile.web_search:
                     search = msgspec.Raw(b"{}")
                     losses.append(
                         approximated(
