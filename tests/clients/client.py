@@ -24,6 +24,7 @@ class Client(NamedTuple):
 
     title: str
     package: str
+    dialect: str
     models: tuple[str, ...]
     command: tuple[str, ...]
     edit: Callable[[tuple[Path, ...], str, str], Rounds]
@@ -79,6 +80,7 @@ CLIENTS = (
     Client(
         "Claude Code",
         "@anthropic-ai/claude-code",
+        "anthropic",
         ("claude-opus-5-5",),
         ("claude", "--permission-mode", "acceptEdits", "-p"),
         _with_claude_code,
@@ -86,6 +88,7 @@ CLIENTS = (
     Client(
         "Codex",
         "@openai/codex",
+        "openai_responses",
         ("gpt-5.5",),
         ("codex", "exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"),
         _with_codex,
@@ -93,7 +96,8 @@ CLIENTS = (
     Client(
         "Gemini CLI",
         "@google/gemini-cli",
-        ("gemini-3.1-pro-preview", "gemini-3.5-flash-lite"),
+        "gemini",
+        ("gemini-3.1-pro-preview", "gemini-3.8-flash", "gemini-3.5-flash-lite"),
         ("gemini", "--yolo", "-p"),
         _with_gemini_cli,
     ),

@@ -27,6 +27,14 @@ UPSTREAMS = [
 ]
 """The models that answer: of each vendor those that differ in how they reason and sign."""
 
+PAIRS = [
+    (client, (dialect, model))
+    for client in CLIENTS
+    for dialect, model in UPSTREAMS
+    if dialect != client.dialect or model in client.models
+]
+"""Clients and upstreams. At its own vendor, a client is spoken to by the model that it has asked for."""
+
 CONFIG = """
 [server]
 port = 0
@@ -99,8 +107,10 @@ def installed(command: str) -> str:
     return str(Path(os.environ["DRAGOMAN_CLIENTS"], "node_modules", ".bin", command))
 
 
-@pytest.mark.parametrize(("dialect", "model"), UPSTREAMS, ids=[model for _, model in UPSTREAMS])
-@pytest.mark.parametrize("client", CLIENTS, ids=[client.title for client in CLIENTS])
+@pytest.mark.parametrize(
+    ("client", "dialect", "model"),
+    [pytest.param(client, *upstream, id=f"{client.title}-{upstream[1]}") for client, upstream in PAIRS],
+)
 def test_a_client_reads_and_edits_files_whatever_its_upstream_speaks(
     client: Client, dialect: str, model: str, outside: Outside, tmp_path: Path
 ) -> None:

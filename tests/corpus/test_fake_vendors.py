@@ -70,7 +70,7 @@ def _check(dialect: str, incoming: Incoming) -> None:
             gemini.check_request(incoming, Access())
 
 
-@pytest.mark.recordings(good=True, has_request=True)
+@pytest.mark.recordings(good=True, has_request=True, every=True)
 def test_a_request_that_its_vendor_answered_is_accepted(entry: str, recording: Json) -> None:
     if recording["provider"] not in VENDORS:
         pytest.skip("not one of the vendors that are stood in for")

@@ -5,7 +5,7 @@ import pytest
 from dragoman.conversation.blocks import Text
 from dragoman.conversation.failure import FailureError
 from dragoman.conversation.opaque import Opaque
-from dragoman.conversation.request import Message, Request, Role
+from dragoman.conversation.request import FunctionTool, Message, Request, Role
 from dragoman.dialects.dialect import Target
 from dragoman.dialects.foreign_fields import check_foreign_fields, foreign_losses
 from dragoman.dialects.registry import DIALECTS
@@ -16,12 +16,20 @@ REFUSED = [
     Opaque("gemini", "generationConfig.responseModalities", b'["IMAGE"]'),
     Opaque("gemini", "generationConfig.responseMimeType", b'"text/x.enum"'),
     Opaque("gemini", "cachedContent", b'"cachedContents/1"'),
+    Opaque("openai_responses", "previous_response_id", b'"resp_1"'),
+    Opaque("openai_responses", "conversation", b'{"id": "conv_1"}'),
+    Opaque("openai_responses", "prompt", b'{"id": "pmpt_1"}'),
+    Opaque("openai_responses", "background", b"true"),
+    Opaque("openai_responses", "tool_choice", b'{"type": "file_search"}'),
     Opaque("anthropic", "mcp_servers", b'[{"type": "url", "url": "https://example.com", "name": "m"}]'),
 ]
 DROPPED = [
     Opaque("openai_chat", "modalities", b'["text"]'),
     Opaque("openai_chat", "prediction", b'{"type": "content", "content": "audio"}'),
     Opaque("gemini", "safetySettings", b"[]"),
+    Opaque("openai_responses", "truncation", b'"auto"'),
+    Opaque("openai_responses", "max_tool_calls", b"3"),
+    Opaque("openai_responses", "context_management", b"[]"),
     Opaque("anthropic", "mcp_servers", b"[]"),
 ]
 
@@ -54,3 +62,30 @@ def test_every_other_field_is_dropped_and_reported(extra: Opaque) -> None:
 def test_a_copy_of_what_every_format_can_say_is_no_loss() -> None:
     copy = Opaque("gemini", "generationConfig.responseSchema", b'{"type":"OBJECT"}')
     assert list(foreign_losses(bringing(copy), "anthropic")) == []
+
+
+@pytest.mark.parametrize("field", ["store", "stream_options"])
+def test_what_the_gateway_sees_to_itself_is_no_loss(field: str) -> None:
+    assert list(foreign_losses(bringing(Opaque("openai_responses", field, b"{}")), "anthropic")) == []
+
+
+@pytest.mark.parametrize(
+    ("client", "dialect"), [("openai_chat", "openai_responses"), ("openai_responses", "openai_chat")]
+)
+@pytest.mark.parametrize("field", ["prompt_cache_key", "safety_identifier", "moderation"])
+def test_fields_of_both_of_openais_formats_are_no_loss_between_them(
+    client: str, dialect: str, field: str
+) -> None:
+    assert list(foreign_losses(bringing(Opaque(client, field, b'"x"')), dialect)) == []
+    assert len(list(foreign_losses(bringing(Opaque(client, field, b'"x"')), "gemini"))) == 1
+
+
+def test_a_tool_that_answers_after_the_turn_is_refused_by_its_place() -> None:
+    late = FunctionTool("f", opaque=(Opaque("openai_responses", "async", b"true"),))
+    request = Request(
+        "openai_responses", "m", (Message(Role.USER, (Text("Hello"),)),), tools=(FunctionTool("g"), late)
+    )
+    check_foreign_fields(request, "openai_responses")
+    with pytest.raises(FailureError) as caught:
+        check_foreign_fields(request, "openai_chat")
+    assert caught.value.failure.param == "tools[1].async"

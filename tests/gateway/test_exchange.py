@@ -13,6 +13,7 @@ from dragoman.coordination.memory import MemoryRecollection
 from dragoman.dialects import openai_chat
 from dragoman.dialects.dialect import Location
 from dragoman.dialects.registry import DIALECTS
+from dragoman.gateway import gateway as gateway_module
 from dragoman.gateway.call import Call
 from dragoman.gateway.exchange import authenticate, exchange, worth_another
 from dragoman.gateway.gateway import Gateway
@@ -20,6 +21,7 @@ from dragoman.gateway.record import Record
 from dragoman.providers.provider import Provider
 from dragoman.routing.router import Router
 from dragoman.store.memory_responses import MemoryResponses
+from dragoman.store.responses import KeptResponse
 
 pytestmark = pytest.mark.anyio
 
@@ -208,3 +210,16 @@ async def test_a_gateway_that_is_stopped_tells_those_who_wait() -> None:
 )
 def test_only_what_is_not_the_requests_fault_is_tried_elsewhere(kind: FailureKind, expected: bool) -> None:
     assert worth_another(Failure(kind, "")) is expected
+
+
+async def test_kept_answers_whose_time_is_over_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    service = Service()
+    kept = service.gateway.kept_responses
+    await kept.put(KeptResponse("old", "k", 0.0, 0.5, None, None, b"", b"", b""))
+    await kept.put(KeptResponse("new", "k", 0.0, 9.5, None, None, b"", b"", b""))
+    monkeypatch.setattr(gateway_module, "UPKEEP", 0.001)
+    task = asyncio.ensure_future(service.gateway.upkeep())
+    await asyncio.sleep(0.02)
+    task.cancel()
+    assert await kept.get("old", "k", 0.0) is None
+    assert await kept.get("new", "k", 0.0) is not None

@@ -216,7 +216,7 @@ def test_a_wrong_request_is_refused_in_the_clients_words(
     counter: LiveGateway, fake: FakeServer, client: str
 ) -> None:
     path, _ = request(client, "sonnet")
-    for body in (b"{", b"[]", b'{"model":"sonnet"}'):
+    for body in (b"{", b"[]", b'{"model":"sonnet","input":5}'):
         reply = ask(counter, path, body)
         assert reply.status == 400
         assert "error" in reply.object

@@ -7,7 +7,7 @@ from tests.conftest import CLIENT_KEY, UPSTREAM_KEY, LiveGateway, serving
 from tests.live.client import Client
 from tests.live.conftest import Journal
 
-from dragoman.testing.json_value import Object
+from dragoman.testing.json_value import JSON, Object
 from dragoman.testing.server import FakeServer
 
 CONFIG = """
@@ -45,7 +45,9 @@ def lossy(client: Client, model: str) -> Object:
     asked = client.request(model)
     if client.name == "anthropic":
         return asked | {"top_k": 3}
-    return asked | {"generationConfig": {"topK": 3}}
+    config: Object = {"topK": 3}
+    body: Object = {**asked, "generationConfig": config}
+    return body
 
 
 CLIENTS = pytest.mark.parametrize(
@@ -111,7 +113,8 @@ def test_what_the_gateway_does_itself_is_reported_and_no_reason_to_refuse(
     policies: LiveGateway, fake: FakeServer
 ) -> None:
     client = Client("anthropic", policies)
-    stops = [f"stop {number}" for number in range(5)]
-    reply = client.get("strict", body=client.request("strict") | {"stop_sequences": stops})
+    stops: list[JSON] = [f"stop {number}" for number in range(5)]
+    body: Object = {**client.request("strict"), "stop_sequences": stops}
+    reply = client.get("strict", body=body)
     assert reply.status == 200
     assert reply.headers["x-dragoman-losses"] == 'stop;kind=emulated;path="$.stop_sequences"'

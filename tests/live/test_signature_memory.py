@@ -43,7 +43,7 @@ class KeyHolder:
                         arguments += part.function.arguments or ""
         else:
             answer = asked.create(model=self._model, messages=[USER], tools=[TOOL], reasoning_effort="high")
-            (call,) = answer.choices[0].message.tool_calls or ()
+            (call,) = answer.choices[0].message.tool_calls or []
             assert call.type == "function"
             identity, name, arguments = call.id, call.function.name, call.function.arguments
         function = {"name": name, "arguments": arguments}

@@ -185,7 +185,7 @@ FEATURES = (
         "Grammar",
         "Every frame and field of an answer with reasoning",
         _RULE,
-        asking(Question("", ask(), effort="high", visible=True)),
+        asking(Question("", ask(), effort="high", visible=True, max_tokens=32_000)),
         answer=_thinks,
         check=_well_formed,
         variant="reasoning",

@@ -29,12 +29,12 @@ from dragoman.testing.signatures import issue_signature
 
 THOUGHT = "The user greets me. A greeting is due."
 _ARGUMENTS = '{"city":"Oslo"}'
-_ASKING = Question("", ask("What is the weather in Oslo?"), tools=(WEATHER,), effort="high", visible=True)
+_ASKING = Question("", ask("What is the weather in Oslo?"), tools=(WEATHER,), effort="high", visible=True, max_tokens=32_000)
 _ITEM = "rs_0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 _SIGNING = frozenset({"openai_responses", "anthropic", "gemini"})
 _PLACES = "Anthropic Messages: thinking; Responses: reasoning summary; generateContent: thought parts"
 _CONTENT = "DeepSeek, vLLM and others: reasoning_content; OpenAI's own format has no field for it"
-_READING = asking(Question("", ask(), effort="high", visible=True))
+_READING = asking(Question("", ask(), effort="high", visible=True, max_tokens=32_000))
 
 
 def signature_of(upstream: str, text: str) -> str:
@@ -166,7 +166,7 @@ FEATURES = (
         "Reasoning",
         "Reasoning never stands in the visible text",
         "statement 63: hidden reasoning never becomes visible text",
-        asking(Question("", ask(), effort="high")),
+        asking(Question("", ask(), effort="high", max_tokens=32_000)),
         answer=_thoughtful,
         check=_not_leaked,
         variant="reasoning",

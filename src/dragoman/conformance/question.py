@@ -78,7 +78,8 @@ class Question(msgspec.Struct, frozen=True):
     `choice` is `auto`, `none`, `required`, `name:` with a tool's name, or None for nothing said.
     `schema` is the JSON Schema of the answer as JSON text. `effort` is a word (`low`, `high`);
     `visible` asks to read the reasoning. `logprobs` is the number of alternatives. `extra` are
-    members that are added to the body as they are.
+    members that are added to the body as they are. Without a limit of tokens, Anthropic's format (which
+    demands one) gets some.
     """
 
     model: str
@@ -89,7 +90,7 @@ class Question(msgspec.Struct, frozen=True):
     parallel: bool | None = None
     temperature: float | None = None
     top_p: float | None = None
-    max_tokens: int | None = None
+    max_tokens: int | None = 8_000
     stop: tuple[str, ...] = ()
     candidates: int = 1
     schema: str = ""

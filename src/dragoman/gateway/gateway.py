@@ -1,7 +1,10 @@
 """The one object that everything hangs off: built at start, closed at the end, no state elsewhere."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Protocol
+
+import structlog
 
 from dragoman.access.keys import KeyRing
 from dragoman.config.settings import Memory, Timeouts
@@ -12,8 +15,14 @@ from dragoman.gateway.record import Record
 from dragoman.gateway.repairs import Learnt
 from dragoman.providers.provider import Provider
 from dragoman.routing.router import Router
+from dragoman.store.error import StoreError
 from dragoman.store.responses import ResponseStore
 from dragoman.upstream.transport import Transport
+
+UPKEEP = 600.0
+"""Seconds between two rounds of upkeep."""
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger("dragoman.gateway")
 
 
 class Journal(Protocol):
@@ -66,6 +75,15 @@ class Gateway:
     def transport(self, provider: Provider) -> Transport:
         """The way to a provider."""
         return self._embedded if provider.embedded else self._http
+
+    async def upkeep(self) -> None:
+        """Let go of kept answers whose time is over, from time to time, until cancelled."""
+        while True:
+            await asyncio.sleep(UPKEEP)
+            try:
+                await self.kept_responses.prune(self.now())
+            except StoreError as error:
+                _log.warning("kept answers cannot be pruned", error=str(error))
 
     async def close(self) -> None:
         """Close every upstream connection."""

@@ -1,5 +1,6 @@
 """The ASGI application: finds the endpoint, reads the request, hands it to the gateway."""
 
+import asyncio
 import base64
 import os
 from typing import assert_never
@@ -88,10 +89,15 @@ class App:
                 raise
 
     async def _live(self, receive: Receive, send: Send) -> None:
-        """Nothing to do at the start; at the end, close what the gateway has opened."""
+        """From the start on, the gateway's upkeep; at the end, close what it has opened."""
+        upkeep: asyncio.Task[None] | None = None
         while True:
             message = await receive()
+            if message["type"] == "lifespan.startup":
+                upkeep = asyncio.create_task(self._gateway.upkeep())
             if message["type"] == "lifespan.shutdown":
+                if upkeep is not None:
+                    upkeep.cancel()
                 await self._gateway.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return

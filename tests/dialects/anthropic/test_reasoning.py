@@ -211,7 +211,7 @@ def test_models_with_words_alone_get_the_word(body_of: BodyOf, request_of: Reque
         ("sonnet", {"type": "enabled", "budget_tokens": 50, "of_the_future": 1}),
         ("sonnet", {"type": "disabled"}),
         ("opus", {"type": "adaptive", "display": "updates"}),
-        ("opus", {"type": "between_tools"}),
+        ("opus", {"type": "of_the_future"}),
         ("unknown", {"type": "enabled", "budget_tokens": 50}),
         ("unknown", {"type": "of_the_future"}),
     ],
@@ -222,6 +222,41 @@ def test_thinking_that_the_model_takes_goes_out_as_it_came(
     request = parse(thinking=thinking, max_tokens=4000)
     assert body_of(request, profile)["thinking"] == thinking
     assert losses_of(request, profile) == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "thinking"),
+    [
+        ({"reasoning_between_tools": True}, {"type": "between_tools"}),
+        ({"takes_budget": True}, {"type": "enabled", "budget_tokens": 2000}),
+    ],
+)
+def test_only_some_models_take_these_kinds_of_thinking(
+    body_of: BodyOf, parse: Parse, facts: dict[str, object], thinking: dict[str, object]
+) -> None:
+    request = parse(thinking=thinking, max_tokens=4000)
+    assert body_of(request, "opus", **facts)["thinking"] == thinking
+    assert body_of(request, "opus")["thinking"] != thinking
+
+
+def test_a_model_that_keeps_reasoning_between_tools_is_asked_for_that_instead_of_none(
+    body_of: BodyOf, losses_of: LossesOf, request_of: RequestOf
+) -> None:
+    request = request_of(reasoning=Reasoning(effort="none"))
+    facts = {"reasoning_off": False, "reasoning_between_tools": True}
+    assert body_of(request, "opus", **facts)["thinking"] == {"type": "between_tools"}
+    assert losses_of(request, "opus", **facts) == ["reasoning_between_tools"]
+
+
+def test_beside_reasoning_that_is_off_the_effort_has_its_limit(
+    body_of: BodyOf, losses_of: LossesOf, parse: Parse
+) -> None:
+    request = parse(thinking={"type": "disabled"}, output_config={"effort": "max"}, max_tokens=4000)
+    body = body_of(request, "opus", reasoning_off_up_to="high")
+    assert body["thinking"] == {"type": "disabled"}
+    assert body["output_config"] == {"effort": "high"}
+    assert losses_of(request, "opus", reasoning_off_up_to="high") == ["effort_clamped"]
+    assert body_of(request, "opus")["output_config"] == {"effort": "max"}
 
 
 def test_thinking_that_the_model_does_not_take_is_translated(body_of: BodyOf, parse: Parse) -> None:

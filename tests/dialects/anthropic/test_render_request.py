@@ -15,16 +15,18 @@ from dragoman.conversation.blocks import (
     Remote,
     Stored,
     Text,
+    Thinking,
     ToolResult,
     Unknown,
 )
 from dragoman.conversation.failure import FailureError
-from dragoman.conversation.opaque import Opaque
+from dragoman.conversation.opaque import Opaque, Signature
 from dragoman.conversation.request import (
     FunctionTool,
     Message,
     OutputFormat,
     OutputMode,
+    Reasoning,
     Request,
     Role,
     Sampling,
@@ -193,7 +195,56 @@ def test_stop_sequences_of_white_space_make_the_gateway_look_for_all_of_them(
 
 def test_streaming_follows_the_request(body_of: BodyOf, request_of: RequestOf) -> None:
     assert body_of(request_of(stream=True))["stream"] is True
-    assert "stream" not in body_of(request_of())
+    assert "stream" not in body_of(request_of(max_tokens=21_333))
+
+
+def test_a_long_answer_is_asked_for_as_a_stream_in_any_case(
+    body_of: BodyOf, losses_of: LossesOf, request_of: RequestOf
+) -> None:
+    assert body_of(request_of(max_tokens=21_334))["stream"] is True
+    assert body_of(request_of())["stream"] is True
+    assert losses_of(request_of()) == []
+
+
+# --- thinking that is bound to its prompt ----------------------------------------------------------
+
+PRESERVED: dict[str, object] = {"preserved_thinking": True, "betas": ("binding-beta",)}
+THOUGHT = Message(
+    Role.ASSISTANT, (Thinking("hm", Signature("anthropic", "anthropic/claude", "sig")), Text("a"))
+)
+
+
+def test_blocks_that_do_not_fit_their_prompt_are_to_be_dropped(render: Render, request_of: RequestOf) -> None:
+    hello = Message(Role.USER, (Text("Hello"),))
+    rendered = render(request_of(messages=(hello, THOUGHT, hello)), "opus", **PRESERVED)
+    assert msgspec.json.decode(rendered.wire.body)["thinking"] == {
+        "type": "adaptive",
+        "block_binding": {"prefix_mismatch_behavior": "drop_block"},
+    }
+    assert ("anthropic-beta", "binding-beta") in rendered.wire.headers
+
+
+def test_a_wish_to_see_reasoning_stays_beside_the_binding(body_of: BodyOf, request_of: RequestOf) -> None:
+    hello = Message(Role.USER, (Text("Hello"),))
+    request = request_of(messages=(hello, THOUGHT, hello), reasoning=Reasoning(visible=True))
+    assert body_of(request, "opus", **PRESERVED)["thinking"] == {
+        "type": "adaptive",
+        "display": "summarized",
+        "block_binding": {"prefix_mismatch_behavior": "drop_block"},
+    }
+
+
+def test_the_binding_is_not_asked_for_without_need(render: Render, request_of: RequestOf) -> None:
+    hello = Message(Role.USER, (Text("Hello"),))
+    history = (hello, THOUGHT, hello)
+    for request, facts in (
+        (request_of(), PRESERVED),
+        (request_of(messages=history), {}),
+        (request_of(messages=history, dialect="anthropic"), PRESERVED),
+    ):
+        rendered = render(request, "opus", **facts)
+        assert b"block_binding" not in rendered.wire.body
+        assert "anthropic-beta" not in dict(rendered.wire.headers)
 
 
 @pytest.mark.parametrize(
@@ -478,7 +529,7 @@ def test_clients_of_this_format_ask_for_caching_themselves(body_of: BodyOf, requ
 
 def test_fields_that_the_host_refuses_are_left_out(render: Render, request_of: RequestOf) -> None:
     host = Host(rejects=frozenset({"cache_control", "service_tier"}))
-    rendered = render(request_of(service_tier="auto"), "sonnet", host)
+    rendered = render(request_of(service_tier="auto", max_tokens=9), "sonnet", host)
     assert set(msgspec.json.decode(rendered.wire.body)) == {"model", "max_tokens", "messages"}
     assert [(loss.path, loss.code) for loss in rendered.losses] == [("$.service_tier", "service_tier")]
 

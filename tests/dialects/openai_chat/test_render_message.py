@@ -265,3 +265,17 @@ def test_where_a_history_may_not_end_with_the_model_it_is_asked_to_go_on() -> No
     longer = render(HI, model(Text("a")), model(Text("b")), HI, dialect="openai_chat", profile=profile)
     assert wire(longer)[: len(wire(first))] == wire(first)
     assert codes(longer) == [(LossKind.EMULATED, "trailing_assistant")]
+
+
+def test_calls_and_their_results_have_ids_in_the_form_of_the_model() -> None:
+    got = wire(
+        render(
+            user(Text("q")),
+            model(ToolCall("toolu_1", "f", "{}")),
+            user(ToolResult("toolu_1", (Text("r"),))),
+            profile=Profile(family="mistral", call_id_form="mistral"),
+        )
+    )
+    calls = json.loads(json.dumps(got[1]["tool_calls"]))
+    assert len(calls[0]["id"]) == 9
+    assert got[2]["tool_call_id"] == calls[0]["id"]

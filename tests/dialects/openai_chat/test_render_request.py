@@ -425,3 +425,16 @@ def test_what_a_host_refuses_is_not_sent() -> None:
     to = target(host=Host(rejects=frozenset({"seed", "user", "logprobs", "not_there"})))
     assert body(asked, to).keys() == {"model", "messages"}
     assert {code for _, code in lost(asked, to)} == {"seed", "user", "logprobs", "top_logprobs"}
+
+
+def test_a_model_that_refuses_penalties_and_high_temperatures_gets_neither() -> None:
+    sampling = Sampling(temperature=1.8, presence_penalty=0.5, frequency_penalty=0.0)
+    asked = request(sampling=sampling)
+    picky = target(profile=Profile(family="picky", penalties=False, max_temperature=1.5))
+    got = body(asked, picky)
+    assert got["temperature"] == 1.5
+    assert not got.keys() & {"presence_penalty", "frequency_penalty"}
+    assert lost(asked, picky) == [
+        (LossKind.DROPPED, "presence_penalty"),
+        (LossKind.APPROXIMATED, "temperature"),
+    ]

@@ -190,7 +190,8 @@ def test_tools_that_another_vendor_runs_are_refused_by_place() -> None:
 
 
 def test_a_search_of_the_web_goes_to_models_that_search() -> None:
-    got = render(ServerTool("anthropic", "web_search_20260318", b"{}"), model="gpt-4o-search-preview")
+    searching = Profile(family="search", web_search=True)
+    got = render(ServerTool("anthropic", "web_search_20260318", b"{}"), profile=searching)
     assert body(got)["web_search_options"] == {}
     assert "tools" not in body(got)
     assert [loss.code for loss in got.losses] == ["web_search"]

@@ -65,7 +65,7 @@ def test_codes_go_on_within_openais_formats_and_fields_within_this_one(
     "message",
     [
         "prompt is too long: 210000 tokens > 200000 maximum",
-        "This model's maximum context length is 200000 tokens. However, your messages resulted in 210000 tokens.",
+        "maximum context length is 200000 tokens. However, your messages resulted in 210000 tokens.",
         "Your input exceeds the context window of this model.",
         "Too long.",
     ],

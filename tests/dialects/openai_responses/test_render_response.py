@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from dragoman.conversation.blocks import Text, ToolCall
@@ -34,15 +35,10 @@ SCHEMA = b'{"type":"object","properties":{"n":{"const":1.0}}}'
 def rendered(
     *blocks: Text | ToolCall, request: Request | None = None, answer: Json | None = None, **fields: Any
 ) -> Json:
+    """The answer to a request; `answer` is what is different of it."""
     asked = request or Request("openai_responses", "asked", (Message(Role.USER, (Text("hi"),)),), **fields)
-    response = Response(
-        **{
-            "id": "msg_01",
-            "model": "claude",
-            "choices": (Choice(0, blocks or (Text("Hi"),), Stop(StopReason.END)),),
-            **(answer or {}),
-        }
-    )
+    choice = Choice(0, blocks or (Text("Hi"),), Stop(StopReason.END))
+    response = msgspec.structs.replace(Response("msg_01", "claude", (choice,)), **(answer or {}))
     body = DIALECT.render_response(response, Reply(asked, Location(), 1700000005, "f" * 24, "fp", "p/m"))
     assert check_response(body) == []
     return json.loads(body)
@@ -154,8 +150,8 @@ def test_tools_are_repeated_as_they_were_declared() -> None:
 
 
 def test_tools_of_a_namespace_are_repeated_together() -> None:
-    inside = {"type": "function", "name": "find", "description": "F", "parameters": {}, "strict": False}
-    group = {
+    inside: Json = {"type": "function", "name": "find", "description": "F", "parameters": {}, "strict": False}
+    group: Json = {
         "type": "namespace",
         "name": "code",
         "description": "Code",

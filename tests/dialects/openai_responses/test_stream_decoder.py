@@ -394,14 +394,14 @@ def test_every_part_of_a_message_is_a_block() -> None:
 
 
 def test_the_encrypted_content_is_that_of_the_finished_item() -> None:
-    item = {"id": "rs_1", "type": "reasoning", "summary": [], "encrypted_content": "first"}
+    item: Json = {"id": "rs_1", "type": "reasoning", "summary": [], "encrypted_content": "first"}
     answer = folded(CREATED, added(item), done({**item, "encrypted_content": "last"}), COMPLETED)
     signature = Signature("openai_responses", ORIGIN, "rs_1 last")
     assert answer.choices[0].blocks == (Thinking("", signature, redacted=True),)
 
 
 def test_open_reasoning_of_open_models() -> None:
-    item = {"id": "rs_1", "type": "reasoning", "summary": []}
+    item: Json = {"id": "rs_1", "type": "reasoning", "summary": []}
     answer = folded(
         CREATED,
         added(item),
@@ -430,7 +430,12 @@ def test_what_the_vendor_does_itself_is_told_as_a_whole() -> None:
 
 
 def test_a_generated_picture() -> None:
-    item = {"id": "ig_1", "type": "image_generation_call", "status": "completed", "result": "iVBORw0KGgo="}
+    item: Json = {
+        "id": "ig_1",
+        "type": "image_generation_call",
+        "status": "completed",
+        "result": "iVBORw0KGgo=",
+    }
     (block,) = folded(CREATED, done({**item, "size": "1x1"}), COMPLETED).choices[0].blocks
     assert isinstance(block, Image)
     assert block.source == Inline("image/png", "iVBORw0KGgo=")
@@ -459,7 +464,7 @@ def test_an_incomplete_answer_says_why(reason: str, stop: StopReason) -> None:
 
 
 def test_the_terminal_event_without_a_status_says_it_by_its_name() -> None:
-    bare = {"id": "resp_1", "output": []}
+    bare: Json = {"id": "resp_1", "output": []}
     assert folded(CREATED, said("Hi"), frame("response.completed", response=bare)).choices[0].stop.raw == (
         "completed"
     )

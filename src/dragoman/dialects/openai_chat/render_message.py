@@ -16,18 +16,16 @@ from dragoman.conversation.blocks import (
 )
 from dragoman.conversation.loss import Loss, approximated, dropped, emulated
 from dragoman.conversation.request import Message, Request, Role
-from dragoman.conversation.turns import answered_calls, derived_call_id, named_calls
+from dragoman.conversation.turns import answered_calls, named_calls
 from dragoman.dialects.arguments import whole_arguments
 from dragoman.dialects.dialect import Target
+from dragoman.dialects.openai_chat.call_ids import call_id
 from dragoman.dialects.openai_chat.render_content import ContentWriter, Part, content_of, is_plain, plain_text
 from dragoman.dialects.openai_chat.wire import NAME, DetailWire
 from dragoman.dialects.openai_family import own_fields
 from dragoman.dialects.places import place_of
 from dragoman.dialects.tool_names import ToolNames
 
-MAX_ID = 40
-_NINE = re.compile(r"[a-zA-Z0-9]{9}")
-_ALPHANUMERIC = string.digits + string.ascii_letters
 """Characters of a call's id that this endpoint takes (`string_above_max_length`)."""
 
 _CONTINUE = "Continue."
@@ -113,7 +111,7 @@ class _Writer:
         return self._messages
 
     def _id(self, own: str) -> str:
-        return _id_of(own, self._target.profile.call_id_form)
+        return call_id(own, self._target.profile.call_id_form)
 
     # --- users and tools -------------------------------------------------------------------------
 
@@ -275,27 +273,6 @@ class _Writer:
             self._content.lose(
                 approximated("$.messages", "assistant_media", "media of the model in a user message after it")
             )
-
-
-def _id_of(own: str, form: Literal["free", "mistral"]) -> str:
-    """A call's id as the model takes it; a function of the id alone, so that call and result agree."""
-    match form:
-        case "free":
-            return own if len(own) <= MAX_ID else derived_call_id(own)
-        case "mistral":
-            return own if _NINE.fullmatch(own) else nine_characters(own)
-        case _:
-            assert_never(form)
-
-
-def nine_characters(own: str) -> str:
-    """Nine letters and digits that stand for an id."""
-    number = int.from_bytes(hashlib.sha256(own.encode("utf-8", "surrogatepass")).digest())
-    digits: list[str] = []
-    for _ in range(9):
-        number, digit = divmod(number, len(_ALPHANUMERIC))
-        digits.append(_ALPHANUMERIC[digit])
-    return "".join(digits)
 
 
 def _failed(content: str | list[Part]) -> str | list[Part]:

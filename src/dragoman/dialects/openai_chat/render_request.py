@@ -112,9 +112,8 @@ def _sampling(request: Request, target: Target, effort: str | None, body: Body, 
     }
     given = {name: value for name, value in knobs.items() if value is not None}
     if not profile.penalties:
-        for name in ("presence_penalty", "frequency_penalty"):
-            if given.pop(name, None):
-                losses.append(dropped(f"$.{name}", name, f"{target.model} refuses it"))
+        wanted = [name for name in ("presence_penalty", "frequency_penalty") if given.pop(name, None)]
+        losses.extend(dropped(f"$.{name}", name, f"{target.model} refuses it") for name in wanted)
     most = profile.max_temperature
     if most is not None and sampling.temperature is not None and sampling.temperature > most:
         given["temperature"] = most

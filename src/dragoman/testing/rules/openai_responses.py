@@ -37,6 +37,7 @@ _KNOWN = (
     "access_programs",
     "background",
     "background_options",
+    "client_metadata",
     "context_management",
     "conversation",
     "image",
