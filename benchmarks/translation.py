@@ -47,8 +47,14 @@ SCHEMA = json.dumps(
 ).encode()
 
 
+def greeting(model: str, *, stream: bool) -> Request:
+    """The smallest request that there is."""
+    turn = Message(Role.USER, (Text("Good evening"),))
+    return Request("", model, (turn,), max_tokens=500, stream=stream)
+
+
 def conversation(model: str, *, stream: bool) -> Request:
-    """Ten turns of text, a system prompt, two tools."""
+    """Nine turns of text, a system prompt, two tools."""
     turns = [
         Message(Role.USER if turn % 2 == 0 else Role.ASSISTANT, (Text(f"Turn {turn}: " + "words " * 40),))
         for turn in range(9)
@@ -77,10 +83,10 @@ def reply(client: Dialect, *, stream: bool) -> Reply:
     return Reply(request, Location("model", stream), 1, "id", "fp", f"{client.name}/family")
 
 
-def bodies(*, stream: bool) -> dict[str, bytes]:
+def bodies(make: Callable[..., Request]) -> dict[str, bytes]:
     """The same request in every format."""
     return {
-        name: DIALECTS[name].render_request(conversation(MODELS[name], stream=stream), target(name)).wire.body
+        name: DIALECTS[name].render_request(make(MODELS[name], stream=False), target(name)).wire.body
         for name in FORMATS
     }
 
@@ -104,7 +110,7 @@ def streams() -> dict[str, list[bytes]]:
 
 def scenarios() -> dict[tuple[str, str, str], Callable[[], object]]:
     """What is measured, by kind, client and upstream."""
-    asked, streamed = bodies(stream=False), streams()
+    small, asked, streamed = bodies(greeting), bodies(conversation), streams()
     wholes = {
         name: DIALECTS[name].render_response(answer(), reply(DIALECTS[name], stream=False))
         for name in FORMATS
@@ -112,6 +118,7 @@ def scenarios() -> dict[tuple[str, str, str], Callable[[], object]]:
     found: dict[tuple[str, str, str], Callable[[], object]] = {}
     for client in FORMATS:
         for upstream in FORMATS:
+            found["small", client, upstream] = _request(client, upstream, small[client])
             found["request", client, upstream] = _request(client, upstream, asked[client])
             found["answer", client, upstream] = _answer(client, upstream, wholes[upstream])
             found["stream", client, upstream] = _stream(client, upstream, streamed[upstream])
@@ -167,7 +174,8 @@ def main() -> None:
         gc.collect()
     medians = {key: statistics.median(values) for key, values in figures.items()}
     for kind, what in (
-        ("request", "request: parse and render"),
+        ("small", "request of two words: parse and render"),
+        ("request", "request of nine turns and two tools: parse and render"),
         ("answer", "whole answer: parse and render"),
         ("stream", "streamed answer of 121 words and a call: decode and encode"),
     ):

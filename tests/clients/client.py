@@ -16,8 +16,9 @@ Rounds = tuple[tuple[Use, ...], ...]
 class Client(NamedTuple):
     """One client.
 
-    `title` is the heading of its section in the page, `package` its name in the registry, `command`
-    its call, to which the prompt is added. `models` are what it asks for unless it is told otherwise.
+    `title` is the heading of its section in the page, `package` its name in the registry. `begin` and
+    `go_on` are its calls for a new session and for the latest one, to which the prompt is added.
+    `models` are what it asks for unless it is told otherwise.
     `edit` gives the rounds of tool calls that read some files and then replace one text by another
     in the first of them.
     """
@@ -26,7 +27,8 @@ class Client(NamedTuple):
     package: str
     dialect: str
     models: tuple[str, ...]
-    command: tuple[str, ...]
+    begin: tuple[str, ...]
+    go_on: tuple[str, ...]
     edit: Callable[[tuple[Path, ...], str, str], Rounds]
 
     @property
@@ -76,6 +78,8 @@ def _with_gemini_cli(files: tuple[Path, ...], old: str, new: str) -> Rounds:
     return tuple(Use("read_file", {"file_path": str(file)}) for file in files), (edit,)
 
 
+_CODEX_OPTIONS = ("--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox")
+
 CLIENTS = (
     Client(
         "Claude Code",
@@ -83,6 +87,7 @@ CLIENTS = (
         "anthropic",
         ("claude-opus-5-5",),
         ("claude", "--permission-mode", "acceptEdits", "-p"),
+        ("claude", "--permission-mode", "acceptEdits", "--continue", "-p"),
         _with_claude_code,
     ),
     Client(
@@ -90,7 +95,8 @@ CLIENTS = (
         "@openai/codex",
         "openai_responses",
         ("gpt-5.5",),
-        ("codex", "exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"),
+        ("codex", "exec", *_CODEX_OPTIONS),
+        ("codex", "exec", "resume", "--last", *_CODEX_OPTIONS),
         _with_codex,
     ),
     Client(
@@ -99,6 +105,7 @@ CLIENTS = (
         "gemini",
         ("gemini-3.1-pro-preview", "gemini-3.8-flash", "gemini-3.5-flash-lite"),
         ("gemini", "--yolo", "-p"),
+        ("gemini", "--yolo", "--resume", "latest", "-p"),
         _with_gemini_cli,
     ),
 )

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-PATIENCE = 15.0
+PATIENCE = 60.0
 """Seconds that a command may take on a busy machine."""
 
 

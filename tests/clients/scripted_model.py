@@ -1,12 +1,12 @@
 """A model that follows a script: round by round it calls the client's own tools, then it reports."""
 
 import json
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import msgspec
 
 from dragoman.conversation.blocks import Block, Text, Thinking, ToolCall, ToolResult
-from dragoman.conversation.opaque import Signature
 from dragoman.conversation.request import CustomTool, FunctionTool, Request, Role
 from dragoman.conversation.response import Choice, Response, Stop, StopReason
 from dragoman.models.profile import profile_of
@@ -38,8 +38,8 @@ class ScriptedModel:
     def __init__(self, rounds: tuple[tuple[Use, ...], ...], report: str) -> None:
         self.requests: list[Request] = []
         """What came, as the upstream understands it, requests without the client's tools left out."""
-        self.signatures: list[str] = []
-        """Every signature that was given out."""
+        self.signed = 0
+        """How many signatures went out with calls, and so have to come back with the results."""
         self.misfits: list[str] = []
         """Where the script did not fit what the client declares: nothing, in a test that passes."""
         self._rounds = rounds
@@ -58,6 +58,7 @@ class ScriptedModel:
             for message in request.messages
         )
         thoughts = [block for block in blocks if isinstance(block, Thinking)]
+        signature = next((one.signature for one in blocks if isinstance(one, Text | ToolCall)), None)
         said: list[Text | ToolCall] = [Text(self._report)]
         stop = StopReason.END
         if done < len(self._rounds):
@@ -65,16 +66,20 @@ class ScriptedModel:
                 said = [
                     _call(request, use, f"{done}_{place}") for place, use in enumerate(self._rounds[done])
                 ]
-                stop = StopReason.TOOL_CALLS
             except MisfitError as error:
                 self.misfits.append(str(error))
-                said = [Text(str(error))]
-        signature = next((one.signature for one in blocks if isinstance(one, Text | ToolCall)), None)
-        if signature is not None:
-            said[0] = msgspec.structs.replace(said[0], signature=signature)
-        self._remember(signature, *(thought.signature for thought in thoughts))
+            else:
+                stop = StopReason.TOOL_CALLS
+                self.signed += _signatures([*thoughts, *said]) + (signature is not None)
+        said[0] = msgspec.structs.replace(said[0], signature=signature)
         return _answer(request, [*thoughts, *said], stop)
 
+    @property
+    def returned(self) -> list[int]:
+        """How many signatures each request holds. The fake provider refuses altered ones."""
+        return [sum(_signatures(message.blocks) for message in one.messages) for one in self.requests]
+
+    @property
     def results(self) -> str:
         """The text of every tool result that the last request holds."""
         return "\n".join(
@@ -86,8 +91,11 @@ class ScriptedModel:
             if isinstance(part, Text)
         )
 
-    def _remember(self, *signatures: Signature | None) -> None:
-        self.signatures += [signature.value for signature in signatures if signature is not None]
+
+def _signatures(blocks: Iterable[Block]) -> int:
+    return sum(
+        isinstance(block, Thinking | Text | ToolCall) and block.signature is not None for block in blocks
+    )
 
 
 def _answer(request: Request, blocks: list[Block], stop: StopReason) -> Response:

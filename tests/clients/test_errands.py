@@ -53,14 +53,19 @@ targets = ["upstream/{model}"]
 OLD, NEW = "The fog is thick.", "The fog is lifting."
 NOTES = f"Seventeen ships wait.\n{OLD}\n"
 HARBOUR = "The harbour opens at dawn.\n"
-PROMPT = "Read notes.txt and harbour.txt, then write in notes.txt that the fog is lifting."
+PROMPTS = (
+    "Read notes.txt and harbour.txt, then write in notes.txt that the fog is lifting.",
+    "What do the notes say now?",
+)
 REPORT = "The notes now say that the fog is lifting over the harbour."
 
 
 class Errand(NamedTuple):
-    """What is left when a client has run: its end, the folder it worked in, and what was noted of it."""
+    """What is left when a client has run once for each prompt: how it ended, the folder it worked in, and
+    what was noted of it.
+    """
 
-    finished: Finished
+    finished: list[Finished]
     folder: Path
     model: ScriptedModel
     received: tuple[Received, ...]
@@ -75,9 +80,9 @@ def outside() -> Iterator[Outside]:
 
 
 def send(client: Client, dialect: str, model: str, outside: Outside, tmp_path: Path) -> Errand:
-    """Run the client on an upstream whose model follows the script."""
-    home, folder, own = (tmp_path / name for name in ("home", "project", "gateway"))
-    for path in (home, folder, own):
+    """Run the client on an upstream whose model follows the script, and once more in the same session."""
+    home, folder, own, scratch = (tmp_path / name for name in ("home", "project", "gateway", "scratch"))
+    for path in (home, folder, own, scratch):
         path.mkdir()
     files = (folder / "notes.txt", folder / "harbour.txt")
     files[0].write_text(NOTES)
@@ -96,9 +101,13 @@ def send(client: Client, dialect: str, model: str, outside: Outside, tmp_path: P
             for path, text in client.files(gateway).items():
                 home.joinpath(path).parent.mkdir(parents=True, exist_ok=True)
                 home.joinpath(path).write_text(text)
-            environment = {"HOME": str(home), **outside.environment, **client.environment(gateway)}
-            command = [installed(client.command[0]), *client.command[1:], PROMPT]
-            finished = run(command, folder, environment)
+            places = {"HOME": str(home), "TMPDIR": str(scratch), **outside.environment}
+            environment = {**places, **client.environment(gateway)}
+            commands = zip((client.begin, client.go_on), PROMPTS, strict=True)
+            finished = [
+                run([installed(command[0]), *command[1:], prompt], folder, environment)
+                for command, prompt in commands
+            ]
     entries = [dict(entry) for entry in logged]
     return Errand(finished, folder, actor, fake.script.received, entries, outside.asked)
 
@@ -117,13 +126,16 @@ def test_a_client_reads_and_edits_files_whatever_its_upstream_speaks(
     errand = send(client, dialect, model, outside, tmp_path)
 
     assert errand.model.misfits == []
-    assert errand.finished.status == 0, errand.finished
-    assert REPORT in errand.finished.output
+    for finished in errand.finished:
+        assert finished.status == 0, finished
+        assert REPORT in finished.output
     assert errand.folder.joinpath("notes.txt").read_text() == NOTES.replace(OLD, NEW)
     assert errand.folder.joinpath("harbour.txt").read_text() == HARBOUR
     assert [one.answer.status for one in errand.received if one.answer] == [200] * len(errand.received)
-    assert [request.stream for request in errand.model.requests] == [True] * 3
+    assert [request.stream for request in errand.model.requests] == [True] * 4
     for line in (NOTES + HARBOUR).splitlines():
-        assert line in errand.model.results()
+        assert line in errand.model.results
+    assert errand.model.returned[2] == errand.model.signed
+    assert bool(errand.model.signed) is (dialect != "openai_chat")
     assert [entry for entry in errand.logged if entry["event"] != "exchange" or "error" in entry] == []
     assert errand.outside == []

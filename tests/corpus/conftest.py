@@ -14,12 +14,11 @@ import pytest
 FOLDER = Path(os.environ.get("DRAGOMAN_CORPUS") or Path(__file__).parents[3] / "shared" / "corpus")
 APIS = {
     "chat.completions": "openai_chat",
+    "responses": "openai_responses",
     "messages": "anthropic",
     "generateContent": "gemini",
     "streamGenerateContent": "gemini",
 }
-EVERY_API = {**APIS, "responses": "openai_responses"}
-"""For tests marked with `every`: all that is spoken here."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -33,17 +32,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     marker = metafunc.definition.get_closest_marker("recordings")
     wanted: dict[str, object] = dict(marker.kwargs) if marker else {}
-    apis = EVERY_API if wanted.pop("every", False) else APIS
     index: dict[str, dict[str, Any]] = json.loads(index_file.read_text())
     names = [
         name
         for name, facts in index.items()
-        if facts["api"] in apis
+        if facts["api"] in APIS
         and all(
             facts["status"] == 200 if key == "good" else facts[key] == value for key, value in wanted.items()
         )
     ]
-    labels = [EVERY_API[index[name]["api"]] + "-" + name for name in names]
+    labels = [APIS[index[name]["api"]] + "-" + name for name in names]
     metafunc.parametrize("entry", names, ids=labels)
 
 
@@ -60,4 +58,4 @@ def recording(entry: str) -> dict[str, Any]:
     ):
         # these two have the model in the URL
         recorded["request"] = {"model": "model", **{k: v for k, v in request.items() if v is not None}}
-    return {**recorded, "dialect": EVERY_API[recorded["api"]], "streamed": index[entry]["stream"]}
+    return {**recorded, "dialect": APIS[recorded["api"]], "streamed": index[entry]["stream"]}

@@ -12,6 +12,7 @@ import pytest
 
 from dragoman.models.profile import profile_of
 from dragoman.testing.exchange import Incoming
+from dragoman.testing.json_value import JSON, Object
 from dragoman.testing.rules import anthropic, gemini, openai_chat, openai_responses
 from dragoman.testing.rules.refusal import Access, RefusedError
 from dragoman.testing.signatures import issue_signature
@@ -31,7 +32,7 @@ NOT_AS_TODAY = {
 BETA_FIELDS = {"context_management", "output_format"}
 
 
-def _signed(value: Any, family: str) -> None:
+def _signed(value: JSON, family: str) -> None:
     """Put the fake's own signatures where the vendor's were."""
     if isinstance(value, list):
         for element in value:
@@ -39,7 +40,7 @@ def _signed(value: Any, family: str) -> None:
     if not isinstance(value, dict):
         return
     if value.get("type") == "thinking":
-        value["signature"] = issue_signature("anthropic", family, value.get("thinking", ""))
+        value["signature"] = issue_signature("anthropic", family, str(value.get("thinking", "")))
     for member, dialect in (
         ("thoughtSignature", "gemini"),
         ("thought_signature", "gemini"),
@@ -70,19 +71,20 @@ def _check(dialect: str, incoming: Incoming) -> None:
             gemini.check_request(incoming, Access())
 
 
-@pytest.mark.recordings(good=True, has_request=True, every=True)
+@pytest.mark.recordings(good=True, has_request=True)
 def test_a_request_that_its_vendor_answered_is_accepted(entry: str, recording: Json) -> None:
     if recording["provider"] not in VENDORS:
         pytest.skip("not one of the vendors that are stood in for")
     if entry in NOT_AS_TODAY:
         pytest.skip(NOT_AS_TODAY[entry])
-    request: Json = recording["request"]
-    path = recording["path"] or ""
+    request: Object = recording["request"]
+    path: str = recording["path"] or ""
     named = re.search(r"models/([^:?]+)", path)
     model = named[1] if named else str(request.get("model"))
     _signed(request, profile_of(model).family)
-    headers = {name.lower(): value for name, value in (recording["request_headers"] or {}).items()}
-    headers |= {"content-type": "application/json"}
+    recorded: dict[str, str] = recording["request_headers"] or {}
+    headers = {name.lower(): value for name, value in recorded.items()}
+    headers["content-type"] = "application/json"
     headers.setdefault("anthropic-version", "2023-06-01")
     if BETA_FIELDS & request.keys():
         # the recorder left this header out

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from dragoman.conversation.blocks import Refusal, Text, ToolCall
+from dragoman.conversation.blocks import Refusal, Text, Thinking, ToolCall
 from dragoman.conversation.failure import FailureError
 from dragoman.conversation.fold import fold
 from dragoman.conversation.response import Response, StopReason
@@ -34,6 +34,14 @@ ANTHROPIC_STOPS = {
     "tool_use": StopReason.TOOL_CALLS,
     "refusal": StopReason.REFUSAL,
 }
+RESPONSES_STOPS = {
+    "completed": StopReason.END,
+    "max_output_tokens": StopReason.MAX_TOKENS,
+    "content_filter": StopReason.REFUSAL,
+}
+RESPONSES_ENDS = ("response.completed", "response.incomplete")
+LAST_PIECES = ("message_stop", "response.failed", *RESPONSES_ENDS)
+RESPONSES_TEXTS = ("response.output_text.delta", "response.refusal.delta")
 GEMINI_STOPS = {
     "STOP": StopReason.END,
     "MAX_TOKENS": StopReason.MAX_TOKENS,
@@ -53,7 +61,7 @@ def frames(recording: Json) -> bytes:
             return (
                 b"".join(b"data: %s\n\n" % json.dumps(one).encode() for one in events) + b"data: [DONE]\n\n"
             )
-        case "anthropic":
+        case "anthropic" | "openai_responses":
             return b"".join(
                 b"event: %s\ndata: %s\n\n" % (one["type"].encode(), json.dumps(one).encode())
                 for one in events
@@ -65,7 +73,7 @@ def frames(recording: Json) -> bytes:
 def pieces(recording: Json) -> list[Json]:
     """The JSON payloads of a recorded stream; of the first answer, where several stand in a row."""
     payloads = all_pieces(recording)
-    ends = [place for place, one in enumerate(payloads) if one.get("type") == "message_stop"]
+    ends = [place for place, one in enumerate(payloads) if one.get("type") in LAST_PIECES]
     return payloads[: ends[0] + 1] if ends else payloads
 
 
@@ -174,6 +182,8 @@ def test_a_recorded_answer_keeps_its_text_calls_stop_reason_and_usage(recording:
     match recording["dialect"]:
         case "openai_chat":
             check_openai(recording, response)
+        case "openai_responses":
+            check_responses(recording, response)
         case "anthropic":
             check_anthropic(recording, response)
         case _:
@@ -181,7 +191,11 @@ def test_a_recorded_answer_keeps_its_text_calls_stop_reason_and_usage(recording:
 
 
 def is_broken(recording: Json) -> bool:
-    """Whether the answer was recorded incomplete, or made up to be wrong: Google's without an end."""
+    """Whether the answer was recorded incomplete, or made up to be wrong: Google's without an end; or is
+    an OpenAI response that failed.
+    """
+    if recording["dialect"] == "openai_responses" and recording["streamed"]:
+        return any(body.get("type") == "response.failed" for body in pieces(recording))
     if recording["dialect"] != "gemini":
         return False
     try:
@@ -233,6 +247,56 @@ def check_openai(recording: Json, response: Response) -> None:
         details = within(usage, "prompt_tokens_details")
         if details.get("cached_tokens"):
             assert response.usage.cache_read == details["cached_tokens"]
+
+
+def check_responses(recording: Json, response: Response) -> None:
+    if recording["streamed"]:
+        events = pieces(recording)
+        ends = [event["response"] for event in events if event["type"] in RESPONSES_ENDS]
+        answer = ends[-1]
+        output = [event["item"] for event in events if event["type"] == "response.output_item.done"]
+        said = "".join(event["delta"] for event in events if event["type"] in RESPONSES_TEXTS)
+    else:
+        answer = json.loads(recording["response_body"])
+        output = listed(answer, "output")
+        said = "".join(part.get("text") or part.get("refusal") or "" for part in parts_of(output))
+    calls: list[tuple[str, Any]] = []
+    for item in output:
+        if item["type"] in {"function_call", "custom_tool_call"}:
+            space = f"{item['namespace']}__" if item.get("namespace") else ""
+            calls.append((space + item["name"], item.get("arguments", item.get("input"))))
+    assert text_of(response, 0) == said
+    found = calls_of(response, 0)
+    assert [name for name, _ in found] == [name for name, _ in calls]
+    assert all(same_json(a, b) for (_, a), (_, b) in zip(found, calls, strict=True))
+    reason = RESPONSES_STOPS.get(within(answer, "incomplete_details").get("reason") or "completed")
+    if reason is StopReason.END and calls:
+        reason = StopReason.TOOL_CALLS
+    elif reason is StopReason.END and any(part["type"] == "refusal" for part in parts_of(output)):
+        reason = StopReason.REFUSAL
+    assert response.choices[0].stop.reason is reason
+    encrypted = [item["encrypted_content"] for item in output if item.get("encrypted_content")]
+    signatures = [block.signature for block in response.choices[0].blocks if isinstance(block, Thinking)]
+    if all(item["type"] == "reasoning" for item in output if item.get("encrypted_content")):
+        assert [
+            one.value.partition(" ")[2] for one in signatures if one is not None and " " in one.value
+        ] == encrypted
+    usage = within(answer, "usage")
+    if usage:
+        assert response.usage is not None
+        assert response.usage.prompt == usage["input_tokens"]
+        assert response.usage.output == usage["output_tokens"]
+        assert response.usage.total == usage["total_tokens"]
+        details = within(usage, "input_tokens_details")
+        assert (response.usage.cache_read or 0) == (details.get("cached_tokens") or 0)
+        assert (response.usage.cache_write or 0) == (details.get("cache_write_tokens") or 0)
+        made = within(usage, "output_tokens_details")
+        assert (response.usage.reasoning or 0) == (made.get("reasoning_tokens") or 0)
+
+
+def parts_of(output: list[Json]) -> list[Json]:
+    """The parts of all messages among the items of an OpenAI response."""
+    return [part for item in output if item["type"] == "message" for part in item["content"]]
 
 
 def check_anthropic(recording: Json, response: Response) -> None:
@@ -332,7 +396,7 @@ def names_no_model(recording: Json) -> bool:
     return recording["dialect"] == "openai_responses" and "model" not in recording["request"]
 
 
-@pytest.mark.recordings(has_request=True, every=True)
+@pytest.mark.recordings(has_request=True)
 def test_a_recorded_request_is_read_unless_its_vendor_refused_it_too(recording: Json) -> None:
     dialect = DIALECTS[recording["dialect"]]
     body = json.dumps(recording["request"]).encode()
@@ -348,7 +412,7 @@ def test_a_recorded_request_is_read_unless_its_vendor_refused_it_too(recording: 
     assert request.stream == head.stream
 
 
-@pytest.mark.recordings(has_request=True, every=True)
+@pytest.mark.recordings(has_request=True)
 def test_a_recorded_request_passes_through_byte_for_byte_but_for_the_model(recording: Json) -> None:
     dialect = DIALECTS[recording["dialect"]]
     body = json.dumps(recording["request"], ensure_ascii=False).encode("utf-8", "surrogatepass")

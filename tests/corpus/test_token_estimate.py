@@ -28,8 +28,8 @@ def _counted() -> list[tuple[str, Request, int]]:
         if not facts["has_request"] or _MEDIA & set(facts["features"]):
             continue
         recorded = json.loads((FOLDER / facts["file"]).read_text())
-        usage = json.loads(recorded["response_body"]).get("usage") or {}
-        if not usage.get("prompt_tokens"):
+        usage: dict[str, int] | None = json.loads(recorded["response_body"]).get("usage")
+        if usage is None or not usage.get("prompt_tokens"):
             continue
         body = {
             "model": "m",

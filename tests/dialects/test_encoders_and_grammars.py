@@ -12,10 +12,10 @@ from dragoman.conversation.response import Choice, Response, Stop, StopReason
 from dragoman.conversation.usage import Usage
 from dragoman.dialects.dialect import Location, Reply
 from dragoman.dialects.registry import DIALECTS
-from dragoman.testing.grammar import anthropic, gemini, openai_chat
+from dragoman.testing.grammar import anthropic, gemini, openai_chat, openai_responses
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
-ISSUERS = st.sampled_from(["openai_chat", "anthropic", "gemini"])
+ISSUERS = st.sampled_from(["openai_chat", "openai_responses", "anthropic", "gemini"])
 SIGNATURES = st.none() | st.builds(Signature, ISSUERS, st.just("p/m"), st.just("c2lnbmF0dXJl"))
 NAMES = st.sampled_from(["look", "find_it"])
 ARGUMENTS = st.sampled_from(["", "{}", '{"a":1}', '{"b":[1.0,"x"]}'])
@@ -55,6 +55,11 @@ def written(dialect: str, response: Response, location: Location) -> bytes:
 @given(answers())
 def test_a_chat_completions_stream_is_well_formed(response: Response) -> None:
     assert openai_chat.check_stream(written("openai_chat", response, Location()), usage=True) == []
+
+
+@given(answers())
+def test_a_responses_stream_is_well_formed(response: Response) -> None:
+    assert openai_responses.check_stream(written("openai_responses", response, Location())) == []
 
 
 @given(answers())

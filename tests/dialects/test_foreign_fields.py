@@ -14,7 +14,6 @@ from dragoman.models.profile import UNKNOWN
 REFUSED = [
     Opaque("openai_chat", "modalities", b'["text", "audio"]'),
     Opaque("gemini", "generationConfig.responseModalities", b'["IMAGE"]'),
-    Opaque("gemini", "generationConfig.responseMimeType", b'"text/x.enum"'),
     Opaque("gemini", "cachedContent", b'"cachedContents/1"'),
     Opaque("openai_responses", "previous_response_id", b'"resp_1"'),
     Opaque("openai_responses", "conversation", b'{"id": "conv_1"}'),

@@ -7,18 +7,14 @@ import pytest
 from dragoman.conversation.opaque import Opaque
 from dragoman.dialects.openai_family import (
     belongs,
-    chat_search,
     flat_format,
     nested_format,
-    responses_search,
     service_tier,
     user_identifier,
 )
 
 FLAT = {"type": "grammar", "syntax": "lark", "definition": "start: x"}
 NESTED = {"type": "grammar", "grammar": {"syntax": "lark", "definition": "start: x"}}
-PLACE = {"type": "approximate", "city": "Berlin", "timezone": "Europe/Berlin"}
-CHAT_PLACE = {"type": "approximate", "approximate": {"city": "Berlin", "timezone": "Europe/Berlin"}}
 
 
 @pytest.mark.parametrize(
@@ -46,46 +42,6 @@ def test_grammars_of_free_text_tools_go_both_ways() -> None:
 @pytest.mark.parametrize("form", [b'{"type": "text"}', b'"odd"', b'{"type":"new","x":1.0}'])
 def test_other_forms_of_free_text_stay_as_they_are(form: bytes) -> None:
     assert flat_format(form) == nested_format(form) == form
-
-
-def test_a_search_goes_both_ways() -> None:
-    options = {"search_context_size": "high", "user_location": CHAT_PLACE}
-    tool = {"type": "web_search", "search_context_size": "high", "user_location": PLACE}
-    there = responses_search("openai_chat", json.dumps(options).encode())
-    back = chat_search(json.dumps(tool).encode())
-    assert (json.loads(there.json), there.lost) == (tool, ())
-    assert (json.loads(back.json), back.lost) == (options, ())
-
-
-def test_filters_have_no_place_in_chat_completions() -> None:
-    found = chat_search(b'{"type":"web_search","filters":{"allowed_domains":["e.com"]}}')
-    assert (json.loads(found.json), found.lost) == ({}, ("filters",))
-    assert chat_search(b'{"type":"web_search","filters":{}}').lost == ()
-
-
-def test_anthropics_search_keeps_its_domains_and_its_place() -> None:
-    declared = {
-        "type": "web_search_20250305",
-        "name": "web_search",
-        "blocked_domains": ["e.com"],
-        "user_location": PLACE,
-        "max_uses": 3,
-    }
-    found = responses_search("anthropic", json.dumps(declared).encode())
-    assert json.loads(found.json) == {
-        "type": "web_search",
-        "user_location": PLACE,
-        "filters": {"blocked_domains": ["e.com"]},
-    }
-    assert found.lost == ("max_uses",)
-
-
-@pytest.mark.parametrize(
-    "declaration", [b"{}", b"null", b'{"search_context_size":5}', b'{"user_location":"x"}']
-)
-def test_a_search_that_cannot_be_read_is_a_search(declaration: bytes) -> None:
-    for dialect in ("openai_chat", "anthropic", "gemini"):
-        assert json.loads(responses_search(dialect, declaration).json) == {"type": "web_search"}
 
 
 @pytest.mark.parametrize(

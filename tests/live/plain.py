@@ -13,6 +13,7 @@ def ask(
     path: str,
     body: object = None,
     method: str = "POST",
+    /,
     **headers: str | None,
 ) -> Reply:
     """One request with the gateway's key, as JSON; a header that is None is left out."""

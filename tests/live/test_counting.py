@@ -1,5 +1,8 @@
 """Counts of tokens over real sockets: asked of the target where it can tell, else estimated here."""
 
+# Google's SDK names types of libraries that need not be installed.
+# pyright: reportUnknownMemberType=false
+
 import json
 from collections.abc import Iterator
 
@@ -198,6 +201,19 @@ def test_instructions_and_tools_are_counted_too(counter: LiveGateway, fake: Fake
     assert isinstance(bare["input_tokens"], int)
     assert isinstance(full["input_tokens"], int)
     assert full["input_tokens"] > bare["input_tokens"]
+
+
+def test_a_conversation_that_is_kept_here_is_counted_whole(counter: LiveGateway, fake: FakeServer) -> None:
+    first = ask(counter, "/v1/responses", {"model": "sonnet", "input": "My name is Ada."}).object
+    asked = {"model": "sonnet", "input": "Who am I?", "previous_response_id": first["id"]}
+    reply = ask(counter, "/v1/responses/input_tokens", asked)
+    assert reply.status == 200
+    received = fake.script.received[-1]
+    assert received.path == "/v1/messages/count_tokens"
+    assert b"My name is Ada." in received.body
+    assert b"Who am I?" in received.body
+    lost = ask(counter, "/v1/responses/input_tokens", {**asked, "previous_response_id": "resp_lost"})
+    assert lost.status in {400, 404}
 
 
 def test_what_shapes_only_the_answer_is_no_reason_to_refuse_a_count(

@@ -1,5 +1,8 @@
 """Embeddings over real sockets: each client's format, each target's, and what lies between them."""
 
+# Google's SDK names types of libraries that need not be installed.
+# pyright: reportUnknownMemberType=false
+
 import base64
 import json
 import struct

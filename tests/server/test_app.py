@@ -134,6 +134,74 @@ def test_log_entries_are_warnings_where_the_operator_has_something_to_do(
     ]
 
 
+def test_a_greeting_needs_no_key_and_touches_nothing(line: HTTPConnection, fake: FakeServer) -> None:
+    with capture_logs() as entries:
+        for method in ("HEAD", "GET"):
+            line.request(method, "/api/hello")
+            answer = line.getresponse()
+            assert answer.status == 200
+            answer.read()
+    assert entries == []
+    assert fake.script.received == ()
+    assert ask(line, "POST", "/api/hello", b"{}")[0].status == 405
+
+
+def test_answers_that_are_not_kept_are_not_found(line: HTTPConnection) -> None:
+    for method, path in (
+        ("GET", "/v1/responses/resp_none"),
+        ("DELETE", "/v1/responses/resp_none"),
+        ("GET", "/v1/responses/resp_none/input_items"),
+        ("POST", "/v1/responses/resp_none/cancel"),
+    ):
+        answer, body = ask(line, method, path)
+        assert answer.status == 404
+        assert "resp_none" in json.loads(body)["error"]["message"]
+    answer, body = ask(line, "PUT", "/v1/responses/resp_none")
+    assert (answer.status, answer.headers["allow"]) == (405, "GET, DELETE")
+
+
+def test_a_kept_answer_that_is_complete_cannot_be_cancelled(line: HTTPConnection, fake: FakeServer) -> None:
+    asked = json.dumps({"model": "sonnet", "input": "Hello"}).encode()
+    kept = json.loads(ask(line, "POST", "/v1/responses", asked)[1])["id"]
+    answer, body = ask(line, "POST", f"/v1/responses/{kept}/cancel")
+    assert answer.status == 400
+    assert "nothing to cancel" in json.loads(body)["error"]["message"]
+    assert ask(line, "GET", f"/v1/responses/{kept}")[0].status == 200
+    assert ask(line, "DELETE", f"/v1/responses/{kept}")[0].status == 200
+    assert ask(line, "GET", f"/v1/responses/{kept}")[0].status == 404
+    assert len(fake.script.received) == 1
+
+
+def test_conversations_are_not_compacted_and_the_refusal_says_so(line: HTTPConnection) -> None:
+    answer, body = ask(line, "POST", "/v1/responses/compact", b"{}")
+    assert answer.status == 404
+    assert "not compacted" in json.loads(body)["error"]["message"]
+
+
+def test_a_translation_goes_nowhere(line: HTTPConnection, fake: FakeServer) -> None:
+    asked = {"from": "openai_chat", "to": "anthropic", "request": json.loads(request())}
+    answer, body = ask(line, "POST", "/dragoman/translate", json.dumps(asked).encode())
+    assert answer.status == 200
+    assert json.loads(body)["path"] == "/v1/messages"
+    assert fake.script.received == ()
+    assert ask(line, "POST", "/dragoman/translate", b"{}")[0].status == 400
+    assert ask(line, "POST", "/dragoman/translate", b"{}", authorization="Bearer no")[0].status == 401
+
+
+def test_pages_may_read_what_we_say_in_headers_and_delete(gateway: LiveGateway) -> None:
+    with contextlib.closing(HTTPConnection("127.0.0.1", gateway.port, timeout=10)) as line:
+        origin = {"origin": "http://localhost:3000"}
+        line.request("OPTIONS", PATH, headers={**origin, "access-control-request-method": "DELETE"})
+        preflight = line.getresponse()
+        preflight.read()
+        assert preflight.status == 200
+        assert "DELETE" in preflight.headers["access-control-allow-methods"]
+        line.request("GET", "/v1/models", headers={**origin, **BEARER})
+        answer = line.getresponse()
+        answer.read()
+        assert "x-dragoman-estimated" in answer.headers["access-control-expose-headers"]
+
+
 # --- in memory ---------------------------------------------------------------------------------------
 
 

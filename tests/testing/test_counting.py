@@ -44,10 +44,11 @@ def test_anthropic_counts_what_it_will_charge() -> None:
 @pytest.mark.parametrize("wrapped", [False, True])
 def test_google_counts_what_it_will_charge(wrapped: bool) -> None:
     body: Object = {"contents": [{"role": "user", "parts": [{"text": TEXT}]}]}
-    asked = body
+    asked: Object = dict(body)
     if wrapped:
         body["systemInstruction"] = {"parts": [{"text": "Be brief."}]}
-        asked = {"generateContentRequest": {"model": "models/gemini-2.5-flash", **body}}
+        whole: Object = {"model": "models/gemini-2.5-flash", **body}
+        asked = {"generateContentRequest": whole}
 
     counted = call("/v1beta/models/gemini-2.5-flash:countTokens", asked, {})
     answered = call("/v1beta/models/gemini-2.5-flash:generateContent", body, {})

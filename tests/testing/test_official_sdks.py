@@ -3,7 +3,10 @@
 # pyright: reportUnknownMemberType=false
 # google-genai's types name those of an image library that is not installed
 
+import base64
+import struct
 from collections.abc import Iterator
+from typing import Literal
 
 import anthropic
 import openai
@@ -13,6 +16,7 @@ from google import genai
 from google.genai import errors as google_errors
 from google.genai import types
 from openai.types.chat import ChatCompletionFunctionToolParam, ChatCompletionMessageParam
+from openai.types.responses import FunctionToolParam, ResponseInputParam
 
 from dragoman.conversation.blocks import Text
 from dragoman.conversation.failure import Failure, FailureKind
@@ -21,6 +25,7 @@ from dragoman.testing.json_value import decode_json
 from dragoman.testing.provider import FakeProvider
 from dragoman.testing.script import Scripted
 from dragoman.testing.server import FakeServer, fake_server
+from dragoman.testing.vectors import embed
 
 KEY = "fake-key"
 PARAMETERS: dict[str, object] = {
@@ -269,3 +274,121 @@ def test_google_sees_a_failure(gemini: genai.Client, server: FakeServer) -> None
 
 def test_google_lists_models(gemini: genai.Client) -> None:
     assert "models/demo" in [model.name for model in gemini.models.list()]
+
+
+# Responses, counts, embeddings, completions
+
+
+def test_openai_streams_a_response_and_reads_it_again(gpt: openai.OpenAI) -> None:
+    with gpt.responses.stream(model="gpt-5", input="Say one two", reasoning={"summary": "auto"}) as stream:
+        kinds = [event.type for event in stream]
+        response = stream.get_final_response()
+
+    assert response.output_text == "one two"
+    assert [item.type for item in response.output] == ["reasoning", "message"]
+    assert kinds[0] == "response.created"
+    assert kinds[-1] == "response.completed"
+    assert "response.reasoning_summary_text.delta" in kinds
+    assert gpt.responses.retrieve(response.id).output_text == "one two"
+
+
+def test_openai_goes_on_from_a_response_and_deletes_it(gpt: openai.OpenAI) -> None:
+    tool: FunctionToolParam = {
+        "type": "function",
+        "name": "get_weather",
+        "parameters": PARAMETERS,
+        "strict": False,
+    }
+    first = gpt.responses.create(model="gpt-5", input="Weather in Paris and Rome?", tools=[tool])
+    calls = [item for item in first.output if item.type == "function_call"]
+    assert [decode_json(call.arguments) for call in calls] == [{"city": "Paris"}, {"city": "Rome"}]
+
+    outputs: ResponseInputParam = [
+        {"type": "function_call_output", "call_id": call.call_id, "output": "21"} for call in calls
+    ]
+    second = gpt.responses.create(model="gpt-5", input=outputs, previous_response_id=first.id, tools=[tool])
+    assert second.output_text == "get_weather answered: 21\nget_weather answered: 21"
+    assert second.previous_response_id == first.id
+
+    items = list(gpt.responses.input_items.list(second.id, order="asc", limit=2))
+    assert [item.type for item in items][:2] == ["message", "reasoning"]
+    assert items[-1].type == "function_call_output"
+
+    gpt.responses.delete(first.id)
+    with pytest.raises(openai.NotFoundError, match="not found"):
+        gpt.responses.retrieve(first.id)
+    with pytest.raises(openai.BadRequestError) as refused:
+        gpt.responses.create(model="gpt-5", input="Hi", previous_response_id=first.id)
+    assert refused.value.code == "previous_response_not_found"
+
+
+def test_openai_counts_the_tokens_of_a_response(gpt: openai.OpenAI) -> None:
+    counted = gpt.responses.input_tokens.count(model="gpt-4o", input="Say hello", instructions="Be brief.")
+    response = gpt.responses.create(model="gpt-4o", input="Say hello", instructions="Be brief.")
+
+    assert response.usage is not None
+    assert counted.input_tokens == response.usage.input_tokens
+
+
+def test_openai_sees_a_response_fail_before_and_within_its_stream(
+    gpt: openai.OpenAI, server: FakeServer
+) -> None:
+    server.script.add(BUSY, Scripted(TEXT, frames=5, failure=BUSY))
+
+    with pytest.raises(openai.InternalServerError, match=r"Too busy\."):
+        gpt.responses.create(model="gpt-4o", input="Hi")
+    with pytest.raises(openai.APIError, match=r"Too busy\."):
+        list(gpt.responses.create(model="gpt-4o", input="Hi", stream=True))
+
+
+@pytest.mark.parametrize("form", ["float", "base64", None])
+def test_openai_reads_embeddings(gpt: openai.OpenAI, form: Literal["float", "base64"] | None) -> None:
+    asked = {} if form is None else {"encoding_format": form}
+    answer = gpt.embeddings.create(
+        model="text-embedding-3-small", input=["Hello", "world"], dimensions=8, extra_body=asked
+    )
+
+    vector = answer.data[0].embedding
+    numbers = as_floats(vector) if isinstance(vector, str) else vector
+    assert numbers == pytest.approx(embed("Hello", 8))
+    assert answer.usage.prompt_tokens == 4
+
+
+def as_floats(text: str) -> list[float]:
+    return list(struct.unpack("<8f", base64.b64decode(text)))
+
+
+def test_openai_goes_on_with_a_text(gpt: openai.OpenAI) -> None:
+    model = "gpt-3.5-turbo-instruct"
+    whole = gpt.completions.create(model=model, prompt="Say one two", logprobs=1, n=2)
+    stream = gpt.completions.create(model=model, prompt="Say one two", stream=True)
+
+    assert [choice.text for choice in whole.choices] == ["one two", "In other words (2): one two"]
+    assert whole.choices[0].logprobs is not None
+    assert "".join(chunk.choices[0].text for chunk in stream) == "one two"
+
+
+def test_anthropic_counts_tokens(claude: anthropic.Anthropic) -> None:
+    messages: list[MessageParam] = [{"role": "user", "content": "Say hello"}]
+    counted = claude.messages.count_tokens(model="claude-sonnet-4-6", messages=messages, system="Be brief.")
+    answer = claude.messages.create(
+        model="claude-sonnet-4-6", messages=messages, system="Be brief.", max_tokens=100
+    )
+
+    assert counted.input_tokens == answer.usage.input_tokens
+
+
+def test_google_counts_tokens_and_embeds(gemini: genai.Client) -> None:
+    counted = gemini.models.count_tokens(model="gemini-2.5-flash", contents="Say hello")
+    answer = gemini.models.generate_content(model="gemini-2.5-flash", contents="Say hello")
+    config = types.EmbedContentConfig(output_dimensionality=8)
+    embedded = gemini.models.embed_content(
+        model="gemini-embedding-001", contents=["Hello", "world"], config=config
+    )
+
+    assert answer.usage_metadata is not None
+    assert counted.total_tokens == answer.usage_metadata.prompt_token_count
+    assert embedded.embeddings is not None
+    assert [one.values for one in embedded.embeddings] == [
+        pytest.approx(embed(text, 8)) for text in ("Hello", "world")
+    ]

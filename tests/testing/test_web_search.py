@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from dragoman.testing.exchange import Answer
-from dragoman.testing.json_value import JSON, Object, decode_object
+from dragoman.testing.json_value import JSON, Object, decode_json, decode_object
 from dragoman.testing.provider import FakeProvider
 
 QUESTION = "Search for blue whales"
@@ -20,8 +20,13 @@ def call(path: str, body: Object, **headers: str) -> Answer:
 
 def at(value: JSON, *path: str | int) -> JSON:
     for step in path:
-        value = value[step] if isinstance(value, list) and isinstance(step, int) else value
-        value = value[step] if isinstance(value, dict) and isinstance(step, str) else value
+        match value, step:
+            case list() as elements, int() as place:
+                value = elements[place]
+            case dict() as members, str() as name:
+                value = members[name]
+            case _:
+                raise AssertionError(f"{step} leads nowhere")
     return value
 
 
@@ -48,7 +53,8 @@ def test_chat_completions_cites_in_annotations() -> None:
     text = str(at(message, "content"))
     spans = [(int(str(at(one, "start_index"))), int(str(at(one, "end_index")))) for one in cited]
     assert [text[start:end][-1] for start, end in spans] == [".", "."]
-    assert not at(message, "tool_calls") if isinstance(message, dict) and "tool_calls" in message else True
+    assert isinstance(message, dict)
+    assert "tool_calls" not in message
     assert isinstance(without, dict)
     assert not without.get("annotations")
 
@@ -147,9 +153,10 @@ def test_anthropic_takes_its_own_search_back() -> None:
 )
 def test_anthropic_refuses_a_search_that_was_altered(old: str, new: str, message: str) -> None:
     body, content = searched()
-    altered = msgspec.json.decode(msgspec.json.encode(content).decode().replace(old, new), type=list[object])
+    altered = decode_json(msgspec.json.encode(content).decode().replace(old, new))
+    assert isinstance(altered, list)
 
-    answer = replayed(body, [*msgspec.json.decode(msgspec.json.encode(altered))])
+    answer = replayed(body, altered)
 
     assert answer.status == 400
     assert message in answer.body.decode()

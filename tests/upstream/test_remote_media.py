@@ -183,7 +183,9 @@ async def test_a_request_says_who_asks_and_nothing_more(
 
 
 @pytest.mark.parametrize(
-    ("coding", "packed"), [("gzip", gzip.compress(PNG * 100)), ("deflate", zlib.compress(PNG * 100))]
+    ("coding", "packed"),
+    [("gzip", gzip.compress(PNG * 100)), ("deflate", zlib.compress(PNG * 100))],
+    ids=["gzip", "deflate"],
 )
 async def test_a_body_that_is_compressed_all_the_same_is_unpacked(
     make: Make, serve: "Serve", coding: str, packed: bytes
@@ -258,6 +260,7 @@ async def test_a_few_packed_bytes_that_unpack_to_very_many_are_refused_early(
         ("br", PNG, "it is compressed in a way that was not asked for"),
         ("gzip, gzip", PNG, "it is compressed in a way that was not asked for"),
     ],
+    ids=["damaged", "cut off", "unknown", "twice"],
 )
 async def test_a_compressed_body_that_cannot_be_read_is_refused(
     make: Make, serve: "Serve", coding: str, body: bytes, reason: str
@@ -334,6 +337,7 @@ async def test_a_caller_that_is_cancelled_closes_the_connection(make: Make, serv
         (b"", "its server's answer is broken"),
         (b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n" + PNG, "its server's answer is broken"),
     ],
+    ids=["missing", "partial", "not modified", "empty", "not HTTP", "nothing", "cut off"],
 )
 async def test_an_answer_of_no_use_is_refused(make: Make, serve: "Serve", data: bytes, reason: str) -> None:
     media = make(lookup=leading_to(await serve(serving(data))))

@@ -1,10 +1,11 @@
 """`dragoman conformance`: measure any gateway from the outside."""
 
 import asyncio
-import datetime
+import datetime as dt
+import itertools
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import click
@@ -13,6 +14,7 @@ import msgspec
 from dragoman import __version__
 from dragoman.cli.loading import fail
 from dragoman.conformance.catalogue import FEATURES
+from dragoman.conformance.cell import Cell
 from dragoman.conformance.html_report import render_html
 from dragoman.conformance.report import Report, render_json
 from dragoman.conformance.runner import EVERYTHING, Pattern, run, vendors
@@ -47,7 +49,9 @@ def measure(orders: Orders) -> None:
     try:
         report = asyncio.run(_played(orders, subject, patterns))
     except OSError as error:
-        fail(f"The fake vendors cannot listen on {orders.host}, from port {orders.port} on: {error.strerror}.")
+        fail(
+            f"The fake vendors cannot listen on {orders.host}, from port {orders.port} on: {error.strerror}."
+        )
     if not report.cells:
         fail("There is no such cell: the client's format has no way to ask for this feature.")
     if not report.offered and not report.refused.counted:
@@ -65,11 +69,22 @@ def measure(orders: Orders) -> None:
 async def _played(orders: Orders, subject: Subject, patterns: tuple[Pattern, ...]) -> Report:
     started = time.monotonic()
     async with vendors(orders.host, orders.port) as fakes:
-        with click.progressbar(length=0, label="cells", file=sys.stderr) as bar:
-            cells = await run(subject, fakes, patterns, lambda cell: bar.update(1))
-    day = datetime.datetime.now(datetime.UTC).date().isoformat()
+        cells = await run(subject, fakes, patterns, _progress())
+    day = dt.datetime.now(dt.UTC).date().isoformat()
     suite = f"dragoman {__version__}"
     return Report(orders.name, day, suite, tuple(cells), time.monotonic() - started)
+
+
+def _progress() -> Callable[[Cell], None]:
+    """Counts on standard error, where that is a terminal."""
+    numbers = itertools.count(1)
+
+    def show(_: Cell) -> None:
+        number = next(numbers)
+        if sys.stderr.isatty():
+            click.echo(f"\r{number} cells ", err=True, nl=False)
+
+    return show
 
 
 def subject_of(orders: Orders) -> Subject:

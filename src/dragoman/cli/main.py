@@ -63,6 +63,9 @@ def translate(source: str, destination: str, model: str | None, what: str | None
     run(source, destination, model, what or "request")
 
 
+REPORT = click.Path(path_type=Path, dir_okay=False, writable=True)
+
+
 @main.command()
 @click.option("--base-url", required=True, help="Where the gateway is, without /v1: http://127.0.0.1:4100.")
 @click.option("--key", default="", help="The key that clients present to the gateway.", envvar="DRAGOMAN_KEY")
@@ -86,8 +89,8 @@ def translate(source: str, destination: str, model: str | None, what: str | None
     help="Sent with requests for one upstream.",
 )
 @click.option("--path-prefix", default="", help="What stands before the vendors' paths at the gateway.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write every cell.")
-@click.option("--html", "html_file", type=click.Path(path_type=Path, dir_okay=False), help="Write a page.")
+@click.option("--json", "json_file", type=REPORT, help="Write every cell as JSON.")
+@click.option("--html", "html_file", type=REPORT, help="Write a page to look at.")
 @click.option("--fail-under", type=click.FloatRange(0, 100), help="End with status 1 below this percentage.")
 def conformance(**orders: object) -> None:
     """Measure a gateway, this one or any other, from the outside.

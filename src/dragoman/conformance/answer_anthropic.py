@@ -93,7 +93,9 @@ def _read_blocks(reply: Reply, blocks: list[Object], pieces: dict[int, str] | No
         match block.get("type"):
             case "text":
                 reply.text += string(block, "text")
-                cited += [Cited(string(one, "url"), string(one, "title")) for one in children(block, "citations")]
+                cited += [
+                    Cited(string(one, "url"), string(one, "title")) for one in children(block, "citations")
+                ]
             case "thinking":
                 reply.reasoning += string(block, "thinking")
             case "tool_use":

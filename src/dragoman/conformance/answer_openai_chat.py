@@ -84,7 +84,9 @@ def _merge_call(call: Object, delta: Object) -> None:
         old = call.get(name)
         if isinstance(old, dict) and isinstance(value, dict):
             _merge_call(old, value)
-        elif name in {"arguments", "input", "text", "summary", "data", "signature"} and isinstance(value, str):
+        elif name in {"arguments", "input", "text", "summary", "data", "signature"} and isinstance(
+            value, str
+        ):
             call[name] = (old if isinstance(old, str) else "") + value
         elif value is not None:
             call[name] = value
@@ -121,7 +123,9 @@ def documented(message: Object) -> Object:
         inner = child(call, kind)
         fields = ("name", "arguments") if kind == "function" else ("name", "input")
         calls.append({"id": call.get("id"), "type": kind, kind: {name: inner.get(name) for name in fields}})
-    return kept | {"tool_calls": calls} if calls else kept
+    if calls:
+        kept["tool_calls"] = calls
+    return kept
 
 
 def _read_usage(usage: JSON) -> Counted | None:

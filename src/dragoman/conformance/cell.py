@@ -10,7 +10,7 @@ from dragoman.conformance.stage import Finding
 class Verdict(enum.StrEnum):
     """How a cell came out."""
 
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105 - no password
     FAIL = "fail"
     REFUSED = "refused"
     """Cannot be done at this upstream, and the client was told so."""
@@ -54,9 +54,10 @@ class Score(msgspec.Struct, frozen=True):
         """The share in percent; None where nothing is counted."""
         return 100.0 * self.passed / self.counted if self.counted else None
 
-    def __str__(self) -> str:
-        """`97.5`, or a dash."""
-        return "–" if self.percent is None else f"{self.percent:.1f}"
+    @property
+    def text(self) -> str:
+        """`97.5`, or a dash where nothing is counted."""
+        return "-" if self.percent is None else f"{self.percent:.1f}"
 
 
 def score(cells: list[Cell]) -> Score:

@@ -28,7 +28,9 @@ def _envelope(stage: Stage, answered: Answered) -> Told:
         raise BrokenError(f"no answer: {answered.body[:120].decode('utf-8', 'replace')}", _TABLE)
     stage.require(answered.status != 200, "the answer is 200 although the upstream failed", _TABLE)
     problems = stage.client.check_error(answered.body)
-    stage.require(not problems, f"HTTP {answered.status}, not in the client's envelope: {problems[:2]}", _TABLE)
+    stage.require(
+        not problems, f"HTTP {answered.status}, not in the client's envelope: {problems[:2]}", _TABLE
+    )
     return stage.client.read_error(decode_object(answered.body))
 
 
@@ -36,7 +38,9 @@ def _sealed(stage: Stage, answered: Answered) -> None:
     """Nothing of the upstream's key may be in what the client gets; a client that brings it knows it."""
     if stage.subject.key != UPSTREAM_KEY:
         told = answered.body.decode("utf-8", "replace") + str(answered.headers)
-        stage.expect(UPSTREAM_KEY not in told, "the upstream's key is in the answer", "statement 4: keys stay in")
+        stage.expect(
+            UPSTREAM_KEY not in told, "the upstream's key is in the answer", "statement 4: keys stay in"
+        )
 
 
 async def _failing(stage: Stage, answer: Failure | Answer) -> tuple[Answered, Told]:
@@ -105,7 +109,9 @@ async def _slow_down(stage: Stage) -> None:
     delay = float(wait) if wait.replace(".", "", 1).isdigit() else None
     if delay is None and stage.client.name == "gemini":
         delay = retry_delay(decode_object(answered.body))
-    stage.expect(delay == 7.0, f"the time to wait is {delay}, the upstream said 7 s", "statement 94: Retry-After")
+    stage.expect(
+        delay == 7.0, f"the time to wait is {delay}, the upstream said 7 s", "statement 94: Retry-After"
+    )
 
 
 async def _too_long(stage: Stage) -> None:
@@ -128,9 +134,7 @@ def _overflow(upstream: str) -> Answer:
             words = "prompt is too long: 208310 tokens > 200000 maximum"
             body: Object = {"type": "error", "error": {"type": "invalid_request_error", "message": words}}
         case "gemini":
-            words = (
-                "The input token count (1208310) exceeds the maximum number of tokens allowed (1048576)."
-            )
+            words = "The input token count (1208310) exceeds the maximum number of tokens allowed (1048576)."
             body = {"error": {"code": 400, "message": words, "status": "INVALID_ARGUMENT"}}
         case _:
             words = (

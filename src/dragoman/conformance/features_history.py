@@ -43,9 +43,7 @@ def _history(stage: Stage, *turns: Turn) -> Question:
 
 
 def _answered(*parts: str) -> Asking:
-    return lambda stage: _history(
-        stage, assistant(_call(stage, 1, _OSLO)), user(_result(stage, 1, *parts))
-    )
+    return lambda stage: _history(stage, assistant(_call(stage, 1, _OSLO)), user(_result(stage, 1, *parts)))
 
 
 def linked(stage: Stage, got: Got) -> list[tuple[str, str]]:
@@ -122,10 +120,8 @@ def _in_order(stage: Stage, got: Got) -> None:
 
 def _then_text(stage: Stage) -> Question:
     after: tuple[Part, ...] = (_result(stage, 1, "cold"), Words("Be brief."))
-    if stage.client.name == "gemini":
-        turns = (user(after[0]), user(after[1]))
-    else:
-        turns = (user(*after),)
+    # Google wants results alone in their content
+    turns = [user(part) for part in after] if stage.client.name == "gemini" else [user(*after)]
     return _history(stage, assistant("I look.", _call(stage, 1, _OSLO)), *turns)
 
 

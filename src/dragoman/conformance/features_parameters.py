@@ -58,7 +58,9 @@ def _stopped(stops: tuple[str, ...], hit: str) -> Playing:
         got = await stage.ask(question, say(f"{_BEFORE}{hit}{_AFTER}"))
         if set(stops) <= set(got.question.stop):
             return  # the upstream was told all of them, and would have stopped there
-        stage.expect(got.reply.text == _BEFORE, f"the client read {got.reply.text!r}: nothing stopped at {hit!r}")
+        stage.expect(
+            got.reply.text == _BEFORE, f"the client read {got.reply.text!r}: nothing stopped at {hit!r}"
+        )
         stage.expect(got.reply.finish == "stop", f"the answer ends with {got.reply.finish!r}")
 
     return play
@@ -79,11 +81,11 @@ def _is_json(stage: Stage, got: Got) -> None:
     stage.expect(got.reply.text == _PERSON, f"the client read {got.reply.text!r}")
 
 
-
-
 def _two(stage: Stage) -> Response:
     count = 1 if stage.upstream.name in _SINGLE else 2
-    choices = tuple(Choice(index, (Text(f"Answer {index}."),), Stop(StopReason.END)) for index in range(count))
+    choices = tuple(
+        Choice(index, (Text(f"Answer {index}."),), Stop(StopReason.END)) for index in range(count)
+    )
     return Response("", "", choices, Usage(input=12, output=14))
 
 
@@ -111,7 +113,9 @@ def _tokens(stage: Stage) -> Response:
 
 
 def _has_tokens(stage: Stage, got: Got) -> None:
-    stage.expect(got.question.logprobs == 2, f"the upstream was asked for {got.question.logprobs} alternatives")
+    stage.expect(
+        got.question.logprobs == 2, f"the upstream was asked for {got.question.logprobs} alternatives"
+    )
     wanted = [("Good", -0.25), (" day", -0.5)]
     stage.expect(got.reply.logprobs == wanted, f"the client read {got.reply.logprobs}")
 

@@ -29,7 +29,9 @@ from dragoman.testing.signatures import issue_signature
 
 THOUGHT = "The user greets me. A greeting is due."
 _ARGUMENTS = '{"city":"Oslo"}'
-_ASKING = Question("", ask("What is the weather in Oslo?"), tools=(WEATHER,), effort="high", visible=True, max_tokens=32_000)
+_ASKING = Question(
+    "", ask("What is the weather in Oslo?"), tools=(WEATHER,), effort="high", visible=True, max_tokens=32_000
+)
 _ITEM = "rs_0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 _SIGNING = frozenset({"openai_responses", "anthropic", "gemini"})
 _PLACES = "Anthropic Messages: thinking; Responses: reasoning summary; generateContent: thought parts"

@@ -7,7 +7,7 @@ from dragoman.conformance.stage import Got, Stage
 
 SYSTEM = "You are a lighthouse keeper. Answer briefly."
 TRICKY = 'Quotes " and \\ backslashes,\nnew lines,\ttabs, <tags> & ampersands, {"json": [1]}, data: [DONE]'
-UNICODE = "Grüße, 你好, здравствуй, 👩‍👩‍👧‍👦 and 🏳️‍🌈: é is e\u0301, 𝔘𝔫𝔦𝔠𝔬𝔡𝔢 ends."
+UNICODE = "Grüße, 你好, здравствуй, 👩‍👩‍👧‍👦 and 🏳️‍🌈: é is e\u0301, \U0001d518\U0001d52b\U0001d526."
 
 _ROLES = "all vendors: the order and the roles of messages are the conversation"
 
@@ -75,13 +75,23 @@ _LATER = "From here on, answer in French."
 
 def _midway(stage: Stage) -> Question:
     later = Turn("system", (Words(_LATER),))
-    turns = (user("Hello"), assistant("Hello."), user("How are you?"), assistant("Fine."), later, user("Go on"))
+    turns = (
+        user("Hello"),
+        assistant("Hello."),
+        user("How are you?"),
+        assistant("Fine."),
+        later,
+        user("Go on"),
+    )
     return Question(stage.model, turns, system=(SYSTEM,), stream=stage.streamed)
 
 
 def _stays_midway(stage: Stage, got: Got) -> None:
     texts = [
-        (turn.role, part.text) for turn in got.question.turns for part in turn.parts if isinstance(part, Words)
+        (turn.role, part.text)
+        for turn in got.question.turns
+        for part in turn.parts
+        if isinstance(part, Words)
     ]
     place = next((at for at, (_, text) in enumerate(texts) if _LATER in text), None)
     hoisted = any(_LATER in text for text in got.question.system)

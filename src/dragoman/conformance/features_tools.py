@@ -195,7 +195,9 @@ async def _free_text(stage: Stage) -> None:
         tool = next((tool for tool in first.question.tools if tool.name == _CUSTOM.name), None)
         stage.require(tool is not None, "the tool has not reached the upstream")
         properties = child(decode_object(tool.schema), "properties") if tool else {}
-        stage.require(len(properties) == 1, f"the tool that stands for it has the parameters {list(properties)}")
+        stage.require(
+            len(properties) == 1, f"the tool that stands for it has the parameters {list(properties)}"
+        )
         arguments = msgspec.json.encode({next(iter(properties)): _QUERY}).decode()
         block = ToolCall(call_id(stage.upstream.name), _CUSTOM.name, arguments)
     got = await stage.ask(question, respond(block, stop=StopReason.TOOL_CALLS))
@@ -287,7 +289,7 @@ FEATURES = (
         "one-call-at-a-time",
         "Tools",
         "Parallel calls turned off",
-        "statement 34: parallel_tool_calls and disable_parallel_tool_use are one; for Google the gateway cuts",
+        "statement 34: parallel_tool_calls is disable_parallel_tool_use; for Google the gateway cuts",
         _one_at_a_time,
         answer=_single_calls,
         check=_is_single,

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from typing import Self
 
 import aiohttp
 import msgspec
@@ -35,10 +36,12 @@ class GatewayClient:
     def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None
 
-    async def __aenter__(self) -> "GatewayClient":
+    async def __aenter__(self) -> Self:
         timeout = aiohttp.ClientTimeout(total=PATIENCE)
+        # a kept connection may be closed from the other side just as the next request is sent
+        fresh = aiohttp.TCPConnector(force_close=True)
         self._session = aiohttp.ClientSession(
-            timeout=timeout, headers={"accept-encoding": "identity"}, read_bufsize=2**20
+            connector=fresh, timeout=timeout, headers={"accept-encoding": "identity"}, read_bufsize=2**20
         )
         return self
 

@@ -4,9 +4,9 @@ import html
 import importlib.resources
 import json
 
+from dragoman.conformance.catalogue import FEATURES
 from dragoman.conformance.cell import Score
 from dragoman.conformance.report import Report, cell_object
-from dragoman.conformance.catalogue import FEATURES
 from dragoman.conformance.wire import WIRES
 
 _SIDE, _GAP, _LEFT, _TOP = 112, 8, 190, 64
@@ -17,9 +17,7 @@ def render_html(report: Report) -> str:
     """The page."""
     page = importlib.resources.files("dragoman.conformance").joinpath("report.html").read_text("utf-8")
     data = {
-        "wires": [
-            {"name": wire.name, "letter": wire.letter, "title": wire.title} for wire in WIRES.values()
-        ],
+        "wires": [{"name": wire.name, "letter": wire.letter, "title": wire.title} for wire in WIRES.values()],
         "features": [
             {"name": one.name, "group": one.group, "title": one.title, "rule": one.rule}
             for one in FEATURES
@@ -34,7 +32,7 @@ def render_html(report: Report) -> str:
         "gateway": html.escape(report.gateway),
         "measured": html.escape(report.measured),
         "suite": html.escape(report.suite),
-        "percent": str(total),
+        "percent": total.text,
         "passed": str(total.passed),
         "counted": str(total.counted),
         "refused": str(refused.passed),
@@ -53,10 +51,8 @@ def _picture(report: Report) -> str:
     names = list(WIRES)
     width = _LEFT + len(names) * (_SIDE + _GAP)
     height = _TOP + len(names) * (_SIDE // 2 + _GAP)
-    parts = [
-        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="Percent of passed cells for each '
-        'client format (rows) and upstream format (columns)">'
-    ]
+    about = "Percent of passed cells for each client format (rows) and upstream format (columns)"
+    parts = [f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{about}">']
     for column, wire in enumerate(WIRES.values()):
         x = _LEFT + column * (_SIDE + _GAP) + _SIDE // 2
         vendor, _, rest = wire.title.partition(" ")
@@ -76,13 +72,14 @@ def _picture(report: Report) -> str:
 def _tile(x: int, y: int, client: str, upstream: str, found: Score) -> str:
     title = f"{WIRES[client].title} client, {WIRES[upstream].title} upstream"
     if found.percent is None:
-        label, words, colour = "–", "not served", "var(--none)"
+        label, words, colour, kind = "-", "not served", "transparent", " none"
     else:
-        label, words = str(found), f"{found.passed} of {found.counted}"
+        label, words = found.text, f"{found.passed} of {found.counted}"
         colour = f"color-mix(in oklab, var(--good) {_share(found.percent)}%, var(--bad))"
+        kind = ""
     height = _SIDE // 2
     return (
-        f'<g class="tile" data-client="{client}" data-upstream="{upstream}" tabindex="0" role="button" '
+        f'<g class="tile{kind}" data-client="{client}" data-upstream="{upstream}" tabindex="0" role="button" '
         f'aria-label="{title}: {label} percent, {words}"><title>{title}: {words}</title>'
         f'<rect x="{x}" y="{y}" width="{_SIDE}" height="{height}" rx="6" style="fill:{colour}"/>'
         f'<text class="percent" x="{x + _SIDE // 2}" y="{y + 29}">{label}</text>'

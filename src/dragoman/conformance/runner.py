@@ -16,7 +16,7 @@ from dragoman.conformance.feature import Feature
 from dragoman.conformance.gateway_client import Answered, GatewayClient
 from dragoman.conformance.question import UnsayableError
 from dragoman.conformance.stage import BrokenError, Finding, Stage
-from dragoman.conformance.subject import Subject
+from dragoman.conformance.subject import UPSTREAM_KEY, VENDOR_MODELS, Subject
 from dragoman.conformance.wire import WIRES
 from dragoman.testing.provider import FakeProvider
 from dragoman.testing.server import FakeServer
@@ -56,10 +56,15 @@ async def vendors(host: str, first_port: int) -> AsyncGenerator[dict[str, FakeSe
     async with contextlib.AsyncExitStack() as stack:
         servers: dict[str, FakeServer] = {}
         for name, port in ports(first_port).items():
-            servers[name] = await stack.enter_async_context(
-                FakeServer(FakeProvider(), host=host, port=port)
-            )
+            server = FakeServer(_vendor(name), host=host, port=port)
+            servers[name] = await stack.enter_async_context(server)
         yield servers
+
+
+def _vendor(name: str) -> FakeProvider:
+    """A vendor that knows one key and the models of the suite."""
+    models = [model for target, model in VENDOR_MODELS.items() if target.partition(".")[0] == name]
+    return FakeProvider(keys=frozenset({UPSTREAM_KEY}), models=tuple(dict.fromkeys(models)))
 
 
 async def run(

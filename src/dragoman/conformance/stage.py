@@ -132,12 +132,18 @@ class Stage:
             raise BrokenError(self._blame(answered), ACCEPTED)
         reply = self.reply_of(answered, question)
         if reply.error is not None:
-            raise BrokenError(f"an error in the answer: {reply.error.message[:200]}{self._refused()}", ACCEPTED)
-        self.require(not answered.broken, "the connection broke before the answer was complete", "HTTP (RFC 9112)")
+            raise BrokenError(
+                f"an error in the answer: {reply.error.message[:200]}{self._refused()}", ACCEPTED
+            )
+        self.require(
+            not answered.broken, "the connection broke before the answer was complete", "HTTP (RFC 9112)"
+        )
         received = self.generations()
         self.require(bool(received), "no request reached the upstream", ACCEPTED)
         wrong = next((route for route in map(_dialect, received) if route != self.upstream.name), None)
-        self.require(wrong is None, f"the upstream was asked in the format {wrong}", "the gateway's configuration")
+        self.require(
+            wrong is None, f"the upstream was asked in the format {wrong}", "the gateway's configuration"
+        )
         asked = tuple(self._question(one) for one in received)
         return Got(answered, reply, received, asked)
 
@@ -150,7 +156,9 @@ class Stage:
         try:
             return self.client.read_answer(decode_object(answered.body))
         except ValueError as error:
-            raise BrokenError(f"the answer is not JSON: {error}: {answered.body[:80]!r}", self._rule) from None
+            raise BrokenError(
+                f"the answer is not JSON: {error}: {answered.body[:80]!r}", self._rule
+            ) from None
 
     def generations(self) -> tuple[Received, ...]:
         """The requests for an answer that reached the upstream."""

@@ -10,9 +10,9 @@ _SHOWN = 12
 
 def render_table(report: Report) -> str:
     """The matrix of formats, the features that are less than whole, and the first findings of each."""
+    total = f"{report.total.passed} of {report.total.counted} cells pass ({report.total.text} %)"
     lines = [
-        f"{report.gateway}: {report.total.passed} of {report.total.counted} cells pass ({report.total} %), "
-        f"{report.offered} of {len(report.pairs)} pairs served",
+        f"{report.gateway}: {total}, {report.offered} of {len(report.pairs)} pairs served",
         f"impossible at the upstream: {report.refused.passed} of {report.refused.counted} refused properly",
         "",
         *_matrix(report),
@@ -26,7 +26,7 @@ def _matrix(report: Report) -> list[str]:
     head = "client \\ upstream".ljust(26) + "".join(f"{wire.title.split()[0]:>12}" for wire in WIRES.values())
     second = " " * 26 + "".join(f"{' '.join(wire.title.split()[1:])[:11]:>12}" for wire in WIRES.values())
     rows = [
-        f"{wire.title:<26}" + "".join(f"{report.pairs[client, upstream]!s:>12}" for upstream in WIRES)
+        f"{wire.title:<26}" + "".join(f"{report.pairs[client, upstream].text:>12}" for upstream in WIRES)
         for client, wire in WIRES.items()
     ]
     return [head, second, *rows]
@@ -39,7 +39,7 @@ def _features(report: Report) -> list[str]:
         failed = [cell for cell in cells if cell.verdict in {Verdict.FAIL, Verdict.MISLED}]
         if not failed:
             continue
-        lines.append(f"{feature.name:<28}{score(cells)!s:>6} %  {feature.title}")
+        lines.append(f"{feature.name:<28}{score(cells).text:>6} %  {feature.title}")
         for cell in failed[:_SHOWN]:
             pair = f"{WIRES[cell.client].letter}>{WIRES[cell.upstream].letter} {cell.mode}"
             lines.append(f"    {pair:<13} {cell.findings[0].reason[:180] if cell.findings else cell.verdict}")

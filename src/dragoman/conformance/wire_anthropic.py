@@ -85,7 +85,9 @@ def _block(part: Part) -> Object:
     match part:
         case Words(text=text, cached=cached):
             block: Object = {"type": "text", "text": text}
-            return block | {"cache_control": {"type": "ephemeral"}} if cached else block
+            if cached:
+                block["cache_control"] = {"type": "ephemeral"}
+            return block
         case Media(kind="image" | "document" as kind, url=url, media_type=media_type, data=data):
             if url:
                 return {"type": kind, "source": {"type": "url", "url": url}}
@@ -108,7 +110,7 @@ def _block(part: Part) -> Object:
 def _tool(tool: Tool) -> Object:
     if tool.custom:
         raise UnsayableError("Anthropic Messages: tools take JSON")
-    schema = decode(tool.schema) if tool.schema else {"type": "object", "properties": {}}
+    schema: JSON = decode(tool.schema or '{"type":"object","properties":{}}')
     return {"name": tool.name, "description": tool.description, "input_schema": schema}
 
 

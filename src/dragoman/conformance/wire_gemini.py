@@ -33,7 +33,8 @@ def write(question: Question) -> Object:
         if turn.role == "system":
             raise UnsayableError("generateContent: instructions stand before the conversation")
         role = "model" if turn.role == "assistant" else "user"
-        contents += turn.verbatim or [{"role": role, "parts": [_part(part) for part in turn.parts]}]
+        own: Object = {"role": role, "parts": [_part(part) for part in turn.parts]}
+        contents += turn.verbatim or (own,)
     body: Object = {"contents": contents}
     if question.system:
         body["systemInstruction"] = {"parts": [{"text": text} for text in question.system]}
@@ -164,12 +165,14 @@ def _camel(value: Object) -> Object:
     renamed: Object = {}
     for member, inner in value.items():
         name = _SNAKE.sub(lambda found: found[1].upper(), member)
-        if name not in _VERBATIM and isinstance(inner, dict):
-            inner = _camel(inner)
-        elif name not in _VERBATIM and isinstance(inner, list):
-            inner = [_camel(one) if isinstance(one, dict) else one for one in inner]
-        renamed[name] = inner
+        renamed[name] = inner if name in _VERBATIM else _camel_inside(inner)
     return renamed
+
+
+def _camel_inside(value: JSON) -> JSON:
+    if isinstance(value, dict):
+        return _camel(value)
+    return [_camel_inside(one) for one in value] if isinstance(value, list) else value
 
 
 def _read_choice(calling: Object) -> str | None:

@@ -200,9 +200,7 @@ def _inline(kind: str, url: str) -> Media:
 
 
 def _read_assistant(message: Object) -> list[Part]:
-    parts: list[Part] = [
-        part for part in _read_content(message.get("content")) if part != Words("")
-    ]
+    parts: list[Part] = [part for part in _read_content(message.get("content")) if part != Words("")]
     reasoning = string(message, "reasoning_content") or string(message, "reasoning")
     if reasoning:
         parts.insert(0, Thought(reasoning))

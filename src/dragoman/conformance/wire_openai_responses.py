@@ -33,7 +33,7 @@ def write(question: Question) -> Object:
         case (only,):
             body["instructions"] = only
         case texts:
-            items += [{"role": "developer", "content": text} for text in texts]
+            items.extend(Object(role="developer", content=text) for text in texts)
     for turn in question.turns:
         items += turn.verbatim or _items(turn)
     if question.tools:
@@ -149,7 +149,7 @@ def read(body: Object, _path: str = "") -> Question:
     system = [string(body, "instructions")] if body.get("instructions") else []
     turns: list[Turn] = []
     given = body.get("input")
-    items = [{"role": "user", "content": given}] if isinstance(given, str) else objects_in(given)
+    items = [Object(role="user", content=given)] if isinstance(given, str) else objects_in(given)
     for item in items:
         role = string(item, "role")
         if role in {"system", "developer"}:

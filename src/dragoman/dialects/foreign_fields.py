@@ -9,7 +9,13 @@ from dragoman.dialects.openai_family import RESPONSES, belongs
 
 _MODALITIES = frozenset({"modalities", "responsemodalities"})
 _STORED_STATE = frozenset({"cachedcontent", "previous_response_id", "conversation", "prompt"})
-_COPIES = frozenset({"generationConfig.responseSchema"})
+_COPIES = frozenset(
+    {
+        "generationConfig.responseJsonSchema",
+        "generationConfig.responseMimeType",
+        "generationConfig.responseSchema",
+    }
+)
 """Kept beside their neutral reading, for the way back to their own format: nothing of them is lost."""
 _DONE_HERE = frozenset({(RESPONSES, "store"), (RESPONSES, "stream_options")})
 """What the gateway itself sees to: keeping answers, and streams in the client's own format."""
@@ -19,7 +25,7 @@ def check_foreign_fields(request: Request, dialect: str) -> None:
     """Look at what a request has brought along for its own format, before it is written in `dialect`.
 
     Raises `FailureError` (invalid request) that names the field, for wishes that change what the answer
-    is (sound or pictures, one bare word), for tools that the vendor reaches itself, and for references
+    is (sound or pictures), for tools that the vendor reaches itself, and for references
     to content that it keeps. Everything else is a knob that may be left out.
     """
     for extra in request.extras:
@@ -35,12 +41,6 @@ def check_foreign_fields(request: Request, dialect: str) -> None:
                 f"'{extra.field}': what is stored at another vendor cannot be used with this model.",
                 extra.field,
                 "state_not_portable",
-            )
-        if extra.json == b'"text/x.enum"':
-            raise invalid(
-                f"'{extra.field}': one bare word cannot be asked of this model; ask for 'application/json'.",
-                extra.field,
-                "unsupported_parameter",
             )
         if word == "mcp_servers" and extra.json != b"[]":
             raise invalid(

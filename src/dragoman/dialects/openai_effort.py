@@ -11,9 +11,11 @@ _USUAL = ("low", "medium", "high")
 """What hosts take whose models have budgets or levels of their own."""
 
 
-def render_effort(request: Request, target: Target, losses: list[Loss]) -> str | None:
+def render_effort(
+    request: Request, target: Target, losses: list[Loss], more: tuple[str, ...] = ()
+) -> str | None:
     """The word for `reasoning_effort`, or for `reasoning.effort`; None to say nothing. It is never one that
-    the model does not list.
+    the model does not list; `more` are words that it takes besides, in this format only.
     """
     reasoning, profile = request.reasoning, target.profile
     wanted = reasoning.effort if reasoning is not None else None
@@ -34,7 +36,7 @@ def render_effort(request: Request, target: Target, losses: list[Loss]) -> str |
             )
         return None
     offered = profile.efforts or (("none", *_USUAL) if profile.reasoning_off else _USUAL)
-    if wanted in offered:
+    if wanted in offered or wanted in more:
         return wanted
     if wanted == "none" and not profile.reasoning_default:
         return None

@@ -1,4 +1,4 @@
-"""What OpenAI's two formats have in common: fields of one name and meaning, and web search.
+"""What OpenAI's two formats have in common: fields of one name and meaning, and words for them.
 
 The neutral conversation has no place for these fields, because no other vendor knows them; they travel
 between Chat Completions and Responses as they are.
@@ -76,82 +76,6 @@ MAX_USER = 64
 def user_identifier(user: str) -> str:
     """Who asks, within what OpenAI takes: ids that are too long by their SHA-256 in hex."""
     return hashlib.sha256(user.encode()).hexdigest() if len(user) > MAX_USER else user
-
-
-class _Place(msgspec.Struct, omit_defaults=True):
-    """Where the searching user is; both formats use these words."""
-
-    type: str = ""
-    city: str | None = None
-    country: str | None = None
-    region: str | None = None
-    timezone: str | None = None
-
-
-class _NestedPlace(msgspec.Struct, omit_defaults=True):
-    type: str = ""
-    approximate: _Place | None = None
-
-
-class _ChatSearch(msgspec.Struct, omit_defaults=True):
-    search_context_size: str | None = None
-    user_location: _NestedPlace | None = None
-
-
-class _Filters(msgspec.Struct, omit_defaults=True):
-    allowed_domains: list[str] | None = None
-    blocked_domains: list[str] | None = None
-
-
-class _Search(msgspec.Struct, omit_defaults=True):
-    """A web search of Responses. The same members mean the same at Anthropic, `filters` apart."""
-
-    type: str = ""
-    search_context_size: str | None = None
-    user_location: _Place | None = None
-    filters: _Filters | None = None
-
-
-class _AnthropicSearch(_Search, omit_defaults=True):
-    allowed_domains: list[str] | None = None
-    blocked_domains: list[str] | None = None
-    max_uses: int | None = None
-
-
-class FoundSearch(msgspec.Struct, frozen=True):
-    """A search in another format's words, and those of the client's settings that it goes without."""
-
-    json: bytes
-    lost: tuple[str, ...] = ()
-
-
-def chat_search(declaration: bytes) -> FoundSearch:
-    """`web_search_options` of Chat Completions for a tool of Responses."""
-    search = _read(declaration, _Search)
-    place = search.user_location
-    nested = None if place is None else _NestedPlace("approximate", msgspec.structs.replace(place, type=""))
-    filters = search.filters or _Filters()
-    lost = ("filters",) if filters.allowed_domains or filters.blocked_domains else ()
-    return FoundSearch(msgspec.json.encode(_ChatSearch(search.search_context_size, nested)), lost)
-
-
-def responses_search(dialect: str, declaration: bytes) -> FoundSearch:
-    """The `web_search` tool of Responses for another format's."""
-    found = _Search("web_search")
-    lost: tuple[str, ...] = ()
-    if dialect == CHAT:
-        options = _read(declaration, _ChatSearch)
-        nested = options.user_location
-        found.search_context_size = options.search_context_size
-        if nested is not None and nested.approximate is not None:
-            found.user_location = msgspec.structs.replace(nested.approximate, type="approximate")
-    elif dialect == "anthropic":
-        asked = _read(declaration, _AnthropicSearch)
-        found.user_location = asked.user_location
-        if asked.allowed_domains or asked.blocked_domains:
-            found.filters = _Filters(asked.allowed_domains or None, asked.blocked_domains or None)
-        lost = ("max_uses",) if asked.max_uses is not None else ()
-    return FoundSearch(msgspec.json.encode(found), lost)
 
 
 class _Grammar(msgspec.Struct, omit_defaults=True):

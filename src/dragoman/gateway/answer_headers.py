@@ -1,7 +1,7 @@
 """The headers of an answer that come from us, not from a wire format."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from dragoman.conversation.loss import Loss
 from dragoman.upstream.transport import UpstreamResponse
@@ -25,7 +25,7 @@ def answer_headers(
     would write down, or there is a secret in it), and what was lost.
     """
     headers = [("content-type", media_type), ("x-request-id", request_id), ("request-id", request_id)]
-    told = {} if upstream is None else upstream.headers
+    told: Mapping[str, str] = {} if upstream is None else upstream.headers
     theirs = told.get("x-request-id") or told.get("request-id")
     if theirs and _ID.fullmatch(theirs) and not any(secret in theirs for secret in secrets):
         headers.append(("x-dragoman-upstream-request-id", theirs))

@@ -102,16 +102,15 @@ class _Embeddings:
             if len(parts) == 1
             else [theirs.render_request(part, target).wire for part in parts]
         )
-        answers: list[EmbeddingResponse] = []
-        for part, wire in zip(parts, wires, strict=True):
-            told = await self._inquiry.ask(provider, spoken, wire, limits)
-            answers.append(theirs.parse_response(told.body, part))
-        response = _joined(answers)
+        told = [await self._inquiry.ask(provider, spoken, wire, limits) for wire in wires]
+        response = _joined(
+            [theirs.parse_response(one.body, part) for one, part in zip(told, parts, strict=True)]
+        )
         tokens = self._account(response.prompt_tokens)
         response = msgspec.structs.replace(
             response, prompt_tokens=tokens, estimated=self._inquiry.record.estimated
         )
-        headers = self._headers(provider, told)
+        headers = self._headers(provider, told[-1])
         if response.estimated:
             headers.append(ESTIMATED)
         return Whole(headers, self._ours.render_response(response, request))

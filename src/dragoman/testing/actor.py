@@ -24,6 +24,7 @@ from dragoman.conversation.response import (
     StopReason,
     TokenLogprob,
 )
+from dragoman.dialects.bare_word import wants_bare_word
 from dragoman.models.profile import Profile, profile_of
 from dragoman.testing.accounting import count_usage
 from dragoman.testing.intent import Intent, read_intent
@@ -207,7 +208,8 @@ def _answer(request: Request, intent: Intent, index: int) -> str:
     """The whole text of an answer without tool calls."""
     output = request.output
     if output is not None and output.mode is OutputMode.JSON_SCHEMA and output.schema is not None:
-        return _json(instance_of(_schema(output.schema), _words(intent), intent.names))
+        value = instance_of(_schema(output.schema), _words(intent), intent.names)
+        return value if isinstance(value, str) and wants_bare_word(request) else _json(value)
     text = _words(intent)
     if output is not None and output.mode is OutputMode.JSON_OBJECT:
         said = _SAY.fullmatch(intent.text)

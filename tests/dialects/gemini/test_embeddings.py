@@ -64,30 +64,31 @@ def test_a_batch_is_read_in_order_and_its_settings_once() -> None:
     assert [extra.field for extra in request.extras] == ["requests[0].taskType"]
 
 
-@pytest.mark.parametrize(
-    ("location", "fields", "param"),
-    [
-        (ONE, {}, "content"),
-        (ONE, {"requests": []}, "content"),
-        (BATCH, {"content": content("a")}, "requests"),
-        (BATCH, {"requests": []}, "requests"),
-        (BATCH, {"requests": [1]}, "requests[0]"),
-        (BATCH, {"requests": [{}]}, "requests[0].content.parts"),
-        (ONE, {"content": {"parts": []}}, "content.parts"),
-        (ONE, {"content": content("")}, "content.parts"),
-        (
-            BATCH,
-            {"requests": [{"content": {"parts": [{"text": "a"}, {"inlineData": {"data": "AA=="}}]}}]},
-            "requests[0].content.parts[1]",
-        ),
-        (ONE, {"content": content("a"), "outputDimensionality": 0}, "outputDimensionality"),
-        (
-            BATCH,
-            {"requests": [{"content": content("a")}, {"content": content("b"), "outputDimensionality": 4}]},
-            "requests[1].outputDimensionality",
-        ),
-    ],
-)
+WRONG: list[tuple[Location, dict[str, object], str]] = [
+    (ONE, {}, "content"),
+    (ONE, {"requests": []}, "content"),
+    (BATCH, {"content": content("a")}, "requests"),
+    (BATCH, {"requests": []}, "requests"),
+    (BATCH, {"requests": [1]}, "requests[0]"),
+    (BATCH, {"requests": [{}]}, "requests[0].content.parts"),
+    (ONE, {"content": {"parts": []}}, "content.parts"),
+    (ONE, {"content": content("")}, "content.parts"),
+    (
+        BATCH,
+        {"requests": [{"content": {"parts": [{"text": "a"}, {"inlineData": {"data": "AA=="}}]}}]},
+        "requests[0].content.parts[1]",
+    ),
+    (ONE, {"content": content("a"), "outputDimensionality": 0}, "outputDimensionality"),
+    (
+        BATCH,
+        {"requests": [{"content": content("a")}, {"content": content("b"), "outputDimensionality": 4}]},
+        "requests[1].outputDimensionality",
+    ),
+]
+"""Requests that cannot be read, and the field at fault."""
+
+
+@pytest.mark.parametrize(("location", "fields", "param"), WRONG)
 def test_a_wrong_request_is_refused_with_its_field(
     location: Location, fields: dict[str, object], param: str
 ) -> None:

@@ -191,6 +191,10 @@ def test_thinking_is_reasoning(thinking: str, expected: Reasoning) -> None:
             OutputFormat(OutputMode.JSON_SCHEMA, b'{"type": "array"}'),
         ),
         (
+            '{"responseMimeType":"application/json","responseJsonSchema":{"type": "ARRAY","minItems":"1"}}',
+            OutputFormat(OutputMode.JSON_SCHEMA, b'{"type":"array","minItems":1}'),
+        ),
+        (
             '{"responseMimeType":"application/json","responseSchema":{"type":"ARRAY"}}',
             OutputFormat(OutputMode.JSON_SCHEMA, b'{"type":"array"}'),
         ),
@@ -200,11 +204,11 @@ def test_the_form_of_the_answer(config: str, expected: OutputFormat | None) -> N
     assert parsed(f'"generationConfig":{config}').output == expected
 
 
-def test_an_answer_of_one_bare_word_is_googles_own_business() -> None:
+def test_an_answer_of_one_bare_word_has_a_schema_and_keeps_its_own_form() -> None:
     request = parsed(
         '"generationConfig":{"responseMimeType":"text/x.enum","responseSchema":{"type":"STRING","enum":["a"]}}'
     )
-    assert request.output is None
+    assert request.output == OutputFormat(OutputMode.JSON_SCHEMA, b'{"type":"string","enum":["a"]}')
     assert {field.field for field in request.extras} == {
         "generationConfig.responseMimeType",
         "generationConfig.responseSchema",

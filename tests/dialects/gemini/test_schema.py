@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from dragoman.conversation.failure import FailureError
 from dragoman.conversation.loss import Loss
-from dragoman.dialects.gemini.schema import parse_schema
+from dragoman.dialects.gemini.schema import parse_json_schema, parse_schema
 from dragoman.dialects.json_schema.google_openapi import google_openapi_schema
 
 
@@ -139,3 +139,16 @@ def test_googles_own_schemas_survive_the_way_there_and_back(schema: dict[str, ob
 def test_numbers_keep_their_text() -> None:
     schema = b'{"type":"NUMBER","minimum":1.0,"default":1e2}'
     assert parse_schema(schema, "p") == b'{"type":"number","minimum":1.0,"default":1e2}'
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [
+        (b'{ "type": "object", "title": "OBJECT" }', b'{ "type": "object", "title": "OBJECT" }'),
+        (b'{"type":"object","properties":{"a":{"type" : "STRING"}}}', None),
+        (b'{"type":"OBJECT","properties":{"a":{"type":"STRING"}}}', None),
+    ],
+)
+def test_json_schema_with_types_in_capitals_is_googles_schema(schema: bytes, expected: bytes | None) -> None:
+    meant = b'{"type":"object","properties":{"a":{"type":"string"}}}'
+    assert parse_json_schema(schema, "parameters") == (expected or meant)

@@ -18,6 +18,7 @@ from dragoman.conversation.blocks import (
     Text,
     Thinking,
     ToolCall,
+    ToolResult,
     Unknown,
 )
 from dragoman.conversation.failure import FailureError

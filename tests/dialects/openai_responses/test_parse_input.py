@@ -22,7 +22,7 @@ from dragoman.conversation.blocks import (
 from dragoman.conversation.envelope import seal
 from dragoman.conversation.failure import FailureError
 from dragoman.conversation.opaque import Opaque, Signature
-from dragoman.conversation.request import Request, Role
+from dragoman.conversation.request import FunctionTool, Request, Role
 from dragoman.dialects.dialect import Location
 from dragoman.dialects.openai_responses.namespaces import Place, place_of
 from dragoman.dialects.openai_responses.parse_request import parse_request
@@ -51,7 +51,7 @@ def user(*parts: object) -> dict[str, object]:
 
 
 def said(text: str, **members: object) -> dict[str, object]:
-    content = [{"type": "output_text", "text": text, "annotations": []}]
+    content: list[dict[str, object]] = [{"type": "output_text", "text": text, "annotations": []}]
     return {"type": "message", "role": "assistant", "content": content, **members}
 
 
@@ -117,7 +117,12 @@ def test_a_breakpoint_is_a_cache_mark() -> None:
 
 
 def test_items_of_one_turn_of_the_model_become_one_message_in_order() -> None:
-    reasoning = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAA"}
+    reasoning: dict[str, object] = {
+        "type": "reasoning",
+        "id": "rs_1",
+        "summary": [],
+        "encrypted_content": "gAAA",
+    }
     got = parse(
         user({"type": "input_text", "text": "hi"}),
         reasoning,
@@ -258,14 +263,14 @@ def test_other_items_are_content_that_only_this_format_has(item: dict[str, objec
 
 
 def test_added_tools_are_tools_and_no_turn_of_their_own() -> None:
-    tool = {"type": "function", "name": "late", "parameters": {"type": "object", "properties": {}}}
-    added = {"type": "additional_tools", "role": "developer", "tools": [tool]}
+    tool: dict[str, object] = {"type": "function", "name": "late", "parameters": {"type": "object"}}
+    added: dict[str, object] = {"type": "additional_tools", "role": "developer", "tools": [tool]}
     first = parse(added, user({"type": "input_text", "text": "hi"}))
     later = parse(user({"type": "input_text", "text": "hi"}), said("ok"), added, said("more"))
     assert [len(message.blocks) for message in first.messages] == [2]
     assert [len(message.blocks) for message in later.messages] == [1, 3]
     for request in (first, later):
-        assert [tool.name for tool in request.tools if hasattr(tool, "name")] == ["late"]
+        assert [tool.name for tool in request.tools if isinstance(tool, FunctionTool)] == ["late"]
 
 
 def test_every_block_knows_its_place() -> None:

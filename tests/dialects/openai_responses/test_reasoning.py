@@ -185,6 +185,7 @@ def test_a_damaged_place_loses_the_signature_and_nothing_else(slot: str) -> None
 @given(st.text(max_size=30))
 def test_a_calls_signature_finds_its_call_by_the_id(call_id: str) -> None:
     carried = read({"id": "rs_1", **call_item(GOOGLE, call_id)})
+    assert isinstance(carried, Carried)
     assert carried == Carried(GOOGLE, call_id)
     call, other = ToolCall(call_id, "look", "{}"), ToolCall(f"{call_id}2", "look", "{}")
     assert reattached([carried, call, other]) == (ToolCall(call_id, "look", "{}", signature=GOOGLE), other)

@@ -304,26 +304,21 @@ def test_arguments_go_as_the_model_wrote_them(arguments: str) -> None:
 
 def test_the_models_texts_refusals_and_citations() -> None:
     cited = Text("see E", (Citation("https://e.com", "E", start=4, end=5, dialect="gemini"),))
-    assert items(user(Text("hi")), model(cited, Text("b"), Refusal("no"), Text("")))[1] == item(
-        "assistant",
-        [
-            {
-                "type": "output_text",
-                "text": "see E",
-                "annotations": [
-                    {
-                        "type": "url_citation",
-                        "start_index": 4,
-                        "end_index": 5,
-                        "title": "E",
-                        "url": "https://e.com",
-                    }
-                ],
-            },
-            {"type": "output_text", "text": "b", "annotations": []},
-            {"type": "refusal", "refusal": "no"},
-        ],
-    )
+    annotation = {
+        "type": "url_citation",
+        "start_index": 4,
+        "end_index": 5,
+        "title": "E",
+        "url": "https://e.com",
+    }
+    none: list[object] = []
+    parts: list[object] = [
+        {"type": "output_text", "text": "see E", "annotations": [annotation]},
+        {"type": "output_text", "text": "b", "annotations": none},
+        {"type": "refusal", "refusal": "no"},
+    ]
+    said = items(user(Text("hi")), model(cited, Text("b"), Refusal("no"), Text("")))[1]
+    assert said == item("assistant", parts)
 
 
 def test_pictures_of_the_model_go_into_a_message_of_the_user() -> None:
@@ -342,8 +337,13 @@ def test_another_vendors_own_work_is_left_out() -> None:
 
 
 def test_items_of_this_format_stay_as_they_are() -> None:
-    search = {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"n": 1.0}}
-    history = [
+    search: dict[str, object] = {
+        "type": "web_search_call",
+        "id": "ws_1",
+        "status": "completed",
+        "action": {"n": 1.0},
+    }
+    history: list[dict[str, object]] = [
         item("user", "hi"),
         {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gA"},
         search,

@@ -45,6 +45,7 @@ SWITCHED = Profile(
     efforts=("none", "low", "high"),
     reasoning_default=True,
 )
+ONLY_HERE = msgspec.structs.replace(REASONER, chat_tools="never")
 PLAIN = Profile(family="gpt-4o")
 
 
@@ -178,6 +179,9 @@ def test_temperature_and_top_p_go_where_the_model_takes_them() -> None:
     off = msgspec.structs.replace(asked, reasoning=Reasoning("none"))
     assert "temperature" in body(off, target(SWITCHED))
     assert "temperature" not in body(asked, target(SWITCHED))
+    cool = render(asked, target(Profile(family="c", max_temperature=1.0)))
+    assert json.loads(cool.wire.body)["temperature"] == 1.0
+    assert lost(cool) == {("$.temperature", "temperature")}
     one = render(asked, target(Profile(family="o", sampling="one")))
     assert lost(one) == {("$.top_p", "top_p")}
 
@@ -250,6 +254,7 @@ def test_several_answers_are_several_requests() -> None:
         (Reasoning("max"), REASONER, {"effort": "high"}),
         (Reasoning("none"), REASONER, {"effort": "low"}),
         (Reasoning("none"), SWITCHED, {"effort": "none"}),
+        (Reasoning("max"), ONLY_HERE, {"effort": "max"}),
         (Reasoning(budget=8000, visible=True), REASONER, {"effort": "medium", "summary": "auto"}),
         (Reasoning(visible=True), REASONER, {"summary": "auto"}),
         (Reasoning(visible=False), REASONER, None),

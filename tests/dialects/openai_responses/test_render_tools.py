@@ -102,7 +102,7 @@ def test_names_that_do_not_fit_lead_back() -> None:
 
 
 def test_a_namespace_goes_back_as_it_came() -> None:
-    inner = [
+    inner: list[dict[str, object]] = [
         {
             "type": "function",
             "name": "f",
@@ -118,7 +118,7 @@ def test_a_namespace_goes_back_as_it_came() -> None:
 
 
 def test_tools_added_in_mid_conversation_are_declared_by_their_item_only() -> None:
-    added = {
+    added: dict[str, object] = {
         "type": "additional_tools",
         "role": "developer",
         "tools": [{"type": "function", "name": "late", "parameters": {"type": "object", "properties": {}}}],

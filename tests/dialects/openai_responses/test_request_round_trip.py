@@ -38,6 +38,9 @@ from dragoman.dialects.openai_responses.parse_request import parse_request
 from dragoman.dialects.openai_responses.render_request import render_request
 from dragoman.dialects.openai_responses.wire import NAME
 from dragoman.models.profile import UNKNOWN
+from dragoman.testing.exchange import Incoming
+from dragoman.testing.rules.openai_responses import check_conversation, read_request
+from dragoman.testing.rules.refusal import Access
 
 TARGET = Target("p", "up", "p/x", UNKNOWN)
 
@@ -73,6 +76,10 @@ results: st.SearchStrategy[Block] = st.builds(
 
 def blocks(*kinds: st.SearchStrategy[Block], least: int = 0) -> st.SearchStrategy[tuple[Block, ...]]:
     return st.lists(st.one_of(*kinds), min_size=least, max_size=4).map(tuple)
+
+
+def has_no_picture(result: Block) -> bool:
+    return not (isinstance(result, ToolResult) and any(isinstance(block, Image) for block in result.blocks))
 
 
 turns = st.one_of(
@@ -241,6 +248,23 @@ def test_rendering_is_a_function_of_the_request(request: Request) -> None:
     rendered = render_request(request, TARGET)
     assert rendered == render_request(request, TARGET)
     assert json.loads(rendered.wire.body)["input"]
+
+
+plain_turns = st.one_of(
+    st.builds(Message, st.just(Role.USER), blocks(told, documents)),
+    st.builds(Message, st.just(Role.ASSISTANT), blocks(told, st.builds(Thinking, texts, foreign), calls)),
+    st.builds(Message, st.just(Role.USER), blocks(results.filter(has_no_picture), told)),
+)
+
+
+@settings(max_examples=60)
+@given(requests, st.lists(plain_turns, min_size=1, max_size=6))
+def test_what_is_rendered_is_what_openai_takes(request: Request, turns: list[Message]) -> None:
+    asked = msgspec.structs.replace(request, messages=tuple(turns))
+    sent = render_request(asked, TARGET).wire
+    headers = {"content-type": "application/json"}
+    body = read_request(Incoming("POST", f"/v1{sent.path}", {}, headers, sent.body), Access())
+    check_conversation(body)
 
 
 # --- garbage -------------------------------------------------------------------------------------

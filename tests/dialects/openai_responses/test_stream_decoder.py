@@ -233,6 +233,11 @@ def test_arguments_that_lack_their_end_get_it() -> None:
     assert [event.text for event in events if isinstance(event, ArgumentsDelta)] == ['{"a"', ":1}"]
 
 
+def test_a_whole_that_is_another_text_than_its_pieces_adds_nothing() -> None:
+    answer = folded(CREATED, added(MESSAGE), said("Hello"), done(message(text("Good morning"))), COMPLETED)
+    assert answer.choices[0].blocks == (Text("Hello"),)
+
+
 def test_a_name_that_comes_last_opens_the_call() -> None:
     answer = folded(
         CREATED,

@@ -64,10 +64,10 @@ def test_counts_that_are_not_said_stay_unknown() -> None:
     assert parsed({}) == Usage()
 
 
-def test_cached_and_reasoning_tokens_are_always_written() -> None:
+def test_cached_written_and_reasoning_tokens_are_always_named() -> None:
     assert json.loads(render_usage(Usage(input=3, output=2))) == {
         "input_tokens": 3,
-        "input_tokens_details": {"cached_tokens": 0},
+        "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
         "output_tokens": 2,
         "output_tokens_details": {"reasoning_tokens": 0},
         "total_tokens": 5,

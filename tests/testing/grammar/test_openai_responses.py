@@ -53,8 +53,13 @@ def last(events: Events, kind: str) -> int:
 def inner(event: Object, *path: str | int) -> Object:
     value: JSON = event
     for step in path:
-        value = value[step] if isinstance(value, list) and isinstance(step, int) else value
-        value = value[step] if isinstance(value, dict) and isinstance(step, str) else value
+        match value, step:
+            case list() as elements, int() as place:
+                value = elements[place]
+            case dict() as members, str() as name:
+                value = members[name]
+            case _:
+                raise AssertionError(f"{step} leads nowhere")
     assert isinstance(value, dict)
     return value
 
@@ -155,7 +160,8 @@ def test_an_error_ends_a_stream_with_a_failed_response_or_all_by_itself(events: 
     }
     response = inner(copy.deepcopy(events[0]), "response")
     failed: Object = {**response, "status": "failed", "error": {"code": "server_error", "message": "No."}}
-    ended = [*events[:4], error, {"type": "response.failed", "response": failed}]
+    last_event: Object = {"type": "response.failed", "response": failed}
+    ended = [*events[:4], error, last_event]
 
     assert check_stream(written(renumbered(ended))) == []
     assert check_stream(written(renumbered([error]))) == []

@@ -7,7 +7,7 @@ import pytest
 
 from dragoman.testing.embedding import embed_gemini
 from dragoman.testing.exchange import Incoming
-from dragoman.testing.json_value import Object, decode_object
+from dragoman.testing.json_value import JSON, Object, decode_object
 from dragoman.testing.rules.refusal import Access, RefusedError
 
 MODEL = "gemini-embedding-001"
@@ -48,7 +48,8 @@ def test_one_text_is_embedded(fields: Object) -> None:
 
 
 def test_a_batch_has_a_vector_for_each_text() -> None:
-    status, body = answer({"requests": [{**NAMED, "outputDimensionality": 2}] * 100}, batch=True)
+    requests: list[JSON] = [{**NAMED, "outputDimensionality": 2}] * 100
+    status, body = answer({"requests": requests}, batch=True)
 
     assert status == 200
     assert isinstance(body["embeddings"], list)

@@ -8,6 +8,7 @@ from dragoman.testing.exchange import Incoming
 from dragoman.testing.json_value import JSON, Object, decode_object
 from dragoman.testing.rules.refusal import Access, RefusedError
 
+NOTHING: JSON = []
 INVALID = (
     "'$.input' is invalid. Please check the API reference: https://platform.openai.com/docs/api-reference."
 )
@@ -47,10 +48,10 @@ def test_texts_and_tokens_are_embedded(given: JSON, count: int, tokens: int) -> 
     ("fields", "message"),
     [
         ({"input": ""}, INVALID),
-        ({"input": []}, INVALID),
+        ({"input": NOTHING}, INVALID),
         ({"input": ["Hello", ""]}, INVALID),
         ({"input": ["Hello", 1]}, INVALID),
-        ({"input": [[]]}, INVALID),
+        ({"input": [NOTHING]}, INVALID),
         ({"input": [-1]}, INVALID),
         ({"input": {"text": "Hello"}}, INVALID),
         ({"input": ["x"] * 2049}, "Invalid 'input': maximum array length is 2048, got 2049."),

@@ -276,7 +276,7 @@ def test_tools_by_the_rules_are_accepted(responses_refusal: Refusal, fields: Obj
             "tools[0].parameters",
         ),
         (
-            {"tools": [{**CUSTOM, "format": {"type": "grammar", "grammar": {}}}]},
+            {"tools": [{**CUSTOM, "format": {"type": "grammar", "grammar": {"syntax": "lark"}}}]},
             "Unknown parameter: 'tools[0].format.grammar'.",
             "tools[0].format.grammar",
         ),

@@ -8,8 +8,8 @@ from typing import Annotated
 import msgspec
 
 from dragoman.conversation.request import Request
-from dragoman.dialects.anthropic import passthrough
 from dragoman.dialects.anthropic.parse_request import parse_request as parse_messages
+from dragoman.dialects.anthropic.passthrough import read_head as read_messages_head
 from dragoman.dialects.anthropic.render_request import HEADERS
 from dragoman.dialects.anthropic.render_request import render_request as render_messages
 from dragoman.dialects.dialect import Counting, Head, Location, Target, WireRequest
@@ -44,7 +44,7 @@ _COUNT = msgspec.json.Decoder(_Count)
 def read_head(body: bytes, location: Location) -> Head:
     """Check the top level of a request for a count. Raises `FailureError` that names the field at fault."""
     fields = decode_request(_FIELDS, body)
-    head = passthrough.read_head(_as_for_an_answer(fields, body), location)
+    head = read_messages_head(_as_for_an_answer(fields, body), location)
     return msgspec.structs.replace(head, fields=fields, stream=False)
 
 

@@ -30,6 +30,7 @@ from dragoman.dialects.anthropic.render_tools import (
 )
 from dragoman.dialects.anthropic.turns import arranged
 from dragoman.dialects.anthropic.wire import DIALECT
+from dragoman.dialects.bare_word import wants_bare_word
 from dragoman.dialects.custom_tools import custom_tools
 from dragoman.dialects.dialect import Emulation, Rendered, Target, WireRequest
 from dragoman.dialects.foreign_fields import check_foreign_fields, foreign_losses
@@ -137,6 +138,7 @@ class _Rendering:
         emulation = Emulation(
             stop=emulated_stop,
             wrapped_in=self._wrapped_in,
+            bare=self._wrapped_in is not None and wants_bare_word(request),
             answer_tool=None if self._answer_tool is None else self._answer_tool.name,
             fan_out=self._fan_out(),
             tool_names=names.changed,
@@ -250,8 +252,12 @@ class _Rendering:
                 )
             )
             return
-        form = _ONE_OBJECT if is_object_schema(output.schema) else _ONE_VALUE
-        schema_text = output.schema.decode()
+        if wants_bare_word(self._request):
+            self._wrap(wrapped_in)
+        else:
+            schema = output.schema
+        form = _ONE_OBJECT if is_object_schema(schema) else _ONE_VALUE
+        schema_text = schema.decode()
         self._instruct(f"{form} It must match this JSON Schema: {schema_text}", "json_schema")
 
     def _wrap(self, wrapped_in: str | None) -> None:

@@ -27,6 +27,7 @@ from dragoman.dialects.json_schema.anthropic_strict import (
 )
 from dragoman.dialects.json_schema.anthropic_tool import anthropic_input_schema
 from dragoman.dialects.tool_names import NameRule, ToolNames
+from dragoman.dialects.web_search import anthropic_search, searches_web
 from dragoman.models.profile import Profile
 
 NAMES = NameRule(first="a-zA-Z0-9_-", rest="a-zA-Z0-9_-", max_length=64)
@@ -59,9 +60,13 @@ class ToolRenderer:
             case CustomTool():
                 return self._function(as_function(tool, f"tools[{index}]", self._losses), index)
             case ServerTool(dialect=dialect, json=declaration):
-                if dialect != DIALECT:
+                if dialect == DIALECT:
+                    return msgspec.Raw(declaration)
+                if not searches_web(tool):
                     raise foreign_tool(tool, f"tools[{index}]")
-                return msgspec.Raw(declaration)
+                found = anthropic_search(tool)
+                self._losses.extend(found.losses(index))
+                return msgspec.Raw(found.json)
             case _:
                 assert_never(tool)
 

@@ -22,7 +22,7 @@ from dragoman.conversation.request import (
 from dragoman.dialects.dialect import Location
 from dragoman.dialects.gemini.parse_contents import parse_contents, parse_system
 from dragoman.dialects.gemini.passthrough import read_fields, read_generation_config, read_model
-from dragoman.dialects.gemini.schema import parse_schema
+from dragoman.dialects.gemini.schema import parse_json_schema, parse_schema
 from dragoman.dialects.gemini.spelling import TOOL, TOOL_CONFIG, decode_member
 from dragoman.dialects.gemini.wire import (
     FunctionCallingConfig,
@@ -145,7 +145,8 @@ def _functions(raw: Raw, path: str) -> Iterator[FunctionTool]:
     for place, wire in enumerate(declarations):
         parameters: bytes | None = None
         if given(wire.parameters_json_schema):
-            parameters = bytes(wire.parameters_json_schema)
+            schema = bytes(wire.parameters_json_schema)
+            parameters = parse_json_schema(schema, f"{path}[{place}].parametersJsonSchema")
         elif given(wire.parameters):
             parameters = parse_schema(bytes(wire.parameters), f"{path}[{place}].parameters")
         yield FunctionTool(
@@ -218,7 +219,7 @@ def _output(config: GenerationConfig, members: dict[str, Raw]) -> tuple[OutputFo
     if mime == "text/x.enum":
         # an answer that is one bare word of an enumeration: no other format has it
         names = ("responseMimeType", "responseSchema", "responseJsonSchema")
-        return None, [
+        return _held_to_schema(config), [
             Opaque(DIALECT, f"generationConfig.{name}", bytes(members[name]))
             for name in names
             if name in members and given(members[name])
@@ -226,16 +227,27 @@ def _output(config: GenerationConfig, members: dict[str, Raw]) -> tuple[OutputFo
     if mime not in {"", "text/plain", "application/json"}:
         path = "generationConfig.responseMimeType"
         raise invalid(f"'{path}': expected text/plain, application/json or text/x.enum.", param=path)
-    if given(config.response_json_schema):
-        return OutputFormat(OutputMode.JSON_SCHEMA, bytes(config.response_json_schema)), []
-    if given(config.response_schema):
-        path = "generationConfig.responseSchema"
-        schema = parse_schema(bytes(config.response_schema), path)
-        kept = Opaque(DIALECT, path, bytes(config.response_schema))
-        return OutputFormat(OutputMode.JSON_SCHEMA, schema), [kept]
+    output = _held_to_schema(config)
+    if output is not None:
+        own = not given(config.response_json_schema)
+        return output, [Opaque(DIALECT, _RESPONSE_SCHEMA, bytes(config.response_schema))] if own else []
     if mime == "application/json":
         return OutputFormat(OutputMode.JSON_OBJECT), []
     return None, []
+
+
+_RESPONSE_SCHEMA = "generationConfig.responseSchema"
+
+
+def _held_to_schema(config: GenerationConfig) -> OutputFormat | None:
+    if given(config.response_json_schema):
+        path = "generationConfig.responseJsonSchema"
+        schema = parse_json_schema(bytes(config.response_json_schema), path)
+    elif given(config.response_schema):
+        schema = parse_schema(bytes(config.response_schema), _RESPONSE_SCHEMA)
+    else:
+        return None
+    return OutputFormat(OutputMode.JSON_SCHEMA, schema)
 
 
 _LEVELS = frozenset({"minimal", "low", "medium", "high", "xhigh"})

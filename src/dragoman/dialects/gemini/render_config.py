@@ -5,6 +5,7 @@ from msgspec import Raw
 
 from dragoman.conversation.loss import Loss, approximated, dropped, emulated
 from dragoman.conversation.request import FunctionTool, OutputMode, Reasoning, Request
+from dragoman.dialects.bare_word import wants_bare_word
 from dragoman.dialects.dialect import Target
 from dragoman.dialects.effort import effort_of, nearest_effort
 from dragoman.dialects.json_schema.google_json import google_json_schema
@@ -122,6 +123,9 @@ def _add_candidates(config: Config, request: Request, profile: Profile) -> None:
 def _add_output(config: Config, request: Request, profile: Profile) -> None:
     output = request.output
     if output is None or output.mode is OutputMode.TEXT:
+        return
+    if wants_bare_word(request):
+        # the client's own fields are written as they are
         return
     if output.mode is OutputMode.JSON_OBJECT or output.schema is None:
         wanted = "Respond with one JSON object only, without a code fence."

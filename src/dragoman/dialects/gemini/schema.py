@@ -1,10 +1,11 @@
-"""Google's Schema as JSON Schema: what `parameters` and `responseSchema` of a client mean.
+"""Schemas of Google's clients as JSON Schema: what `parameters`, `responseSchema` and the like mean.
 
 Google's Schema is a subset of OpenAPI's with its own habits: types in capitals (or as numbers),
 `nullable`, 64-bit counts as strings, an order of properties. Only schemas are rewritten; defaults,
 enumerations and examples are data and stay.
 """
 
+import re
 from collections.abc import Callable
 
 from dragoman.conversation.failure import invalid
@@ -14,10 +15,18 @@ from dragoman.dialects.json_tree import elements, members
 
 _TYPES = {1: "string", 2: "number", 3: "integer", 4: "boolean", 5: "array", 6: "object", 7: "null"}
 _COUNTS = frozenset({"minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties"})
+_CAPITALS = re.compile(rb'"type"\s*:\s*"(?:STRING|NUMBER|INTEGER|BOOLEAN|ARRAY|OBJECT|NULL)"')
+
+
+def parse_json_schema(schema: bytes, path: str) -> bytes:
+    """A JSON Schema as it came. One with types in capitals is really Google's Schema: Google takes it
+    there too, and Gemini CLI sends it. Raises `FailureError` for one that is no schema at all.
+    """
+    return parse_schema(schema, path) if _CAPITALS.search(schema) else schema
 
 
 def parse_schema(schema: bytes, path: str) -> bytes:
-    """The JSON Schema that says the same. Raises `FailureError` for what is no schema at all."""
+    """The JSON Schema that says the same as Google's. Raises `FailureError` for what is no schema at all."""
     try:
         tree = decode(schema)
         if members(tree) is None:

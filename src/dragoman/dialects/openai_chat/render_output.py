@@ -7,9 +7,10 @@ import msgspec
 
 from dragoman.conversation.loss import Loss, emulated
 from dragoman.conversation.request import OutputFormat, OutputMode, Request, ServerTool
+from dragoman.dialects.bare_word import wants_bare_word
 from dragoman.dialects.dialect import Target
 from dragoman.dialects.json_schema.openai_strict import openai_answer
-from dragoman.dialects.json_schema.wrapping import needs_wrapping
+from dragoman.dialects.json_schema.wrapping import needs_wrapping, object_schema
 from dragoman.dialects.openai_chat.wire import NAME
 
 _FOREIGN = re.compile(r"[^a-zA-Z0-9_-]")
@@ -61,12 +62,16 @@ def _schema(output: OutputFormat, request: Request, target: Target, losses: list
     tools = any(not isinstance(tool, ServerTool) for tool in request.tools)
     if not profile.json_schema or (tools and not profile.tools_with_schema):
         losses.append(emulated("$.response_format", "json_schema", "the schema as an instruction"))
+        wrapped_in = None
+        if wants_bare_word(request):
+            schema, wrapped_in = object_schema(schema)
         takes_root = request.dialect == NAME or not needs_wrapping(schema)
         words = (
             f"Answer with one JSON {'object' if takes_root else 'value'} only, without any text around it, "
             "that matches this JSON Schema: " + schema.decode("utf-8", "replace")
         )
-        return Form(None if profile.json_schema or not takes_root else {"type": "json_object"}, words)
+        free = profile.json_schema or not takes_root
+        return Form(None if free else {"type": "json_object"}, words, wrapped_in)
     form: dict[str, object] = {"name": _FOREIGN.sub("_", output.name or "")[:64] or "response"}
     if output.description is not None:
         form["description"] = output.description

@@ -6,6 +6,7 @@ from dragoman.conversation.blocks import Text
 from dragoman.conversation.failure import invalid
 from dragoman.conversation.loss import Loss, approximated, dropped, emulated
 from dragoman.conversation.request import Request
+from dragoman.dialects.bare_word import wants_bare_word
 from dragoman.dialects.dialect import Emulation, Rendered, Target, WireRequest
 from dragoman.dialects.foreign_fields import check_foreign_fields, foreign_losses
 from dragoman.dialects.openai_chat.passthrough import PATH
@@ -63,7 +64,8 @@ def render_request(request: Request, target: Target) -> Rendered:
     _extras(request, body, losses)
     emulation = _emulation(request, target, names, body, losses)
     if form.wrapped_in is not None:
-        emulation = msgspec.structs.replace(emulation, wrapped_in=form.wrapped_in)
+        bare = wants_bare_word(request)
+        emulation = msgspec.structs.replace(emulation, wrapped_in=form.wrapped_in, bare=bare)
     for name in sorted(target.host.rejects & body.keys()):
         del body[name]
         losses.append(dropped(f"$.{name}", name, f"{target.provider} refuses this field"))

@@ -4,7 +4,7 @@ from typing import assert_never
 
 import msgspec
 
-from dragoman.conversation.loss import Loss, approximated, dropped
+from dragoman.conversation.loss import Loss, approximated
 from dragoman.conversation.request import (
     CustomTool,
     FunctionTool,
@@ -17,14 +17,12 @@ from dragoman.dialects.dialect import Target
 from dragoman.dialects.foreign_content import foreign_tool
 from dragoman.dialects.json_schema.openai_strict import openai_form
 from dragoman.dialects.openai_chat.wire import NAME, WEB_SEARCH
-from dragoman.dialects.openai_family import RESPONSES, chat_search, nested_format
+from dragoman.dialects.openai_family import nested_format
 from dragoman.dialects.tool_names import NameRule, ToolNames
+from dragoman.dialects.web_search import chat_search, searches_web
 
 NAMES = NameRule(first="a-zA-Z0-9_-", rest="a-zA-Z0-9_-", max_length=64)
 """What names of tools are made of."""
-
-_WEB_SEARCHES = ("web_search", "googleSearch", "google_search")
-"""How the tools begin that search the web at other vendors."""
 
 
 def render_tools(
@@ -48,20 +46,10 @@ def render_tools(
                     search = msgspec.Raw(json)
                 elif dialect == NAME:
                     tools.append(msgspec.Raw(json))
-                elif dialect == RESPONSES and kind.startswith("web_search") and target.profile.web_search:
-                    found = chat_search(json)
+                elif searches_web(tool) and target.profile.web_search:
+                    found = chat_search(tool)
                     search = msgspec.Raw(found.json)
-                    losses.extend(
-                        dropped(f"$.tools[{place}].{name}", "web_search", "search without this setting")
-                        for name in found.lost
-                    )
-                elif kind.startswith(_WEB_SEARCHES) and target.profile.web_search:
-                    search = msgspec.Raw(b"{}")
-                    losses.append(
-                        approximated(
-                            f"$.tools[{place}]", "web_search", "search without domains, limits or place"
-                        )
-                    )
+                    losses.extend(found.losses(place))
                 else:
                     raise foreign_tool(tool, f"tools[{place}]")
             case _:

@@ -11,7 +11,8 @@ import msgspec
 from dragoman.conversation.request import Request
 from dragoman.dialects.dialect import Counting, Head, Location, Target, WireRequest
 from dragoman.dialects.json_text import decode_request, decode_upstream, splice_model
-from dragoman.dialects.openai_responses import head as whole
+from dragoman.dialects.openai_responses.head import given, goes_on
+from dragoman.dialects.openai_responses.head import read_head as read_responses_head
 from dragoman.dialects.openai_responses.parse_request import parse_request as parse_responses
 from dragoman.dialects.openai_responses.render_request import render_request as render_responses
 
@@ -48,7 +49,7 @@ _COUNT = msgspec.json.Decoder(_Count)
 def read_head(body: bytes, location: Location) -> Head:
     """Check the top level of a request for a count. Raises `FailureError` that names the field at fault."""
     fields = decode_request(_FIELDS, body)
-    head = whole.read_head(_as_for_an_answer(fields, body), location)
+    head = read_responses_head(_as_for_an_answer(fields, body), location)
     return msgspec.structs.replace(head, fields=fields, stream=False)
 
 
@@ -59,7 +60,7 @@ def parse_request(body: bytes, location: Location) -> Request:
 
 def _as_for_an_answer(fields: dict[str, msgspec.Raw], body: bytes) -> bytes:
     """The request with an input: instructions and tools may be counted without any."""
-    if whole.given(fields, "input") or whole.goes_on(fields):
+    if given(fields, "input") or goes_on(fields):
         return body
     return msgspec.json.encode({**fields, "input": ""})
 

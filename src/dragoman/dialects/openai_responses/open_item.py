@@ -55,6 +55,12 @@ def parse_parts(raw: msgspec.Raw) -> list[AnswerPartWire]:
         return []
 
 
+def rest_of(whole: str, pieces: list[str]) -> str:
+    """What a whole text has beyond the pieces that came of it; nothing where it is not their text."""
+    said = "".join(pieces)
+    return whole[len(said) :] if whole.startswith(said) else ""
+
+
 class OpenItem(Protocol):
     """An item that is still growing."""
 
@@ -66,11 +72,11 @@ class OpenItem(Protocol):
 class _Part:
     """A part of a message, which is a block of its own."""
 
-    __slots__ = ("block", "chars", "cited", "ended", "measured")
+    __slots__ = ("block", "cited", "ended", "measured", "pieces")
 
     def __init__(self, block: int) -> None:
         self.block = block
-        self.chars = 0
+        self.pieces: list[str] = []
         self.cited = 0
         self.measured = False
         self.ended = False
@@ -94,7 +100,7 @@ class OpenMessage:
         if text:
             part = self._part(place, events, refusal=refusal)
             if not part.ended:
-                part.chars += len(text)
+                part.pieces.append(text)
                 events.append(TextDelta(part.block, text))
 
     def measure(self, place: int, logprobs: bytes, events: list[Event]) -> None:
@@ -118,10 +124,11 @@ class OpenMessage:
         if known is not None and known.ended:
             return
         refusal = part.type == "refusal"
-        said = 0 if known is None else known.chars
+        whole = (part.refusal if refusal else part.text) or ""
+        rest = rest_of(whole, [] if known is None else known.pieces)
         if not refusal and not (known is not None and known.measured):
             self.measure(place, bytes(part.logprobs), events)
-        self.say(place, ((part.refusal if refusal else part.text) or "")[said:], events, refusal=refusal)
+        self.say(place, rest, events, refusal=refusal)
         for annotation in (part.annotations or ())[0 if known is None else known.cited :]:
             self.cite(place, bytes(annotation), events)
         self._end(place, events)
@@ -158,7 +165,7 @@ class OpenReasoning:
     It opens with its first text. Reasoning that turns out to have none is told as a whole, when it ends.
     """
 
-    __slots__ = ("_block", "_blocks", "_chars", "_id", "_open_text", "_origin", "_part")
+    __slots__ = ("_block", "_blocks", "_id", "_open_text", "_origin", "_part", "_pieces")
 
     def __init__(self, item: OutputItemWire, blocks: Iterator[int], origin: str) -> None:
         """Take the item as it begins, the numbers for its block, and where it comes from."""
@@ -168,7 +175,7 @@ class OpenReasoning:
         self._block = -1
         self._part = ("", 0)
         self._open_text = False
-        self._chars = 0
+        self._pieces: list[str] = []
 
     def think(self, slot: str, place: int, text: str, events: list[Event]) -> None:
         """Take more text of a part of `summary` or `content`."""
@@ -180,7 +187,7 @@ class OpenReasoning:
             text = f"\n\n{text}"
         self._part = (slot, place)
         self._open_text = self._open_text or slot == "content"
-        self._chars += len(text)
+        self._pieces.append(text)
         events.append(ThinkingDelta(self._block, text))
 
     def end(self, item: OutputItemWire | None, raw: bytes, events: list[Event]) -> None:
@@ -199,7 +206,7 @@ class OpenReasoning:
                 events.append(BlockEnded(self._block))
                 return
             self._begin(Thinking(""), events)
-        rest = thinking.text[self._chars :] if isinstance(thinking, Thinking) else ""
+        rest = rest_of(thinking.text, self._pieces) if isinstance(thinking, Thinking) else ""
         if rest:
             events.append(ThinkingDelta(self._block, rest))
         open_text = self._open_text or bool(content)
@@ -218,7 +225,7 @@ class OpenReasoning:
 class OpenCall:
     """A call of a client's tool. It opens when its name is known."""
 
-    __slots__ = ("_answer", "_block", "_blocks", "_custom", "_held", "_item", "_said")
+    __slots__ = ("_answer", "_block", "_blocks", "_custom", "_item", "_pieces")
 
     def __init__(self, item: OutputItemWire, blocks: Iterator[int], answer: str, *, custom: bool) -> None:
         """Take the call as it begins, the numbers for its block, and the answer's id."""
@@ -227,8 +234,7 @@ class OpenCall:
         self._answer = answer
         self._custom = custom
         self._block = -1
-        self._said = 0
-        self._held: list[str] = []
+        self._pieces: list[str] = []
 
     def begin(self, events: list[Event]) -> None:
         """Open the block, if the name is known."""
@@ -245,17 +251,14 @@ class OpenCall:
         name = flat_name(item.namespace, item.name)
         call = ToolCall(own, name, "", custom=self._custom, opaque=opaque)
         events.append(BlockStarted(self._block, call))
-        held, self._held = self._held, []
-        events.extend(ArgumentsDelta(self._block, text) for text in held)
+        events.extend(ArgumentsDelta(self._block, text) for text in self._pieces)
 
     def grow(self, text: str, events: list[Event]) -> None:
         """Take more of the arguments."""
         if not text:
             return
-        self._said += len(text)
-        if self._block < 0:
-            self._held.append(text)
-        else:
+        self._pieces.append(text)
+        if self._block >= 0:
             events.append(ArgumentsDelta(self._block, text))
 
     def complete(self, arguments: str, name: str | None, events: list[Event]) -> None:
@@ -263,7 +266,7 @@ class OpenCall:
         if name and not self._item.name:
             self._item.name = name
             self.begin(events)
-        self.grow(arguments[self._said :], events)
+        self.grow(rest_of(arguments, self._pieces), events)
 
     def end(self, item: OutputItemWire | None, raw: bytes, events: list[Event]) -> None:
         """The call is complete."""

@@ -26,7 +26,7 @@ import msgspec
 from dragoman.conversation import envelope
 from dragoman.conversation.blocks import Block, Citation, Text, Thinking, ToolCall
 from dragoman.conversation.opaque import Signature
-from dragoman.dialects.openai_responses.identifiers import made_here
+from dragoman.dialects.openai_responses.identifiers import REASONING, made_here
 from dragoman.dialects.openai_responses.wire import NAME
 
 _REDACTED = ".redacted"
@@ -180,8 +180,13 @@ def client_item(thinking: Thinking) -> dict[str, object]:
 
 
 def native_id(signature: Signature | None) -> str:
-    """The id that an upstream of this format gave to the reasoning item; empty where there is none."""
-    return signature.value.partition(" ")[0] if signature is not None and _is_native(signature) else ""
+    """The id that an upstream of this format gave to the reasoning item; empty where there is none that
+    clients could take for one.
+    """
+    if signature is None or not _is_native(signature):
+        return ""
+    own = signature.value.partition(" ")[0]
+    return own if own.startswith(f"{REASONING}_") else ""
 
 
 def call_item(signature: Signature, call_id: str) -> dict[str, object]:

@@ -6,6 +6,7 @@ from dragoman.conversation.blocks import Text, Unknown
 from dragoman.conversation.failure import invalid
 from dragoman.conversation.loss import Loss, approximated, dropped, emulated
 from dragoman.conversation.request import Request
+from dragoman.dialects.bare_word import wants_bare_word
 from dragoman.dialects.custom_tools import custom_tools
 from dragoman.dialects.dialect import Emulation, Rendered, Target, WireRequest
 from dragoman.dialects.foreign_fields import check_foreign_fields, foreign_losses
@@ -16,7 +17,6 @@ from dragoman.dialects.openai_responses.render_output import Form, render_output
 from dragoman.dialects.openai_responses.render_tools import NAMES, render_tool_choice, render_tools
 from dragoman.dialects.openai_responses.wire import ENCRYPTED, LOGPROBS, MIN_OUTPUT, NAME, PATH
 from dragoman.dialects.tool_names import ToolNames, tool_names
-from dragoman.models.profile import UNKNOWN
 
 _KEPT_UPSTREAM = frozenset({"previous_response_id", "conversation", "prompt"})
 """Fields by which a request goes on from what the upstream keeps."""
@@ -130,7 +130,8 @@ def _length(request: Request, target: Target, body: Body, losses: list[Loss]) ->
 
 def _reasoning(request: Request, target: Target, body: Body, losses: list[Loss]) -> str | None:
     """How much to reason, and whether in readable summaries; the effort that is asked for."""
-    effort = render_effort(request, target, losses)
+    only_here = target.profile.reasoning == "effort" and target.profile.chat_tools == "never"
+    effort = render_effort(request, target, losses, ("max",) if only_here else ())
     wire: Body = {} if effort is None else {"effort": effort}
     asked = request.reasoning
     if asked is not None and not _never_reasons(target):
@@ -144,7 +145,7 @@ def _reasoning(request: Request, target: Target, body: Body, losses: list[Loss])
 
 def _never_reasons(target: Target) -> bool:
     """Whether the model is known not to reason: then OpenAI refuses to be asked for anything of it."""
-    return target.profile.reasoning == "none" and target.profile.family != UNKNOWN.family
+    return target.profile.reasoning == "none" and target.profile.known
 
 
 def _sampling(request: Request, target: Target, effort: str | None, body: Body, losses: list[Loss]) -> None:
@@ -153,6 +154,12 @@ def _sampling(request: Request, target: Target, effort: str | None, body: Body, 
     refused = profile.sampling == "none" or (profile.sampling == "unless_reasoning" and reasons)
     knobs: Body = {"temperature": sampling.temperature, "top_p": sampling.top_p}
     given = {name: value for name, value in knobs.items() if value is not None}
+    most = profile.max_temperature
+    if most is not None and sampling.temperature is not None and sampling.temperature > most:
+        given["temperature"] = most
+        losses.append(
+            approximated("$.temperature", "temperature", f"temperatures of {target.model} go up to {most}")
+        )
     if refused:
         losses.extend(dropped(f"$.{name}", name, f"{target.model} refuses it") for name in given)
         given = {}
@@ -236,4 +243,5 @@ def _emulation(
         tool_names=names.changed,
         custom_tools=frozenset() if target.host.custom_tools else custom_tools(request),
         wrapped_in=form.wrapped_in,
+        bare=form.wrapped_in is not None and wants_bare_word(request),
     )

@@ -17,17 +17,15 @@ from dragoman.dialects.custom_tools import as_function
 from dragoman.dialects.dialect import Target
 from dragoman.dialects.foreign_content import foreign_tool
 from dragoman.dialects.json_schema.openai_strict import openai_form
-from dragoman.dialects.openai_family import FAMILY, flat_format, responses_search
+from dragoman.dialects.openai_family import FAMILY, flat_format
 from dragoman.dialects.openai_responses.namespaces import FIELD, Place, namespaces, place_of
 from dragoman.dialects.openai_responses.parse_tools import ADDED
 from dragoman.dialects.openai_responses.wire import NAME
 from dragoman.dialects.tool_names import NameRule, ToolNames
+from dragoman.dialects.web_search import responses_search, searches_web
 
 NAMES = NameRule(first="a-zA-Z0-9_-", rest="a-zA-Z0-9_-", max_length=64)
 """What names of tools are made of."""
-
-_SEARCHES = ("web_search", "googleSearch", "google_search")
-"""How the tools begin that search the web at other vendors."""
 
 _NO_PARAMETERS = b'{"type":"object","properties":{}}'
 
@@ -74,13 +72,10 @@ def _namespace(group: Place, tools: list[Wire]) -> Wire:
 def _server_tool(tool: ServerTool, place: int, losses: list[Loss]) -> msgspec.Raw:
     if tool.dialect == NAME:
         return msgspec.Raw(tool.json)
-    if not tool.kind.startswith(_SEARCHES):
+    if not searches_web(tool):
         raise foreign_tool(tool, f"tools[{place}]")
-    found = responses_search(tool.dialect, tool.json)
-    losses.extend(
-        dropped(f"$.tools[{place}].{name}", "web_search", "search without this setting")
-        for name in found.lost
-    )
+    found = responses_search(tool)
+    losses.extend(found.losses(place))
     return msgspec.Raw(found.json)
 
 

@@ -55,17 +55,16 @@ def _count(value: Count) -> int | None:
 
 
 def render_usage(usage: Usage) -> bytes:
-    """The counts as the format has them. Cached and reasoning tokens are always named: the official
-    SDKs' types have no room for their absence.
+    """The counts as the format has them. Cached, written and reasoning tokens are always named: the
+    official SDKs' types have no room for their absence.
     """
-    given: dict[str, object] = {"cached_tokens": usage.cache_read or 0}
-    if usage.cache_write is not None:
-        given["cache_write_tokens"] = usage.cache_write
-        if usage.cache_write_1h is not None:
-            given["cache_write_tokens_details"] = {
-                "ttl_30m_tokens": max(0, usage.cache_write - usage.cache_write_1h),
-                "ttl_12h_tokens": usage.cache_write_1h,
-            }
+    written = usage.cache_write or 0
+    given: dict[str, object] = {"cached_tokens": usage.cache_read or 0, "cache_write_tokens": written}
+    if usage.cache_write_1h is not None:
+        given["cache_write_tokens_details"] = {
+            "ttl_30m_tokens": max(0, written - usage.cache_write_1h),
+            "ttl_12h_tokens": usage.cache_write_1h,
+        }
     return msgspec.json.encode(
         {
             "input_tokens": usage.prompt,
