@@ -33,7 +33,7 @@ PAIRS = [
     for dialect, model in UPSTREAMS
     if dialect != client.dialect or model in client.models
 ]
-"""Clients and upstreams. At its own vendor, a client is spoken to by the model that it has asked for."""
+"""Clients and upstreams. At its own vendor, a client gets the model that it has asked for."""
 
 CONFIG = """
 [server]
@@ -80,7 +80,10 @@ def outside() -> Iterator[Outside]:
 
 
 def send(client: Client, dialect: str, model: str, outside: Outside, tmp_path: Path) -> Errand:
-    """Run the client on an upstream whose model follows the script, and once more in the same session."""
+    """Run the client on an upstream whose model follows the script, and once more in the same session.
+
+    Its own vendor is asked only once: what a client makes of its history goes there as it is.
+    """
     home, folder, own, scratch = (tmp_path / name for name in ("home", "project", "gateway", "scratch"))
     for path in (home, folder, own, scratch):
         path.mkdir()
@@ -103,10 +106,10 @@ def send(client: Client, dialect: str, model: str, outside: Outside, tmp_path: P
                 home.joinpath(path).write_text(text)
             places = {"HOME": str(home), "TMPDIR": str(scratch), **outside.environment}
             environment = {**places, **client.environment(gateway)}
-            commands = zip((client.begin, client.go_on), PROMPTS, strict=True)
             finished = [
                 run([installed(command[0]), *command[1:], prompt], folder, environment)
-                for command, prompt in commands
+                for command, prompt in zip((client.begin, client.go_on), PROMPTS, strict=True)
+                if command is client.begin or dialect != client.dialect
             ]
     entries = [dict(entry) for entry in logged]
     return Errand(finished, folder, actor, fake.script.received, entries, outside.asked)
@@ -132,7 +135,7 @@ def test_a_client_reads_and_edits_files_whatever_its_upstream_speaks(
     assert errand.folder.joinpath("notes.txt").read_text() == NOTES.replace(OLD, NEW)
     assert errand.folder.joinpath("harbour.txt").read_text() == HARBOUR
     assert [one.answer.status for one in errand.received if one.answer] == [200] * len(errand.received)
-    assert [request.stream for request in errand.model.requests] == [True] * 4
+    assert [request.stream for request in errand.model.requests] == [True] * (2 + len(errand.finished))
     for line in (NOTES + HARBOUR).splitlines():
         assert line in errand.model.results
     assert errand.model.returned[2] == errand.model.signed

@@ -2,6 +2,7 @@
 
 import base64
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,12 +29,13 @@ from dragoman.conversation.request import (
     Request,
     Role,
     ServerTool,
+    Tool,
 )
 from dragoman.conversation.token_estimate import estimate_text_tokens, estimate_tokens
 
 
-def request(*blocks: Block, **more: object) -> Request:
-    return Request("openai_chat", "m", (Message(Role.USER, blocks),), **more)  # pyright: ignore[reportArgumentType]
+def request(*blocks: Block, tools: tuple[Tool, ...] = (), system: tuple[Text, ...] = ()) -> Request:
+    return Request("openai_chat", "m", (Message(Role.USER, blocks),), tools=tools, system=system)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +77,9 @@ def test_everything_in_a_prompt_counts() -> None:
         request(Text("hi"), tools=(FunctionTool("look", "Looks at it.", b'{"type":"object"}'),)),
         request(Text("hi"), tools=(CustomTool("look", "Looks at it."),)),
         request(Text("hi"), tools=(ServerTool("openai_responses", "web_search", b'{"type":"web_search"}'),)),
-        request(Text("hi"), output=OutputFormat(OutputMode.JSON_SCHEMA, b'{"type":"object"}', "a")),
+        msgspec.structs.replace(
+            request(Text("hi")), output=OutputFormat(OutputMode.JSON_SCHEMA, b'{"type":"object"}', "a")
+        ),
     ):
         assert estimate_tokens(more) > plain
 

@@ -58,4 +58,7 @@ def recording(entry: str) -> dict[str, Any]:
     ):
         # these two have the model in the URL
         recorded["request"] = {"model": "model", **{k: v for k, v in request.items() if v is not None}}
+    elif request and "model" not in request and "prompt" in request:
+        # a prompt that OpenAI keeps names the model, which a gateway has to be told to route by it
+        recorded["request"] = {"model": "model", **request}
     return {**recorded, "dialect": APIS[recorded["api"]], "streamed": index[entry]["stream"]}

@@ -54,3 +54,10 @@ def test_a_failure_is_named_by_its_kind_and_told_in_its_words() -> None:
     record = Record("req_1", "gemini", began=0.0, failure=Failure(FailureKind.RATE_LIMIT, "Slow down."))
     entry = record.entry()
     assert (entry["failure"], entry["error"]) == ("rate_limit", "Slow down.")
+
+
+def test_a_count_is_told_apart_from_tokens_that_were_spent() -> None:
+    record = Record("req_1", "anthropic", began=0.0, purpose="count", counted=12, estimated=True)
+    entry = record.entry()
+    assert (entry["purpose"], entry["counted_tokens"], entry["estimated"]) == ("count", 12, True)
+    assert "input_tokens" not in entry

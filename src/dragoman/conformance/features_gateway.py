@@ -224,6 +224,7 @@ FEATURES = (
         _PLAIN,
         play=_unknown_fields,
         pairs="same",
+        clients=frozenset({"openai_chat", "openai_responses", "anthropic"}),  # Google refuses them itself
     ),
     Feature(
         "repeats-itself",

@@ -1,9 +1,10 @@
 """Tool calls and their results as the client sends them back."""
 
-from dragoman.conformance.exact_json import normal
+from dragoman.conformance.exact_json import decode_object, normal
 from dragoman.conformance.feature import Asking, Checking, Feature, say
 from dragoman.conformance.features_media import IMAGE
 from dragoman.conformance.features_tools import CLOCK, NUMBERS, WEATHER, loosely
+from dragoman.conformance.members import string
 from dragoman.conformance.question import Call, Part, Question, Result, Turn, Words, assistant, user
 from dragoman.conformance.stage import Got, Stage
 
@@ -55,9 +56,22 @@ def linked(stage: Stage, got: Got) -> list[tuple[str, str]]:
         found = by_id or [result for result in results if not call.id and result.name == call.name]
         stage.require(bool(found), f"the call {call.arguments} has no result at the upstream")
         results.remove(found[0])
-        text = "".join(part.text for part in found[0].parts if isinstance(part, Words))
-        pairs.append((call.arguments, text))
+        pairs.append((call.arguments, _told(stage, found[0])))
     return pairs
+
+
+def _told(stage: Stage, result: Result) -> str:
+    """The text of a result. From Google's clients it comes as the member `output` of an object, and may
+    go on as that object.
+    """
+    text = "".join(part.text for part in result.parts if isinstance(part, Words))
+    try:
+        inside = decode_object(text)
+    except ValueError:
+        return text
+    if stage.client.name == "gemini" and inside.keys() == {"output"}:
+        return string(inside, "output")
+    return text
 
 
 def _same_result(text: str) -> Checking:

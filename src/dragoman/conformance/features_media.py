@@ -46,6 +46,7 @@ def _sending(
     *,
     rule: str = _SAME,
     impossible: Mapping[str, str] | None = None,
+    emulated: Mapping[str, str] | None = None,
     words: tuple[str, ...] = (),
 ) -> Feature:
     """A feature that sends these parts in one turn and wants them upstream in the same order."""
@@ -62,10 +63,19 @@ def _sending(
         stage.expect(kept == wanted, f"the upstream got {[text[:90] for text in seen]}")
 
     return Feature(
-        name, "Media", title, rule, question, check=check, impossible=impossible or {}, words=words
+        name,
+        "Media",
+        title,
+        rule,
+        question,
+        check=check,
+        impossible=impossible or {},
+        emulated=emulated or {},
+        words=words,
     )
 
 
+_FETCHED = "a gateway may fetch what a URL names, and say so where it cannot"
 _DOT = Media("image", "image/gif", "R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==")
 
 FEATURES = (
@@ -81,6 +91,8 @@ FEATURES = (
         "A picture by URL",
         ("What is this?", Media("image", "image/png", url="https://example.com/conformance/picture.png")),
         rule="all vendors take pictures by HTTPS URL: image_url, url sources, fileData",
+        emulated=dict.fromkeys(("openai_chat", "openai_responses", "anthropic", "gemini"), _FETCHED),
+        words=("url", "fetch"),
     ),
     _sending("pdf-inline", "A PDF as base64", ("What is in it?", Media("document", "application/pdf", PDF))),
     _sending(
@@ -89,6 +101,7 @@ FEATURES = (
         ("What is in it?", Media("document", "application/pdf", url="https://example.com/paper.pdf")),
         rule="Responses: file_url; Anthropic Messages: URL documents; generateContent: fileData",
         impossible={"openai_chat": "Chat Completions: files are inline or uploaded, never by URL"},
+        emulated=dict.fromkeys(("openai_responses", "anthropic", "gemini"), _FETCHED),
         words=("url", "file", "document", "pdf"),
     ),
     _sending(

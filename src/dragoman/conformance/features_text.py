@@ -39,7 +39,7 @@ async def _chopped(stage: Stage) -> None:
     stage.expect(got.reply.text == UNICODE, f"the client read {got.reply.text!r}")
 
 
-LONG = " ".join(f"Line {number} of a long tale." for number in range(12_000))
+LONG = " ".join(f"Line-{number}-of-a-tale-{'that-goes-on-and-on-' * 5}" for number in range(2_500))
 
 
 def _same_long(stage: Stage, got: Got) -> None:

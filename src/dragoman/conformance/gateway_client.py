@@ -8,7 +8,7 @@ from typing import Self
 import aiohttp
 import msgspec
 
-PATIENCE = 12.0
+PATIENCE = 20.0
 """Seconds after which a silent gateway counts as hanging."""
 
 

@@ -23,7 +23,7 @@ from dragoman.testing.server import FakeServer
 from dragoman.testing.vendors import route_of
 
 REFUSAL = "what cannot be done is an error in the client's envelope that names it"
-_LONGEST_CELL = 30.0
+_LONGEST_CELL = 60.0
 """Seconds."""
 
 

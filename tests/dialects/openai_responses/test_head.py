@@ -36,7 +36,12 @@ def test_null_stands_for_absence() -> None:
 
 
 def test_sealed_signatures_are_noticed() -> None:
-    item: dict[str, object] = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "dgm1.YQ.YQ"}
+    item: dict[str, object] = {
+        "type": "reasoning",
+        "id": "rs_1",
+        "summary": [],
+        "encrypted_content": "dgm1.YQ.YQ",
+    }
     assert head(input=[item]).sealed
 
 

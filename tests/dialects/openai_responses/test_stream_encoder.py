@@ -387,6 +387,16 @@ def test_reasoning_that_the_client_does_not_want_to_read_leaves_only_its_signatu
     assert item["encrypted_content"].startswith("dgm1.")
 
 
+@pytest.mark.parametrize(("own", "kept"), [("rs_1", True), ("capture-7", False)])
+def test_a_vendors_own_reasoning_keeps_its_id_where_it_is_one(own: str, kept: bool) -> None:
+    signature = Signature("openai_responses", "p/m", f"{own} gAAAA")
+    body = written(BEGUN, BlockStarted(0, Thinking("", signature, redacted=True)), BlockEnded(0), END)
+    assert check_stream(body) == []
+    (item,) = answer(body)["output"]
+    assert (item["id"] == own) is kept
+    assert item["encrypted_content"] == "gAAAA"
+
+
 # --- the end -------------------------------------------------------------------------------------
 
 

@@ -182,19 +182,3 @@ def test_the_older_models_go_on_from_a_prefill(
     message = anthropic_refusal({"model": model, "messages": messages})
 
     assert (message is None) is accepted, message
-
-
-@pytest.mark.parametrize(("model", "accepted"), [("gemini-2.0-flash", False), ("gemini-2.5-flash", True)])
-def test_json_schema_is_for_googles_newer_models(
-    gemini_refusal: Callable[..., str | None], model: str, accepted: bool
-) -> None:
-    schema: Object = {"type": "object", "properties": {}}
-    tool: Object = {"functionDeclarations": [{"name": "ping", "parametersJsonSchema": schema}]}
-    form: Object = {"responseMimeType": "application/json", "responseJsonSchema": schema}
-
-    refused = [
-        gemini_refusal({"tools": [tool]}, model),
-        gemini_refusal({"generationConfig": form}, model),
-    ]
-
-    assert [message is None for message in refused] == [accepted, accepted]

@@ -119,7 +119,7 @@ def _check_message(message: Object, model: str) -> None:
     profile = profile_of(model)
     contents = contents_of(message)
     _check_instruction(message)
-    check_tools(message, profile)
+    check_tools(message)
     check_generation(message, profile)
     _check_cached(message)
     check_contents(contents, profile, model)

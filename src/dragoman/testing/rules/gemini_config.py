@@ -26,7 +26,7 @@ def objects(value: JSON) -> list[Object]:
     return [element for element in value if isinstance(element, dict)] if isinstance(value, list) else []
 
 
-def check_tools(message: Object, profile: Profile) -> set[str]:
+def check_tools(message: Object) -> set[str]:
     """The names of declared functions. Raises `RefusedError` for tools, or a choice among them, that
     Google refuses.
     """
@@ -42,8 +42,6 @@ def check_tools(message: Object, profile: Profile) -> set[str]:
             names.add(name)
             if "parameters" in declaration and "parameters_json_schema" in declaration:
                 raise field_error(path, "parameters and parameters_json_schema must not both be set.")
-            if "parameters_json_schema" in declaration:
-                _check_json_schema(f"{path}.parameters_json_schema", profile)
             if "parameters" in declaration:
                 check_schema(members(declaration["parameters"]), f"{path}.parameters", root=True)
             elif not isinstance(declaration.get("parameters_json_schema", {}), dict):
@@ -63,12 +61,6 @@ def check_tools(message: Object, profile: Profile) -> set[str]:
     if config.get("mode") in {"ANY", "VALIDATED"} and not names:
         raise refused("Function calling config is set without function_declarations.")
     return names
-
-
-def _check_json_schema(path: str, profile: Profile) -> None:
-    """JSON Schema is for models from 2.5 on; older ones take only `Schema`."""
-    if profile.schema == "openapi":
-        raise field_error(path, "JSON Schema is not supported for this model.")
 
 
 def check_schema(schema: Object, path: str, *, root: bool = False) -> None:
@@ -160,8 +152,6 @@ def _check_form(config: Object, message: Object, profile: Profile) -> None:
             f"generation_config.{schemas[0]}",
             "only allowed when response_mime_type is application/json or text/x.enum.",
         )
-    if "response_json_schema" in config:
-        _check_json_schema("generation_config.response_json_schema", profile)
     if "response_schema" in config:
         check_schema(members(config["response_schema"]), "generation_config.response_schema")
     declared = any("function_declarations" in tool for tool in objects(message.get("tools")))
