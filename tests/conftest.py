@@ -32,6 +32,11 @@ keys = ["{client_key}"]
 [log]
 level = "error"
 [providers.openai]
+dialect = "openai_chat"
+base_url = "{url}/v1"
+api_key = "{upstream_key}"
+[providers.responses]
+dialect = "openai_responses"
 base_url = "{url}/v1"
 api_key = "{upstream_key}"
 [providers.anthropic]
@@ -42,13 +47,15 @@ base_url = "{url}"
 api_key = "{upstream_key}"
 [routes."gpt-4o"]
 targets = ["openai/gpt-4o"]
+[routes."gpt-4.1"]
+targets = ["responses/gpt-4.1"]
 [routes."sonnet"]
 targets = ["anthropic/claude-sonnet-4-5"]
 [routes."flash"]
 targets = ["gemini/gemini-2.5-flash"]
 """
 
-ROUTES = {"openai_chat": "gpt-4o", "anthropic": "sonnet", "gemini": "flash"}
+ROUTES = {"openai_chat": "gpt-4o", "openai_responses": "gpt-4.1", "anthropic": "sonnet", "gemini": "flash"}
 """The route to an upstream of each dialect."""
 
 

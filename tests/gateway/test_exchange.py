@@ -15,9 +15,10 @@ from dragoman.dialects.dialect import Location
 from dragoman.dialects.registry import DIALECTS
 from dragoman.gateway import gateway as gateway_module
 from dragoman.gateway.call import Call
-from dragoman.gateway.exchange import authenticate, exchange, worth_another
+from dragoman.gateway.exchange import authenticate, exchange
 from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.record import Record
+from dragoman.gateway.targets import worth_another
 from dragoman.providers.provider import Provider
 from dragoman.routing.router import Router
 from dragoman.store.memory_responses import MemoryResponses

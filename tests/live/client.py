@@ -8,13 +8,18 @@ from typing import NamedTuple
 
 from tests.conftest import LiveGateway
 
-from dragoman.testing.grammar import anthropic, gemini, openai_chat
+from dragoman.testing.grammar import anthropic, gemini, openai_chat, openai_responses
 from dragoman.testing.json_value import JSON, Object, decode_object
 
 PATIENCE = 20.0
 """Seconds after which a silent gateway counts as hanging."""
 
-MODELS = {"openai_chat": "gpt-4o", "anthropic": "claude-sonnet-4-5", "gemini": "gemini-2.5-flash"}
+MODELS = {
+    "openai_chat": "gpt-4o",
+    "openai_responses": "gpt-4.1",
+    "anthropic": "claude-sonnet-4-5",
+    "gemini": "gemini-2.5-flash",
+}
 """A model of each dialect's vendor."""
 
 
@@ -60,7 +65,12 @@ class Client:
     def __init__(self, name: str, gateway: LiveGateway) -> None:
         self.name = name
         self.gateway = gateway
-        self.grammar = {"openai_chat": openai_chat, "anthropic": anthropic, "gemini": gemini}[name]
+        self.grammar = {
+            "openai_chat": openai_chat,
+            "openai_responses": openai_responses,
+            "anthropic": anthropic,
+            "gemini": gemini,
+        }[name]
 
     def at(self, gateway: LiveGateway) -> "Client":
         """The same client at another gateway."""
@@ -69,7 +79,7 @@ class Client:
     def credentials(self, key: str) -> dict[str, str]:
         """The headers by which clients of this dialect present a key."""
         match self.name:
-            case "openai_chat":
+            case "openai_chat" | "openai_responses":
                 return {"authorization": f"Bearer {key}"}
             case "anthropic":
                 return {"x-api-key": key, "anthropic-version": "2023-06-01"}
@@ -80,6 +90,8 @@ class Client:
         match self.name:
             case "openai_chat":
                 return "/v1/chat/completions"
+            case "openai_responses":
+                return "/v1/responses"
             case "anthropic":
                 return "/v1/messages"
             case _:
@@ -93,6 +105,8 @@ class Client:
         match self.name:
             case "openai_chat":
                 asked: Object = {"model": model, "messages": said}
+            case "openai_responses":
+                asked = {"model": model, "input": said}
             case "anthropic":
                 asked = {"model": model, "max_tokens": 900, "messages": said}
             case _:
@@ -138,7 +152,7 @@ class Client:
         assert isinstance(error, dict)
         message = str(error["message"])
         match self.name:
-            case "openai_chat":
+            case "openai_chat" | "openai_responses":
                 assert error.keys() == {"message", "type", "param", "code"}
                 return Told(message, str(error["type"]), _text(error["param"]), _text(error["code"]))
             case "anthropic":
@@ -165,6 +179,7 @@ class Client:
         """Whether a stream tells its client that the answer is complete."""
         marks = {
             "openai_chat": ('"finish_reason":"',),
+            "openai_responses": ("response.completed", "response.incomplete"),
             "anthropic": ("message_stop", '"stop_reason":"'),
             "gemini": ('"finishReason"',),
         }
@@ -174,6 +189,14 @@ class Client:
         """The text of an answer, streamed or whole."""
         streamed = reply.headers["content-type"].startswith("text/event-stream")
         answers = self.frames(reply.body) if streamed else [reply.object]
+        if self.name == "openai_responses":
+            # events behind the deltas repeat what they said
+            said = "response.output_text.delta"
+            answers = [
+                {"text": answer["delta"]} if streamed else {"output": answer["output"]}
+                for answer in answers
+                if not streamed or answer["type"] == said
+            ]
         return "".join(text for answer in answers for text in texts(answer))
 
 

@@ -21,7 +21,12 @@ LONGEST_BODY = 65_536
 CONNECT, SILENCE, TOTAL = 0.3, 0.4, 0.9
 """Seconds that an upstream gets from the gateway with tight limits."""
 
-SECOND_MODELS = {"openai_chat": "gpt-4.1", "anthropic": "claude-haiku-4-5", "gemini": "gemini-2.5-pro"}
+SECOND_MODELS = {
+    "openai_chat": "gpt-4.1",
+    "openai_responses": "gpt-4.1-mini",
+    "anthropic": "claude-haiku-4-5",
+    "gemini": "gemini-2.5-pro",
+}
 """The model that a route falls back to."""
 
 Journal = list[MutableMapping[str, object]]
@@ -96,7 +101,7 @@ def configuration(places: dict[str, str], *, connect: float, silence: float, tot
     ]
     for place, url in places.items():
         for name, model in MODELS.items():
-            base = f"{url}/v1" if name == "openai_chat" else url
+            base = f"{url}/v1" if name.startswith("openai_") else url
             models = {"model": model, "second": SECOND_MODELS[name]}
             parts.append(PROVIDER.format(place=place, name=name, url=base, key=UPSTREAM_KEY, **models))
     return "".join(parts)

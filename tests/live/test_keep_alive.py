@@ -24,18 +24,25 @@ level = "error"
 dialect = "openai_chat"
 base_url = "{url}/v1"
 api_key = "{upstream_key}"
+[providers.responses]
+dialect = "openai_responses"
+base_url = "{url}/v1"
+api_key = "{upstream_key}"
 [providers.anthropic]
 base_url = "{url}"
 api_key = "{upstream_key}"
 [providers.gemini]
 base_url = "{url}"
 api_key = "{upstream_key}"
+[routes."gpt-4.1"]
+targets = ["responses/gpt-4.1"]
 [routes.two]
 targets = ["openai/gpt-4o", "anthropic/claude-sonnet-4-5"]
 """
 
 SIGNS = {
     "openai_chat": b": keep-alive\n\n",
+    "openai_responses": b": keep-alive\n\n",
     "anthropic": b'event: ping\ndata: {"type": "ping"}\n\n',
     "gemini": b": keep-alive\n\n",
 }

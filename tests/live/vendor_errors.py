@@ -52,7 +52,8 @@ def _faces() -> dict[Kind, dict[str, Face]]:
         for dialect, status, face in pairs:
             word, _, code = face.partition("/")
             faces[dialect] = Face(int(status), word, code or None)
-        table[Kind(kind)] = faces
+        # both of OpenAI's formats have one kind of errors
+        table[Kind(kind)] = faces | {"openai_responses": faces["openai_chat"]}
     return table
 
 
@@ -123,53 +124,56 @@ LONG_CHAT = (
     "This model's maximum context length is 128000 tokens. However, your messages resulted in 130412 tokens. "
     "Please reduce the length of the messages."
 )
+LONG_RESPONSE = "Your input exceeds the context window of this model. Please adjust your input and try again."
+
+OPENAI_ERRORS = [
+    openai(
+        Kind.INVALID_REQUEST,
+        400,
+        "Unsupported value: 'temperature'.",
+        BAD,
+        "unsupported_value",
+        "temperature",
+    ),
+    openai(Kind.CONTEXT_OVERFLOW, 400, LONG_CHAT, BAD, "context_length_exceeded", "messages"),
+    openai(Kind.CONTENT_POLICY, 400, "Your request was rejected.", BAD, "content_policy_violation"),
+    openai(
+        Kind.UPSTREAM_AUTHENTICATION,
+        401,
+        "Incorrect API key provided: sk-up****3210.",
+        BAD,
+        "invalid_api_key",
+    ),
+    openai(Kind.PERMISSION, 403, "Country, region, or territory not supported.", "request_forbidden"),
+    openai(Kind.MODEL_NOT_FOUND, 404, "The model `gpt-9` does not exist.", BAD, "model_not_found"),
+    openai(Kind.CONFLICT, 409, "The resource was updated by another request.", "conflict"),
+    openai(Kind.TOO_LARGE, 413, "Maximum content size limit exceeded.", BAD),
+    openai(
+        Kind.RATE_LIMIT,
+        429,
+        "Rate limit reached for gpt-4o.",
+        "tokens",
+        "rate_limit_exceeded",
+        retry_after="7",
+    ),
+    openai(Kind.RATE_LIMIT, 429, "Slow down.", "requests", "rate_limit_exceeded", retry_after_ms="6100"),
+    openai(Kind.QUOTA, 429, "You exceeded your current quota.", "insufficient_quota", "insufficient_quota"),
+    openai(Kind.SERVER, 500, "The server had an error.", "server_error"),
+    openai(
+        Kind.OVERLOADED,
+        503,
+        "The engine is overloaded.",
+        "server_error",
+        "server_is_overloaded",
+        retry_after="7",
+    ),
+    openai(Kind.TIMEOUT, 504, "The request took too long.", "server_error"),
+    openai(Kind.CONTEXT_OVERFLOW, 400, LONG_RESPONSE, BAD, "context_length_exceeded", "input"),
+]
 
 VENDOR_ERRORS: dict[str, list[VendorError]] = {
-    "openai_chat": [
-        openai(
-            Kind.INVALID_REQUEST,
-            400,
-            "Unsupported value: 'temperature'.",
-            BAD,
-            "unsupported_value",
-            "temperature",
-        ),
-        openai(Kind.CONTEXT_OVERFLOW, 400, LONG_CHAT, BAD, "context_length_exceeded", "messages"),
-        openai(Kind.CONTENT_POLICY, 400, "Your request was rejected.", BAD, "content_policy_violation"),
-        openai(
-            Kind.UPSTREAM_AUTHENTICATION,
-            401,
-            "Incorrect API key provided: sk-up****3210.",
-            BAD,
-            "invalid_api_key",
-        ),
-        openai(Kind.PERMISSION, 403, "Country, region, or territory not supported.", "request_forbidden"),
-        openai(Kind.MODEL_NOT_FOUND, 404, "The model `gpt-9` does not exist.", BAD, "model_not_found"),
-        openai(Kind.CONFLICT, 409, "The resource was updated by another request.", "conflict"),
-        openai(Kind.TOO_LARGE, 413, "Maximum content size limit exceeded.", BAD),
-        openai(
-            Kind.RATE_LIMIT,
-            429,
-            "Rate limit reached for gpt-4o.",
-            "tokens",
-            "rate_limit_exceeded",
-            retry_after="7",
-        ),
-        openai(Kind.RATE_LIMIT, 429, "Slow down.", "requests", "rate_limit_exceeded", retry_after_ms="6100"),
-        openai(
-            Kind.QUOTA, 429, "You exceeded your current quota.", "insufficient_quota", "insufficient_quota"
-        ),
-        openai(Kind.SERVER, 500, "The server had an error.", "server_error"),
-        openai(
-            Kind.OVERLOADED,
-            503,
-            "The engine is overloaded.",
-            "server_error",
-            "server_is_overloaded",
-            retry_after="7",
-        ),
-        openai(Kind.TIMEOUT, 504, "The request took too long.", "server_error"),
-    ],
+    "openai_chat": OPENAI_ERRORS,
+    "openai_responses": OPENAI_ERRORS,
     "anthropic": [
         anthropic(Kind.INVALID_REQUEST, 400, "messages.1.content.0.thinking: cannot be modified.", BAD),
         anthropic(Kind.CONTEXT_OVERFLOW, 400, "prompt is too long: 210034 tokens > 200000 maximum", BAD),

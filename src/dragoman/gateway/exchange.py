@@ -5,13 +5,14 @@ the end, take note of what happened.
 """
 
 import asyncio
+import functools
 
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
 from dragoman.conversation.request import Request
 from dragoman.dialects.dialect import Dialect, Head, Target
 from dragoman.dialects.format_choice import spoken_format
 from dragoman.gateway.answer_headers import wants_strictness
-from dragoman.gateway.attempt import address, send_all, without_secret
+from dragoman.gateway.attempt import address, send_all
 from dragoman.gateway.call import Call, Client
 from dragoman.gateway.delivery import Accepted, Delivery, stream_headers
 from dragoman.gateway.gateway import Gateway
@@ -24,6 +25,7 @@ from dragoman.gateway.record import Record
 from dragoman.gateway.relay import STOPPING
 from dragoman.gateway.repairs import refuses_signatures, repaired, unsigned
 from dragoman.gateway.signature_memory import keys, recalled
+from dragoman.gateway.targets import first_that_answers
 from dragoman.gateway.time_limits import TimeLimits
 from dragoman.providers.provider import Provider
 from dragoman.routing.router import Route, RouteTarget
@@ -82,7 +84,9 @@ class Exchange:
             complete = await resumed(gateway, call, head)
             self._call = complete.call
             route = within(gateway.router.resolve(head.model), complete.held_by)
-            await self._first_that_answers(complete.head, route)
+            await first_that_answers(
+                gateway, record, route.targets, functools.partial(self._asked, complete.head, route)
+            )
         except FailureError as error:
             await self._refuse(error.failure)
         except asyncio.CancelledError:
@@ -110,23 +114,6 @@ class Exchange:
             self._outlet.close()
         failed = self._call.dialect.render_error(failure, self._call.request_id)
         await self._client.respond(failed.status, [*failed.headers], failed.body)
-
-    async def _first_that_answers(self, head: Head, route: Route) -> None:
-        """Try the targets in order until one answers; the last one's `FailureError` if none does."""
-        end = self._record.began + self._gateway.timeouts.total
-        for number, candidate in enumerate(route.targets, 1):
-            self._record.attempts = number
-            limits = TimeLimits(self._gateway.timeouts, end)
-            try:
-                async with limits:
-                    await self._asked(head, route, candidate, limits)
-            except FailureError as error:
-                failure = without_secret(error.failure, candidate.provider)
-                last = number == len(route.targets) or limits.over
-                if last or not worth_another(failure):
-                    raise FailureError(failure) from None
-            else:
-                return
 
     async def _asked(self, head: Head, route: Route, candidate: RouteTarget, limits: TimeLimits) -> None:
         """Ask one target, and once more where its refusal says what to do better."""
@@ -208,15 +195,3 @@ class Exchange:
                 request = recalled(request, await gateway.signatures.get_many(asked))
             self._request = request
         return self._request
-
-
-def worth_another(failure: Failure) -> bool:
-    """Whether another target may serve what this one did not: not where the request is at fault."""
-    return failure.retryable or failure.kind in {
-        FailureKind.UPSTREAM_AUTHENTICATION,
-        FailureKind.BILLING,
-        FailureKind.PERMISSION,
-        FailureKind.QUOTA,
-        FailureKind.MODEL_NOT_FOUND,
-        FailureKind.NOT_FOUND,
-    }

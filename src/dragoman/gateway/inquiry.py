@@ -10,12 +10,12 @@ from typing import NamedTuple, TypeVar
 
 from dragoman.conversation.failure import FailureError
 from dragoman.dialects.dialect import Dialect, WireRequest
-from dragoman.gateway.attempt import address, read_answer, send, without_secret
+from dragoman.gateway.attempt import address, read_answer, send
 from dragoman.gateway.call import Call, Client
-from dragoman.gateway.exchange import worth_another
 from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.record import Record
 from dragoman.gateway.relay import STOPPING
+from dragoman.gateway.targets import first_that_answers
 from dragoman.gateway.time_limits import TimeLimits
 from dragoman.providers.provider import Provider
 from dragoman.routing.router import RouteTarget
@@ -73,21 +73,8 @@ class Inquiry:
     async def first_that_answers(
         self, targets: Sequence[RouteTarget], attempt: Callable[[RouteTarget, TimeLimits], Awaitable[T]]
     ) -> T:
-        """The outcome of the first attempt that has one. Raises the last target's `FailureError` if none
-        has, and at once what no other target could serve either.
-        """
-        end = self.record.began + self.gateway.timeouts.total
-        for number, candidate in enumerate(targets, 1):
-            self.record.attempts = number
-            limits = TimeLimits(self.gateway.timeouts, end)
-            try:
-                async with limits:
-                    return await attempt(candidate, limits)
-            except FailureError as error:
-                failure = without_secret(error.failure, candidate.provider)
-                if number == len(targets) or limits.over or not worth_another(failure):
-                    raise FailureError(failure) from None
-        raise ValueError("a route has at least one target")
+        """The outcome of the first attempt that has one. Raises `FailureError` if none has."""
+        return await first_that_answers(self.gateway, self.record, targets, attempt)
 
     async def ask(self, provider: Provider, spoken: Dialect, wire: WireRequest, limits: TimeLimits) -> Told:
         """An upstream's answer to one request. Raises `FailureError` for an upstream that refuses."""

@@ -138,6 +138,29 @@ def test_every_signed_thinking_survives_a_client(text: str, signature: Signature
     assert back.signature.readable_at(signature.dialect, signature.origin)
 
 
+@given(WORDS.filter(bool), st.sampled_from([FOREIGN, GOOGLE]))
+def test_text_that_the_client_does_not_want_to_read_comes_back_with_its_signature(
+    text: str, signature: Signature
+) -> None:
+    item = client_item(Thinking("", signature), text)
+    assert item["summary"] == []
+    assert read({"id": "rs_1", **item}) == Thinking(text, signature)
+
+
+def test_a_client_does_not_get_hidden_text_where_the_signature_does_not_need_it() -> None:
+    assert client_item(Thinking("", OWN), "I add.")["encrypted_content"] == OWN.value.partition(" ")[2]
+
+
+def test_hidden_text_whose_seal_is_damaged_is_only_text() -> None:
+    sealed = client_item(Thinking("", FOREIGN), "I add.")["encrypted_content"]
+    assert isinstance(sealed, str)
+    damaged = ".".join(["dgm1", "x", "x", *sealed.split(".")[3:]])
+    assert read({"id": "rs_1", "type": "reasoning", "encrypted_content": damaged}) == Thinking("I add.")
+    assert read({"id": "rs_1", "type": "reasoning", "encrypted_content": f"{sealed}!"}) == Thinking(
+        "", FOREIGN
+    )
+
+
 def test_signed_thinking_without_text_is_not_taken_for_redacted() -> None:
     thinking = Thinking("", FOREIGN)
     assert read({"id": "rs_1", **client_item(thinking)}) == thinking

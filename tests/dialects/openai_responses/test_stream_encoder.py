@@ -43,6 +43,7 @@ from dragoman.conversation.response import Choice, Response, Stop, StopReason, T
 from dragoman.conversation.usage import Usage
 from dragoman.dialects.dialect import Location, Reply
 from dragoman.dialects.openai_responses import DIALECT
+from dragoman.dialects.openai_responses.reasoning import thinking_of
 from dragoman.testing.grammar.openai_responses import check_response, check_stream
 
 Json = dict[str, Any]
@@ -367,7 +368,7 @@ def test_signed_text_ends_its_message() -> None:
     assert answer(body)["output"][0]["content"][0]["text"] == "It is 4."
 
 
-def test_reasoning_that_the_client_does_not_want_to_read_leaves_only_its_signature() -> None:
+def test_reasoning_that_the_client_does_not_want_to_read_comes_back_unseen() -> None:
     events: list[Event] = [
         BEGUN,
         BlockStarted(0, Thinking("")),
@@ -384,7 +385,7 @@ def test_reasoning_that_the_client_does_not_want_to_read_leaves_only_its_signatu
     assert b"secret" not in body
     (item,) = answer(body)["output"]
     assert item["summary"] == []
-    assert item["encrypted_content"].startswith("dgm1.")
+    assert thinking_of(item["id"], [], [], item["encrypted_content"], "") == Thinking("secret", SEALED)
 
 
 @pytest.mark.parametrize(("own", "kept"), [("rs_1", True), ("capture-7", False)])

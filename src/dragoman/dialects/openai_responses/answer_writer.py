@@ -73,10 +73,11 @@ class _OpenText:
 
 
 class _OpenThinking:
-    __slots__ = ("item", "signature")
+    __slots__ = ("hidden", "item", "signature")
 
     def __init__(self, signature: Signature | None) -> None:
         self.item: WrittenReasoning | None = None
+        self.hidden: list[str] = []
         self.signature = signature
 
 
@@ -151,7 +152,10 @@ class AnswerWriter:
     def think(self, index: int, text: str) -> bytes:
         """More text of a Thinking."""
         block = self._thoughts.get(index)
-        if block is None or not text or not self._shown:
+        if block is None or not text:
+            return b""
+        if not self._shown:
+            block.hidden.append(text)
             return b""
         item, out = self._thinking(block)
         return out + item.think(text)
@@ -252,7 +256,7 @@ class AnswerWriter:
         if block.item is None and block.signature is None:
             return b""
         item, out = self._thinking(block)
-        return out + item.close(block.signature)
+        return out + item.close(block.signature, "".join(block.hidden))
 
     def _redacted(self, block: Thinking) -> bytes:
         if block.signature is None:

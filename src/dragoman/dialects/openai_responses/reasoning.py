@@ -10,6 +10,8 @@ is:
 
 - nothing: that of the reasoning item it stands in;
 - `.redacted`: the same, and the reasoning has no text at all;
+- `.hidden.<text>`: the same, with the text in base64url: the client does not want to read it, but the
+  signature may be one over it;
 - `.call.<call id>`: that of a call, whose id is in base64url;
 - `.text.<n>`: that of the last `n` code points of the text before the item; with 0, of text without
   any text.
@@ -30,6 +32,7 @@ from dragoman.dialects.openai_responses.identifiers import REASONING, made_here
 from dragoman.dialects.openai_responses.wire import NAME
 
 _REDACTED = ".redacted"
+_HIDDEN = ".hidden."
 _CALL = ".call."
 _TEXT = ".text."
 
@@ -96,9 +99,15 @@ def _opened(encrypted: str, text: str) -> Thinking | Carried | None:
     if signature is not None and slot.startswith(_CALL):
         call_id = _decoded(slot[len(_CALL) :])
         return None if call_id is None else Carried(signature, call_id)
+    if slot.startswith(_HIDDEN):
+        text = text or _decoded(slot[len(_HIDDEN) :]) or ""
     if signature is not None:
         return Thinking(text, signature, redacted=slot == _REDACTED and not text)
     return Thinking(text) if text else None
+
+
+def _encoded(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode("utf-8", "replace")).rstrip(b"=").decode()
 
 
 def _decoded(text: str) -> str | None:
@@ -168,14 +177,17 @@ def item_of(thinking: Thinking, origin: str) -> dict[str, object] | None:
     return {"type": "reasoning", **own, **_slots(thinking.text, signature)}
 
 
-def client_item(thinking: Thinking) -> dict[str, object]:
-    """The reasoning item for a client, but for its id."""
+def client_item(thinking: Thinking, hidden: str = "") -> dict[str, object]:
+    """The reasoning item for a client, but for its id. `hidden` is the text where the client does not
+    want to read it: `thinking` has none then.
+    """
     signature = thinking.signature
     if signature is not None and _is_native(signature):
         return {"type": "reasoning", **_slots(thinking.text, signature)}
     item: dict[str, object] = {"type": "reasoning", "summary": _summary(thinking.text)}
     if signature is not None:
-        item["encrypted_content"] = envelope.seal(signature) + (_REDACTED if thinking.redacted else "")
+        slot = _HIDDEN + _encoded(hidden) if hidden else _REDACTED if thinking.redacted else ""
+        item["encrypted_content"] = envelope.seal(signature) + slot
     return item
 
 
@@ -191,7 +203,7 @@ def native_id(signature: Signature | None) -> str:
 
 def call_item(signature: Signature, call_id: str) -> dict[str, object]:
     """The item that carries the signature of a call, but for its id."""
-    return _carrier(signature, _CALL + base64.urlsafe_b64encode(call_id.encode()).rstrip(b"=").decode())
+    return _carrier(signature, _CALL + _encoded(call_id))
 
 
 def text_item(signature: Signature, signed: int) -> dict[str, object]:

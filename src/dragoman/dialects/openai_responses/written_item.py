@@ -177,8 +177,10 @@ class WrittenReasoning:
         members = self._SUMMARY + b',"delta":' + _encode(text)
         return out + self._place.tell(b"response.reasoning_summary_text.delta", members)
 
-    def close(self, signature: Signature | None) -> bytes:
-        """The events that end the reasoning, with what has to come back."""
+    def close(self, signature: Signature | None, hidden: str) -> bytes:
+        """The events that end the reasoning, with what has to come back: `hidden` is text that the client
+        does not want to read.
+        """
         out = b""
         text = "".join(self._text)
         if self._text:
@@ -188,7 +190,7 @@ class WrittenReasoning:
             )
             part = b',"part":{"type":"summary_text","text":' + said + b"}"
             out += self._place.tell(b"response.reasoning_summary_part.done", self._SUMMARY + part)
-        return out + self._place.end({"id": self._place.id, **client_item(Thinking(text, signature))})
+        return out + self._place.end({"id": self._place.id, **client_item(Thinking(text, signature), hidden)})
 
 
 class WrittenCall:
