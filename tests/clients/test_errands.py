@@ -11,44 +11,28 @@ from tests.clients.client import CLIENTS, Client
 from tests.clients.command_line import Finished, run
 from tests.clients.outside import Outside
 from tests.clients.scripted_model import ScriptedModel
-from tests.conftest import CLIENT_KEY, UPSTREAM_KEY, serving
+from tests.clients.upstream import LATEST, UPSTREAMS, Upstream, way_to
 
-from dragoman.testing.provider import FakeProvider
-from dragoman.testing.script import Received
-from dragoman.testing.server import fake_server
-
-UPSTREAMS = [
-    ("openai_chat", "gpt-4.1"),
-    ("openai_responses", "gpt-5.5"),
-    ("anthropic", "claude-opus-4-5"),
-    ("anthropic", "claude-opus-5-5"),
-    ("gemini", "gemini-2.5-flash"),
-    ("gemini", "gemini-3.1-pro-preview"),
-]
-"""The models that answer: of each vendor those that differ in how they reason and sign."""
+from dragoman.conversation.blocks import Text
+from dragoman.conversation.failure import Failure, FailureKind
+from dragoman.conversation.response import Choice, Response, Stop, StopReason
+from dragoman.testing.exchange import Answer, Ending
+from dragoman.testing.script import Scripted
 
 PAIRS = [
-    (client, (dialect, model))
+    pytest.param(client, upstream, id=f"{client.title}-{upstream.model}")
     for client in CLIENTS
-    for dialect, model in UPSTREAMS
-    if dialect != client.dialect or model in client.models
+    for upstream in UPSTREAMS
+    if upstream.dialect != client.dialect or upstream.model in client.models
 ]
 """Clients and upstreams. At its own vendor, a client gets the model that it has asked for."""
 
-CONFIG = """
-[server]
-port = 0
-[auth]
-keys = ["{client_key}"]
-[providers.upstream]
-dialect = "{dialect}"
-base_url = "{base_url}"
-api_key = "{upstream_key}"
-"""
-ROUTE = """
-[routes."{name}"]
-targets = ["upstream/{model}"]
-"""
+FOREIGN_PAIRS = [
+    pytest.param(client, upstream, id=f"{client.title}-{upstream.model}")
+    for client in CLIENTS
+    for upstream in LATEST
+    if upstream.dialect != client.dialect
+]
 
 OLD, NEW = "The fog is thick.", "The fog is lifting."
 NOTES = f"Seventeen ships wait.\n{OLD}\n"
@@ -59,6 +43,13 @@ PROMPTS = (
 )
 REPORT = "The notes now say that the fog is lifting over the harbour."
 
+BUSY = Scripted(Failure(FailureKind.OVERLOADED, "Busy.", retry_after=1))
+CUT = Scripted(
+    Response("", "", (Choice(0, (Text("Let me see what the notes say."),), Stop(StopReason.END)),)),
+    frames=3,
+    ending=Ending.RESET,
+)
+
 
 class Errand(NamedTuple):
     """What is left when a client has run once for each prompt: how it ended, the folder it worked in, and
@@ -68,7 +59,7 @@ class Errand(NamedTuple):
     finished: list[Finished]
     folder: Path
     model: ScriptedModel
-    received: tuple[Received, ...]
+    answers: list[Answer]
     logged: list[dict[str, object]]
     outside: list[str]
 
@@ -79,10 +70,11 @@ def outside() -> Iterator[Outside]:
         yield place
 
 
-def send(client: Client, dialect: str, model: str, outside: Outside, tmp_path: Path) -> Errand:
+def send(client: Client, upstream: Upstream, outside: Outside, tmp_path: Path, *troubles: Scripted) -> Errand:
     """Run the client on an upstream whose model follows the script, and once more in the same session.
 
-    Its own vendor is asked only once: what a client makes of its history goes there as it is.
+    Its own vendor is asked only once: what a client makes of its history goes there as it is. The
+    `troubles` come first.
     """
     home, folder, own, scratch = (tmp_path / name for name in ("home", "project", "gateway", "scratch"))
     for path in (home, folder, own, scratch):
@@ -90,43 +82,31 @@ def send(client: Client, dialect: str, model: str, outside: Outside, tmp_path: P
     files = (folder / "notes.txt", folder / "harbour.txt")
     files[0].write_text(NOTES)
     files[1].write_text(HARBOUR)
-    actor = ScriptedModel(client.edit(files, OLD, NEW), REPORT)
-    provider = FakeProvider(keys=frozenset({UPSTREAM_KEY}), actor=actor)
-    with fake_server(provider) as fake, capture_logs() as logged:
-        config = CONFIG.format(
-            dialect=dialect,
-            base_url=f"{fake.url}/v1" if dialect.startswith("openai") else fake.url,
-            client_key=CLIENT_KEY,
-            upstream_key=UPSTREAM_KEY,
-        )
-        config += "".join(ROUTE.format(name=name, model=model) for name in client.models)
-        with serving(config, own) as gateway:
-            for path, text in client.files(gateway).items():
-                home.joinpath(path).parent.mkdir(parents=True, exist_ok=True)
-                home.joinpath(path).write_text(text)
-            places = {"HOME": str(home), "TMPDIR": str(scratch), **outside.environment}
-            environment = {**places, **client.environment(gateway)}
-            finished = [
-                run([installed(command[0]), *command[1:], prompt], folder, environment)
-                for command, prompt in zip((client.begin, client.go_on), PROMPTS, strict=True)
-                if command is client.begin or dialect != client.dialect
-            ]
-    entries = [dict(entry) for entry in logged]
-    return Errand(finished, folder, actor, fake.script.received, entries, outside.asked)
+    model = ScriptedModel(client.edit(files, OLD, NEW), REPORT)
+    with capture_logs() as logged, way_to(upstream, model, client.models, own, *troubles) as way:
+        for path, text in client.files(way.gateway).items():
+            home.joinpath(path).parent.mkdir(parents=True, exist_ok=True)
+            home.joinpath(path).write_text(text)
+        places = {"HOME": str(home), "TMPDIR": str(scratch), **outside.environment}
+        environment = {**places, **client.environment(way.gateway)}
+        finished = [
+            run([installed(command[0]), *command[1:], prompt], folder, environment)
+            for command, prompt in zip((client.begin, client.go_on), PROMPTS, strict=True)
+            if command is client.begin or upstream.dialect != client.dialect
+        ]
+        answers = [received.answer for received in way.script.received if received.answer]
+    return Errand(finished, folder, model, answers, [dict(entry) for entry in logged], outside.asked)
 
 
 def installed(command: str) -> str:
     return str(Path(os.environ["DRAGOMAN_CLIENTS"], "node_modules", ".bin", command))
 
 
-@pytest.mark.parametrize(
-    ("client", "dialect", "model"),
-    [pytest.param(client, *upstream, id=f"{client.title}-{upstream[1]}") for client, upstream in PAIRS],
-)
+@pytest.mark.parametrize(("client", "upstream"), PAIRS)
 def test_a_client_reads_and_edits_files_whatever_its_upstream_speaks(
-    client: Client, dialect: str, model: str, outside: Outside, tmp_path: Path
+    client: Client, upstream: Upstream, outside: Outside, tmp_path: Path
 ) -> None:
-    errand = send(client, dialect, model, outside, tmp_path)
+    errand = send(client, upstream, outside, tmp_path)
 
     assert errand.model.misfits == []
     for finished in errand.finished:
@@ -134,11 +114,25 @@ def test_a_client_reads_and_edits_files_whatever_its_upstream_speaks(
         assert REPORT in finished.output
     assert errand.folder.joinpath("notes.txt").read_text() == NOTES.replace(OLD, NEW)
     assert errand.folder.joinpath("harbour.txt").read_text() == HARBOUR
-    assert [one.answer.status for one in errand.received if one.answer] == [200] * len(errand.received)
+    assert {answer.status for answer in errand.answers} == {200}
     assert [request.stream for request in errand.model.requests] == [True] * (2 + len(errand.finished))
     for line in (NOTES + HARBOUR).splitlines():
         assert line in errand.model.results
     assert errand.model.returned[2] == errand.model.signed
-    assert bool(errand.model.signed) is (dialect != "openai_chat")
+    assert bool(errand.model.signed) is upstream.signs
     assert [entry for entry in errand.logged if entry["event"] != "exchange" or "error" in entry] == []
     assert errand.outside == []
+
+
+@pytest.mark.parametrize(("client", "upstream"), FOREIGN_PAIRS)
+def test_a_client_gets_over_an_upstream_that_is_busy_and_then_breaks_off(
+    client: Client, upstream: Upstream, outside: Outside, tmp_path: Path
+) -> None:
+    errand = send(client, upstream, outside, tmp_path, BUSY, CUT)
+
+    assert [answer.status == 200 for answer in errand.answers[:2]] == [False, True]
+    assert [answer.ending for answer in errand.answers[:2]] == [Ending.WHOLE, Ending.RESET]
+    for finished in errand.finished:
+        assert finished.status == 0, finished
+        assert REPORT in finished.output
+    assert errand.folder.joinpath("notes.txt").read_text() == NOTES.replace(OLD, NEW)

@@ -10,9 +10,10 @@ from tests.conformance.faulty import Fault, measure
 from dragoman.conformance.cell import Verdict
 from dragoman.conformance.runner import Pattern
 from dragoman.conformance.subject import UPSTREAM_KEY
+from dragoman.testing.json_value import Object, decode_object
 
 _ERROR_FRAME = re.compile(rb'data: \{"error".*?\n\n', re.DOTALL)
-_LAST = {
+_LAST: Object = {
     "id": "x",
     "object": "chat.completion.chunk",
     "created": 1,
@@ -26,7 +27,7 @@ def _without(member: str) -> Fault:
     """Leaves a member of the request out."""
 
     def change(body: bytes) -> bytes:
-        asked = json.loads(body) if body else {}
+        asked = decode_object(body) if body else {}
         asked.pop(member, None)
         return json.dumps(asked).encode()
 

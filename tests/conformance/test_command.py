@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 from tests.conformance.conftest import configuration
@@ -131,7 +132,7 @@ def test_models_and_headers_are_by_upstream() -> None:
 )
 def test_options_that_make_no_sense_end_with_why(orders: dict[str, tuple[str, ...]]) -> None:
     with pytest.raises(SystemExit):
-        subject_of(Orders("g", "http://h", "k", "127.0.0.1", 9110, **orders))
+        subject_of(msgspec.structs.replace(ORDERS, **orders))
 
 
 def test_the_vendors_listen_on_four_ports_in_a_row() -> None:

@@ -1,9 +1,11 @@
 """What only another vendor can read or run."""
 
+import msgspec
 import pytest
 
 from dragoman.conversation.blocks import Document, Image, Stored, Text, ToolResult, Unknown
 from dragoman.conversation.failure import FailureError
+from dragoman.conversation.loss import LossKind
 from dragoman.conversation.request import Message, Request, Role, ServerTool
 from dragoman.dialects.dialect import Target
 from dragoman.dialects.registry import DIALECTS
@@ -42,3 +44,17 @@ def test_a_tool_of_another_vendor_is_refused_in_the_same_words_by_every_format(t
     failure = caught.value.failure
     assert (failure.param, failure.code) == ("tools[0]", "server_tool_not_portable")
     assert "`time_machine` is run by elsewhere itself" in failure.message
+
+
+@pytest.mark.parametrize("kind", ["tool_search", "tool_search_tool_bm25_20251119"])
+@pytest.mark.parametrize("target", DIALECTS)
+def test_a_search_for_tools_is_left_out_by_every_format(target: str, kind: str) -> None:
+    plain = Request("anthropic", "m", (Message(Role.USER, (SAID,)),))
+    request = msgspec.structs.replace(plain, tools=(ServerTool("elsewhere", kind, b"{}"),))
+    to = Target("p", "m", "p/m", UNKNOWN)
+    rendered, bare = (DIALECTS[target].render_request(one, to) for one in (request, plain))
+    assert rendered.wire.body == bare.wire.body
+    assert [(loss.kind, loss.path, loss.code) for loss in rendered.losses] == [
+        (LossKind.DROPPED, "$.tools[0]", "tool_search"),
+        *((loss.kind, loss.path, loss.code) for loss in bare.losses),
+    ]

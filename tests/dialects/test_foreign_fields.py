@@ -20,6 +20,8 @@ REFUSED = [
     Opaque("openai_responses", "prompt", b'{"id": "pmpt_1"}'),
     Opaque("openai_responses", "background", b"true"),
     Opaque("openai_responses", "tool_choice", b'{"type": "file_search"}'),
+    Opaque("anthropic", "container", b'"container_1"'),
+    Opaque("anthropic", "thread", b'{"type": "create"}'),
     Opaque("anthropic", "mcp_servers", b'[{"type": "url", "url": "https://example.com", "name": "m"}]'),
 ]
 DROPPED = [
@@ -30,6 +32,8 @@ DROPPED = [
     Opaque("openai_responses", "max_tool_calls", b"3"),
     Opaque("openai_responses", "context_management", b"[]"),
     Opaque("anthropic", "mcp_servers", b"[]"),
+    Opaque("anthropic", "container", b"null"),
+    Opaque("anthropic", "thread", b"null"),
 ]
 
 
@@ -88,3 +92,16 @@ def test_a_tool_that_answers_after_the_turn_is_refused_by_its_place() -> None:
     with pytest.raises(FailureError) as caught:
         check_foreign_fields(request, "openai_chat")
     assert caught.value.failure.param == "tools[1].async"
+
+
+def test_what_a_model_said_aloud_and_its_vendor_keeps_cannot_be_said_elsewhere() -> None:
+    said = Message(Role.ASSISTANT, (), opaque=(Opaque("openai_chat", "audio", b'{"id":"audio_1"}'),))
+    messages = (Message(Role.USER, (Text("Hi"),)), said)
+    for name, dialect in DIALECTS.items():
+        request = Request("openai_chat", "m", messages)
+        if name == "openai_chat":
+            check_foreign_fields(request, name)
+            continue
+        with pytest.raises(FailureError) as caught:
+            dialect.render_request(request, Target("p", "m", "p/unknown", UNKNOWN))
+        assert caught.value.failure.param == "messages[1].audio"

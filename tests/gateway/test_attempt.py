@@ -66,6 +66,21 @@ def test_headers_of_another_format_mean_nothing_there() -> None:
     assert "openai-beta" not in addressed((b"openai-beta", b"x"), asked=openai_chat.DIALECT)
 
 
+def test_features_that_are_named_by_several_are_all_named_once() -> None:
+    wire = WireRequest("/v1/messages", b"{}", (("anthropic-beta", "ours,both"),))
+    provider = Provider("claude", ("anthropic",), headers=(("Anthropic-Beta", "configured, both"),))
+    sent = [(b"anthropic-beta", b"theirs, both"), (b"anthropic-beta", b"more")]
+    call = Call(anthropic.DIALECT, Location(), b"{}", sent, "key 1", "req_1")
+    headers = dict(address(call, anthropic.DIALECT, wire, provider).headers)
+    assert headers["anthropic-beta"] == "ours,both,theirs,more,configured"
+
+
+def test_what_is_no_list_is_what_the_configuration_says() -> None:
+    provider = Provider("claude", ("anthropic",), headers=(("Anthropic-Version", "2077-07-07"),))
+    call = Call(anthropic.DIALECT, Location(), b"{}", [(b"anthropic-version", b"x")], "key 1", "req_1")
+    assert dict(address(call, anthropic.DIALECT, WIRE, provider).headers)["anthropic-version"] == "2077-07-07"
+
+
 async def test_a_refusal_is_read_and_the_connection_let_go() -> None:
     body = b'{"type":"error","error":{"type":"rate_limit_error","message":"Slow down."}}'
     upstream = Upstream(body, status=429, headers={"retry-after": "7"})

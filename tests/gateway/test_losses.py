@@ -4,6 +4,7 @@ import pytest
 
 from dragoman.conversation.failure import FailureError, FailureKind
 from dragoman.conversation.loss import approximated, dropped, emulated
+from dragoman.dialects.foreign_reasoning import FOREIGN_REASONING
 from dragoman.gateway.losses import check_losses, localized
 
 PATHS = {
@@ -41,6 +42,13 @@ def test_a_strict_request_is_refused_with_all_that_would_be_lost() -> None:
     assert "$.top_k would be dropped (top_k: no such field there)" in failure.message
     assert "$.temperature would be approximated" in failure.message
     assert "$.n " not in failure.message
+
+
+def test_reasoning_of_another_vendor_is_no_reason_to_refuse() -> None:
+    check_losses((FOREIGN_REASONING,))
+    with pytest.raises(FailureError) as caught:
+        check_losses((FOREIGN_REASONING, dropped("$.top_k", "top_k")))
+    assert "foreign_reasoning" not in caught.value.failure.message
 
 
 def test_what_the_gateway_does_itself_is_no_loss() -> None:

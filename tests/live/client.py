@@ -193,7 +193,7 @@ class Client:
             # events behind the deltas repeat what they said
             said = "response.output_text.delta"
             answers = [
-                {"text": answer["delta"]} if streamed else {"output": answer["output"]}
+                {"text": answer["delta"]} if streamed else {"output": answer.get("output")}
                 for answer in answers
                 if not streamed or answer["type"] == said
             ]

@@ -17,12 +17,19 @@ from dragoman.testing.server import FakeServer
 
 INVALID = {
     "openai_chat": "invalid_request_error",
+    "openai_responses": "invalid_request_error",
     "anthropic": "invalid_request_error",
     "gemini": "INVALID_ARGUMENT",
 }
-NOT_FOUND = {"openai_chat": "invalid_request_error", "anthropic": "not_found_error", "gemini": "NOT_FOUND"}
+NOT_FOUND = {
+    "openai_chat": "invalid_request_error",
+    "openai_responses": "invalid_request_error",
+    "anthropic": "not_found_error",
+    "gemini": "NOT_FOUND",
+}
 TOO_LARGE = {
     "openai_chat": (413, "invalid_request_error"),
+    "openai_responses": (413, "invalid_request_error"),
     "anthropic": (413, "request_too_large"),
     "gemini": (400, "INVALID_ARGUMENT"),
 }
@@ -180,7 +187,7 @@ def test_an_unknown_model_is_not_found(client: Client, model: str, stream: bool,
     reply = client.send(ask)
     told = client.read_error(reply)
     assert (reply.status, told.word) == (404, NOT_FOUND[client.name])
-    if client.name == "openai_chat":
+    if client.name.startswith("openai_"):
         assert told.code == "model_not_found"
     assert "gpt-4o" in told.message
     assert fake.script.received == ()
@@ -314,7 +321,7 @@ def test_a_content_type_may_be_written_in_any_way_that_means_json(
     assert client.send(with_content_type(client, route, value)).status == 200
 
 
-@pytest.mark.parametrize("client", ["openai_chat", "anthropic"], indirect=True)
+@pytest.mark.parametrize("client", ["openai_chat", "openai_responses", "anthropic"], indirect=True)
 def test_a_model_that_is_named_twice_is_the_same_for_gateway_and_upstream(
     client: Client, upstream: str, route: str, fake: FakeServer
 ) -> None:

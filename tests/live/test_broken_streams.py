@@ -20,7 +20,7 @@ from dragoman.testing.script import Scripted
 from dragoman.testing.server import FakeServer
 
 HELLO = saying("Good morning to you and to all who are with you, wherever you may be on this day.")
-BEGUN = 4
+BEGUN = 6
 """Frames after which every dialect has said something, and none has finished."""
 
 
@@ -87,7 +87,10 @@ NONSENSE = {
     "number": b"data: 5\n\n",
     "html": b"<html><body>502 Bad Gateway</body></html>\n",
     "half_a_frame": b'data: {"choices": [',
-    "wrong_types": b'event: content_block_delta\ndata: {"index": "x", "choices": 5, "candidates": 5}\n\n',
+    "wrong_types": (
+        b'event: content_block_delta\ndata: {"index": "x", "choices": 5, "candidates": 5, '
+        b'"output_index": "x"}\n\n'
+    ),
     "invalid_utf_8": (
         b'data: {"type": "\xff", "choices": [{"delta": {"content": "\xff"}}], '
         b'"candidates": [{"content": {"parts": [{"text": "\xff"}]}}]}\n\n'
@@ -107,6 +110,10 @@ def test_nonsense_in_the_middle_is_not_passed_on(
 
 ERRORS = {
     "openai_chat": b'data: {"error": {"message": "busy", "type": "server_error"}}\n\n',
+    "openai_responses": (
+        b'event: error\ndata: {"type":"error","sequence_number":6,"error":{"type":"server_error","code":null,'
+        b'"message":"busy","param":null}}\n\n'
+    ),
     "anthropic": b'event: error\ndata: {"type":"error","error":{"type":"api_error","message":"busy"}}\n\n',
     "gemini": b'data: {"error": {"code": 500, "message": "busy", "status": "INTERNAL"}}\r\n\r\n',
 }
@@ -123,7 +130,10 @@ def test_what_follows_an_error_is_not_passed_on(
     assert not client.finished(reply.body)
     errors = [frame for frame in client.frames(reply.body) if "error" in frame]
     assert len(errors) == 1
-    assert client.frames(reply.body)[-1] == errors[0]
+    behind = client.frames(reply.body)[client.frames(reply.body).index(errors[0]) + 1 :]
+    assert [frame["type"] for frame in behind] == (
+        ["response.failed"] if client.name == "openai_responses" else []
+    )
 
 
 @pytest.mark.parametrize("ending", [Ending.WHOLE, Ending.CLOSED])

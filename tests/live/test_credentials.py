@@ -18,6 +18,7 @@ from dragoman.testing.server import FakeServer
 STYLES = ("bearer", "x-api-key", "x-goog-api-key", "api-key", "query")
 UNAUTHORIZED = {
     "openai_chat": "invalid_request_error",
+    "openai_responses": "invalid_request_error",
     "anthropic": "authentication_error",
     "gemini": "UNAUTHENTICATED",
 }
@@ -52,9 +53,9 @@ def test_a_key_opens_every_endpoint_in_every_style_and_stays_there(
     assert reply.status == 200
     (received,) = fake.script.received
     assert CLIENT_KEY not in everything(received)
-    own = {"openai_chat": "authorization", "anthropic": "x-api-key", "gemini": "x-goog-api-key"}[upstream]
+    own = {"anthropic": "x-api-key", "gemini": "x-goog-api-key"}
     holding = [name for name, value in received.headers.items() if UPSTREAM_KEY in value]
-    assert holding == [own]
+    assert holding == [own.get(upstream, "authorization")]
     assert UPSTREAM_KEY not in f"{received.path} {received.query} {received.body.decode()}"
     assert UPSTREAM_KEY not in f"{reply.headers} {reply.body.decode()}"
 
@@ -102,7 +103,7 @@ def test_a_missing_key_is_asked_for(
     reply = client.send(ask._replace(headers={**ask.headers, **headers}))
     told = client.read_error(reply)
     assert (reply.status, told.word) == (401, UNAUTHORIZED[client.name])
-    if client.name == "openai_chat":
+    if client.name.startswith("openai_"):
         assert told.code == "invalid_api_key"
     assert "key" in told.message
     assert fake.script.received == ()
@@ -122,7 +123,7 @@ QUOTE = f"The key {UPSTREAM_KEY} was refused: Authorization: Bearer {UPSTREAM_KE
 
 def error_body(upstream: str, message: str) -> bytes:
     match upstream:
-        case "openai_chat":
+        case "openai_chat" | "openai_responses":
             return json.dumps({"error": {"message": message, "type": "server_error"}}).encode()
         case "anthropic":
             return json.dumps({"type": "error", "error": {"type": "api_error", "message": message}}).encode()
@@ -181,7 +182,7 @@ def test_an_error_under_a_good_status_that_quotes_the_key_is_not_passed_on(
     has_no_key(reply)
 
 
-@pytest.mark.parametrize("begun", [0, 4])
+@pytest.mark.parametrize("begun", [0, 6])
 def test_an_error_in_a_stream_that_quotes_the_key_is_not_passed_on(
     client: Client, upstream: str, route: str, begun: int, gateway: LiveGateway, fake: FakeServer
 ) -> None:
@@ -240,7 +241,7 @@ def test_the_log_holds_no_key(
         body = error_body(upstream, QUOTE)
         fake.script.add(Answer(status, {"content-type": "application/json"}, (Chunk(0.0, body),)))
         assert at_service.get(route).status >= 400
-    fake.script.add(Scripted(HELLO, frames=4, failure=Failure(Kind.SERVER, QUOTE)))
+    fake.script.add(Scripted(HELLO, frames=6, failure=Failure(Kind.SERVER, QUOTE)))
     assert at_service.get(route, stream=True).status == 200
     for written in (service.log, service.output):
         assert CLIENT_KEY not in written

@@ -117,7 +117,7 @@ def test_a_kept_answer_can_be_had_again_until_it_is_deleted(
     client.responses.delete(first.id)
     with pytest.raises(openai.NotFoundError, match=first.id):
         client.responses.retrieve(first.id)
-    with pytest.raises(openai.NotFoundError, match=first.id):
+    with pytest.raises(openai.BadRequestError, match=first.id):
         client.responses.create(model=route, input="Go on.", previous_response_id=first.id)
 
 
@@ -129,7 +129,7 @@ def test_an_answer_is_kept_for_its_own_key_alone(
     for attempt in (stranger.responses.retrieve, stranger.responses.delete):
         with pytest.raises(openai.NotFoundError):
             attempt(first.id)
-    with pytest.raises(openai.NotFoundError):
+    with pytest.raises(openai.BadRequestError):
         stranger.responses.create(model=route, input="Who am I?", previous_response_id=first.id)
     assert client.responses.retrieve(first.id).id == first.id
 
@@ -160,7 +160,7 @@ def test_what_an_upstream_keeps_cannot_go_on_elsewhere(client: openai.OpenAI, fa
 
 
 def test_an_id_that_was_never_given_is_not_found(client: openai.OpenAI, fake: FakeServer) -> None:
-    with pytest.raises(openai.NotFoundError) as caught:
+    with pytest.raises(openai.BadRequestError) as caught:
         client.responses.create(model="anthropic", input="Go on.", previous_response_id="resp_nothing")
     assert caught.value.param == "previous_response_id"
     assert caught.value.code == "previous_response_not_found"

@@ -10,7 +10,12 @@ from tests.live.client import Ask, Client
 from dragoman.testing.json_value import Object
 from dragoman.testing.server import FakeServer
 
-NOT_FOUND = {"openai_chat": "invalid_request_error", "anthropic": "not_found_error", "gemini": "NOT_FOUND"}
+NOT_FOUND = {
+    "openai_chat": "invalid_request_error",
+    "openai_responses": "invalid_request_error",
+    "anthropic": "not_found_error",
+    "gemini": "NOT_FOUND",
+}
 
 
 def get(client: Client, target: str) -> Ask:
@@ -24,7 +29,7 @@ def where(client: Client) -> str:
 
 def check_model(client: Client, model: Object, name: str) -> None:
     match client.name:
-        case "openai_chat":
+        case "openai_chat" | "openai_responses":
             assert model.keys() == {"id", "object", "created", "owned_by"}
             assert (model["id"], model["object"]) == (name, "model")
             assert isinstance(model["created"], int)
@@ -49,7 +54,7 @@ def test_the_list_is_in_the_askers_form(client: Client, fake: FakeServer) -> Non
         assert isinstance(model, dict)
         check_model(client, model, name)
     match client.name:
-        case "openai_chat":
+        case "openai_chat" | "openai_responses":
             assert reply.object["object"] == "list"
         case "anthropic":
             names = list(ROUTES.values())

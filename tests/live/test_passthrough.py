@@ -33,6 +33,10 @@ REQUESTS = {
         b' {\r\n "messages" : [{"content":"Hi \\"model\\": \\u0041","role":"user", "x_in": 1.0,"name":"a"}]'
         b' ,%b,\n"temperature":1.0, "seed":9007199254740993,"mo\\u0064el": "gpt-4\\u006f" ,"user":"model"}\n '
     ),
+    "openai_responses": (
+        b' {\r\n "input" : [{"content":"Hi \\"model\\": \\u0041","role":"user", "x_in": 1.0}]'
+        b' ,%b,\n"temperature":1.0, "store" :false,"mo\\u0064el": "gpt-4\\u002e1" ,"user":"model"}\n '
+    ),
     "anthropic": (
         b' {\r\n "max_tokens": 10 ,"messages" : [{"content":[{"text":"Hi","type":"text","x_in": 1.0,'
         b'"cache_control":{"type":"ephemeral","ttl":"1h"}}],"role":"user"}] ,%b,\n'
@@ -46,7 +50,12 @@ REQUESTS = {
 }
 """Requests as no serialiser would write them."""
 
-MODEL_TEXTS = {"openai_chat": b'"gpt-4\\u006f"', "anthropic": b'"son\\u006eet"', "gemini": b"absent"}
+MODEL_TEXTS = {
+    "openai_chat": b'"gpt-4\\u006f"',
+    "openai_responses": b'"gpt-4\\u002e1"',
+    "anthropic": b'"son\\u006eet"',
+    "gemini": b"absent",
+}
 
 
 def odd_answer(client: Client) -> bytes:
@@ -82,6 +91,13 @@ EXTRAS = {
         b": keep-alive\n\n",
         b'data: {"id":"x","object":"chat.completion.chunk","created":1,"model":"m","x_new":1.0,"choices":'
         b'[{"index":0,"x_more":[1e5],"delta":{"content":%b},"finish_reason":null}]}\n\n' % _ODD_TEXT,
+    ],
+    "openai_responses": [
+        b": keep-alive\n\n",
+        b'event: response.output_text.delta\nid: 7\ndata: {"output_index":0,"content_index":0,"x_new": 1.0,'
+        b'"type":"response.output_text.delta","sequence_number":5,"item_id":"x","delta":%b,"logprobs":[]}\n\n'
+        % _ODD_TEXT,
+        b'event: response.x_new\ndata: {"type":"response.x_new","sequence_number":6,"x": 1.0}\n\n',
     ],
     "anthropic": [
         b"event: ping\ndata: {}\n\n",
@@ -146,12 +162,14 @@ def test_the_record_knows_what_went_through_unread(
     assert (entry["plan"], entry["stop"]) == ("passthrough", "end")
     assert sum(int(str(entry.get(name, 0))) for name in ("input_tokens", "cache_write_tokens")) > 0
     assert int(str(entry["output_tokens"])) > 0
-    assert entry["target"] == f"{client.name.removesuffix('_chat')}/{MODELS[client.name]}"
+    provider = {"openai_chat": "openai", "openai_responses": "responses"}.get(client.name, client.name)
+    assert entry["target"] == f"{provider}/{MODELS[client.name]}"
 
 
 def test_headers_of_the_format_go_on_and_others_stay(client: Client, route: str, fake: FakeServer) -> None:
     own = {
         "openai_chat": {"openai-beta": "assistants=v2"},
+        "openai_responses": {"openai-beta": "assistants=v2"},
         "anthropic": {
             "anthropic-version": "2026-10-21",
             "anthropic-beta": "context-1m-2025-08-07,x-new-thing",
@@ -169,9 +187,8 @@ def test_headers_of_the_format_go_on_and_others_stay(client: Client, route: str,
     every = {name: value for headers in own.values() for name, value in headers.items()}
     assert client.send(ask._replace(headers={**ask.headers, **every, **others})).status == 200
     (received,) = fake.script.received
-    for dialect, headers in own.items():
-        for name, value in headers.items():
-            assert received.headers.get(name) == (value if dialect == client.name else None)
+    expected = {name: own[client.name].get(name) for headers in own.values() for name in headers}
+    assert {name: received.headers.get(name) for name in expected} == expected
     assert not {"x-forwarded-for", "cookie", "x-request-id"} & received.headers.keys()
     assert received.headers["accept-encoding"] == "identity"
 

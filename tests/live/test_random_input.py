@@ -53,6 +53,42 @@ RICH: dict[str, Object] = {
         "metadata": {"a": "b"},
         "response_format": {"type": "text"},
     },
+    "openai_responses": {
+        "instructions": "Be brief.",
+        "input": [
+            {"role": "developer", "content": "Be kind."},
+            {"role": "user", "content": [{"type": "input_text", "text": "Look"}]},
+            {"type": "function_call", "call_id": "call_1", "name": "look", "arguments": '{"city":"Oslo"}'},
+            {"type": "function_call_output", "call_id": "call_1", "output": "rain"},
+            {
+                "type": "message",
+                "role": "user",
+                "content": [
+                    {"type": "input_text", "text": "And here?"},
+                    {
+                        "type": "input_image",
+                        "image_url": f"data:image/png;base64,{PIXEL}",
+                        "detail": "low",
+                    },
+                ],
+            },
+        ],
+        "tools": [
+            {
+                "type": "function",
+                "name": "look",
+                "description": "Look.",
+                "parameters": SCHEMA,
+                "strict": False,
+            }
+        ],
+        "tool_choice": "auto",
+        "temperature": 0.5,
+        "max_output_tokens": 500,
+        "metadata": {"a": "b"},
+        "store": False,
+        "text": {"format": {"type": "text"}},
+    },
     "anthropic": {
         "max_tokens": 500,
         "system": [{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}],
@@ -217,7 +253,7 @@ def well_formed(client: Client, reply: Reply, *, stream: bool) -> None:
 @pytest.mark.parametrize("route", ROUTES.values())
 def test_the_request_that_is_to_be_spoilt_is_good(client: Client, route: str, stream: bool) -> None:
     body = RICH[client.name] | client.request(route, stream=stream)
-    for name in ("messages", "contents", "max_tokens"):
+    for name in ("messages", "input", "contents", "max_tokens"):
         if name in RICH[client.name]:
             body[name] = RICH[client.name][name]
     reply = client.get(route, stream=stream, body=body)

@@ -77,6 +77,17 @@ def test_a_repair_is_tried_once(learning: LiveGateway, fake: FakeServer) -> None
     assert len(fake.script.received) == 2
 
 
+def test_a_refusal_of_what_was_never_sent_is_no_reason_to_send_the_same_again(
+    learning: LiveGateway, fake: FakeServer
+) -> None:
+    client = Client("anthropic", learning)
+    fake.script.add(refusing("Unsupported value: 'temperature'.", "temperature"), saying("next"))
+    assert client.get("new").status == 400
+    assert len(fake.script.received) == 1
+    assert client.get("new", body=client.request("new") | {"temperature": 0.5}).status == 200
+    assert json.loads(fake.script.received[-1].body)["temperature"] == 0.5
+
+
 def test_a_passed_through_request_is_the_clients_own_to_mend(learning: LiveGateway, fake: FakeServer) -> None:
     client = Client("openai_chat", learning)
     fake.script.add(refusing("Unsupported parameter: 'seed' is not supported.", "seed"))

@@ -26,7 +26,7 @@ def fails_as(client: Client, reply: Reply, kind: Kind) -> Told:
     told = client.read_error(reply)
     face = FACES[kind][client.name]
     assert (reply.status, told.word) == (face.status, face.word)
-    if kind in ACTED_UPON and client.name == "openai_chat":
+    if kind in ACTED_UPON and client.name in {"openai_chat", "openai_responses"}:
         assert told.code == face.code
     return told
 
@@ -74,9 +74,10 @@ def test_a_vendors_error_reaches_every_client_in_its_own_form(
 def phrase_of_an_overflow(client: Client) -> str:
     """By these words clients know that their history has to be shortened."""
     phrases = {
-        "openai_chat": "maximum context length is",
+        "openai_chat": "maximum context length",
+        "openai_responses": "exceeds the context window",
         "anthropic": "prompt is too long: ",
-        "gemini": "The input token count (",
+        "gemini": "The input token count",
     }
     return phrases[client.name]
 
@@ -185,8 +186,8 @@ NO_ANSWER = {
     "empty_object": ("application/json", b"{}"),
     "another_object": ("application/json", b'{"status": "ok"}'),
     "cut_off": ("application/json", b'{"id": "x", "choices": [{"index": 0, "message": {"ro'),
-    "wrong_types": ("application/json", b'{"choices": 5, "content": 5, "candidates": 5}'),
-    "nulls": ("application/json", b'{"choices": null, "content": null, "candidates": null}'),
+    "wrong_types": ("application/json", b'{"choices": 5, "output": 5, "content": 5, "candidates": 5}'),
+    "nulls": ("application/json", b'{"choices": null, "output": null, "content": null, "candidates": null}'),
     "empty_lists": ("application/json", b'{"choices": [], "candidates": []}'),
     "invalid_utf_8": ("application/json", b'{"choices": "\xff"}'),
     "deep": ("application/json", b'{"choices": ' + b"[" * 20_000 + b"]" * 20_000 + b"}"),
@@ -211,6 +212,15 @@ def test_an_answer_in_a_coding_that_it_is_not_in_is_a_bad_gateway(
 
 
 ERRORS_UNDER_200 = {
+    "openai_responses": [
+        (Kind.OVERLOADED, b'{"error": {"message": "busy", "code": 503}}'),
+        (Kind.RATE_LIMIT, b'{"error": {"message": "busy", "type": "rate_limit_error", "code": null}}'),
+        (Kind.SERVER, b'{"id": "x", "output": null, "error": {"message": "busy"}}'),
+        (
+            Kind.RATE_LIMIT,
+            b'{"status": "failed", "output": [], "error": {"message": "busy", "code": "rate_limit_error"}}',
+        ),
+    ],
     "openai_chat": [
         (Kind.OVERLOADED, b'{"error": {"message": "busy", "code": 503}}'),
         (Kind.RATE_LIMIT, b'{"error": {"message": "busy", "type": "rate_limit_error", "code": null}}'),

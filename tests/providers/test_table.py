@@ -52,3 +52,25 @@ def test_what_a_host_answers_with_an_error_is_known() -> None:
     assert not places()["groq"].host.message_names
     assert not places()["mistral"].host.stream_options
     assert places()["deepseek"].host.replays_reasoning
+
+
+COMPATIBLE = (
+    "deepseek",
+    "mistral",
+    "groq",
+    "together",
+    "fireworks",
+    "cerebras",
+    "moonshot",
+    "zai",
+    "dashscope",
+    "ollama",
+)
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_what_only_openai_has_is_kept_from_places_that_are_only_compatible(name: str) -> None:
+    host = places()[name].host
+    like_openai = name not in COMPATIBLE
+    assert (host.files, host.custom_tools, host.allowed_tools) == (like_openai,) * 3
+    assert host.text_parts is (like_openai or name == "dashscope")

@@ -40,11 +40,14 @@ foreign_pairs = pytest.mark.parametrize(
 
 
 class Call(NamedTuple):
-    """A tool call in a history; `arguments` is JSON text, kept byte for byte."""
+    """A tool call in a history; `arguments` is JSON text, kept byte for byte. Google's format has a
+    `signature` on it.
+    """
 
     id: str
     name: str
     arguments: str = "{}"
+    signature: str = ""
 
 
 class Result(NamedTuple):
@@ -263,9 +266,10 @@ def _gemini(turn: Turn) -> Object:
     parts: list[JSON] = []
     for one in turn.said:
         match one:
-            case Call(id=identity, name=name, arguments=arguments):
+            case Call(id=identity, name=name, arguments=arguments, signature=signature):
                 call: Object = {"name": name, "args": Raw(arguments)}
-                parts.append({"functionCall": {"id": identity, **call} if identity else call})
+                part: Object = {"functionCall": {"id": identity, **call} if identity else call}
+                parts.append(part | {"thoughtSignature": signature} if signature else part)
             case Result(id=identity, content=content, name=name):
                 answer: JSON = content if isinstance(content, dict | Raw) else {"output": content}
                 result: Object = {"name": name or "look", "response": answer}
@@ -337,10 +341,101 @@ def pieces(upstream: str, body: Object) -> list[tuple[str, JSON]]:
             return [(str(one["role"]), block) for one in objects(body, "messages") for block in _content(one)]
         case _:
             return [
-                (str(one["role"]), part) for one in objects(body, "contents") for part in objects(one, "parts")
+                (str(one["role"]), part)
+                for one in objects(body, "contents")
+                for part in objects(one, "parts")
             ]
 
 
 def _content(message: Object) -> list[JSON]:
     content = message["content"]
     return content if isinstance(content, list) else [{"type": "text", "text": content}]
+
+
+def instructions(upstream: str, body: Object) -> list[str]:
+    """The texts of the leading instructions in a body that an upstream received."""
+    match upstream:
+        case "openai_chat":
+            leading = itertools.takewhile(
+                lambda one: one["role"] in {"system", "developer"}, objects(body, "messages")
+            )
+            return [text for one in leading for text in _texts(one["content"])]
+        case "openai_responses":
+            return str(body["instructions"]).split("\n\n") if "instructions" in body else []
+        case "anthropic":
+            return _texts(body.get("system", []))
+        case _:
+            return [str(one["text"]) for one in objects(body, "systemInstruction", "parts")]
+
+
+def outline(upstream: str, body: Object) -> list[str]:
+    """What a body that an upstream received says, one line for each thing, whatever its form:
+    `user: Hello`, `system: Be brief.`, `call: {"text":"a"}`, `result: seen`, `user: (image)`.
+
+    Leading instructions are left out.
+    """
+    lines: list[str] = []
+    for role, piece in pieces(upstream, body):
+        assert isinstance(piece, dict)
+        lines += _lines({"model": "assistant", "developer": "system"}.get(role, role), piece)
+    leading = len(instructions(upstream, body)) if upstream == C else 0
+    return lines[leading:]
+
+
+def _lines(role: str, piece: Object) -> list[str]:
+    match piece:
+        case {"role": "tool", "content": content}:
+            return [f"result: {''.join(_texts(content))}"]
+        case {"role": _, **rest}:
+            said = [f"{role}: {text}" for text in _texts(rest.get("content"))]
+            return said + [
+                f"call: {at(call, 'function', 'arguments')}" for call in objects(rest, "tool_calls")
+            ]
+        case {"type": "function_call", "arguments": arguments}:
+            return [f"call: {arguments}"]
+        case {"type": "function_call_output", "output": output}:
+            return [f"result: {''.join(_texts(output))}"]
+        case {"type": "tool_use", "input": given}:
+            return [f"call: {_compact(given)}"]
+        case {"type": "tool_result", **rest}:
+            return [f"result: {''.join(_texts(rest.get('content')))}"]
+        case {"functionCall": {"args": given}}:
+            return [f"call: {_compact(given)}"]
+        case {"functionResponse": {"response": response}}:
+            plain = isinstance(response, dict) and response.keys() in ({"output"}, {"error"})
+            told = next(iter(response.values())) if isinstance(response, dict) and plain else None
+            return [f"result: {told if isinstance(told, str) else _compact(response)}"]
+        case _:
+            return [f"{role}: {text}" for text in _texts([piece])]
+
+
+def _texts(content: JSON) -> list[str]:
+    """The texts in content, and `(image)` and the like for everything else."""
+    if isinstance(content, str):
+        return [content]
+    found: list[str] = []
+    for part in content if isinstance(content, list) else []:
+        assert isinstance(part, dict)
+        text = part.get("text")
+        kind = str(part.get("type", next(iter(part)))).removeprefix("input_")
+        found.append(text if isinstance(text, str) else f"({kind.removesuffix('_url')})")
+    return found
+
+
+def _compact(value: JSON) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def losses(reply: Reply) -> dict[str, str]:
+    """What an answer reports as lost: the kinds by their codes."""
+    told = reply.headers.get("x-dragoman-losses", "")
+    entries = [entry.split(";") for entry in told.split(", ") if entry]
+    return {code: kind.removeprefix("kind=") for code, kind, *_ in entries}
+
+
+def finished(stream: bytes) -> Object:
+    """The whole response in the last event of a stream of Responses."""
+    last = [line for line in stream.splitlines() if line.startswith(b"data: ")][-1]
+    response = at(decode_object(last[6:]), "response")
+    assert isinstance(response, dict)
+    return response

@@ -36,7 +36,9 @@ api_key = "{upstream_key}"
 
 
 @pytest.fixture(scope="session")
-def every_dialect(fake_upstream: FakeServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveGateway]:
+def every_dialect(
+    fake_upstream: FakeServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LiveGateway]:
     """A gateway with one provider for each dialect, which speaks nothing else."""
     config = CONFIG.format(url=fake_upstream.url, client_key=CLIENT_KEY, upstream_key=UPSTREAM_KEY)
     with serving(config, tmp_path_factory.mktemp("every_dialect")) as running:

@@ -20,7 +20,7 @@ def _example(family: Family) -> str:
     """A name that the family's patterns match, and those of no family before it."""
     if family.models:
         return family.models[0]
-    return re.sub(r"\[(.)-.\]", r"\1", family.match[0]).replace("*", "1")
+    return re.sub(r"\[(.)-.\]", r"\1", family.match[0]).replace("*", "x")
 
 
 def _known() -> list[Known]:

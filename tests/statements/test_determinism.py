@@ -1,5 +1,6 @@
 """Statements 11 to 14: the same request gives the same bytes, and a longer one begins with them."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -35,6 +36,9 @@ from dragoman.conversation.failure import Failure, FailureKind
 from dragoman.testing.json_value import JSON, Object
 from dragoman.testing.server import FakeServer
 
+PLACEHOLDER = "skip_thought_signature_validator"
+"""What Google takes in place of a signature that is not to be had."""
+
 TRANSLATE = """
 import json, sys
 from dragoman.dialects.registry import DIALECTS
@@ -58,20 +62,23 @@ def long_talk(client: str, upstream: str, turns: int) -> list[Turn]:
         look = far = third = again = ""
     else:
         look, far, third, again = "functions.look:0", "x" * 80, "call_1", "call_1"
+    signature = PLACEHOLDER if client == G == upstream else ""
     instruction = system("From now on in French.") if client in {C, R} else user("From now on in French.")
     talk = [
         system("Be brief."),
         user("What is in the box?"),
-        assistant("I look.", Call(look, "look", '{"text":"box"}'), Call(far, "look", '{"text":"far"}')),
+        assistant(
+            "I look.", Call(look, "look", '{"text":"box"}', signature), Call(far, "look", '{"text":"far"}')
+        ),
         user(Result(look, "a cat", "look"), Result(far, "a hill", "look")),
         assistant("A cat, and a hill."),
         instruction,
         user("And now?"),
-        assistant(Call(third, "look", '{"text":"now"}')),
+        assistant(Call(third, "look", '{"text":"now"}', signature)),
         user(Result(third, "a dog", "look"), "Never mind the dog."),
         assistant("As you wish."),
         user("Look again."),
-        assistant(Call(again, "look", '{"text":"again"}')),
+        assistant(Call(again, "look", '{"text":"again"}', signature)),
         user(Result(again, "a fish", "look")),
         assistant("A fish."),
         user("Thank you."),
@@ -101,7 +108,12 @@ def test_statement_011_the_same_request_gives_the_same_upstream_body(
 
 def test_statement_011_the_upstream_body_is_the_same_in_every_process() -> None:
     asked = [
-        (client, upstream, written(client, model, long_request(client, upstream)).decode(), model.split("/")[1])
+        (
+            client,
+            upstream,
+            written(client, model, long_request(client, upstream)).decode(),
+            model.split("/")[1],
+        )
         for client in CLIENTS
         for upstream in CLIENTS
         for model in (MODELS[upstream], THINKERS[upstream])
@@ -121,16 +133,23 @@ def test_statement_011_the_upstream_body_is_the_same_in_every_process() -> None:
     assert found.pop().count("\n") == len(asked)
 
 
+def unsigned(piece: JSON) -> JSON:
+    if isinstance(piece, dict) and piece.get("thoughtSignature") == PLACEHOLDER:
+        return {name: value for name, value in piece.items() if name != "thoughtSignature"}
+    return piece
+
+
 @every_pair
 @pytest.mark.parametrize("models", [MODELS, THINKERS], ids=["plain", "thinking"])
 def test_statement_012_a_longer_conversation_extends_the_upstream_body(
     house: House, client: str, upstream: str, models: dict[str, str]
 ) -> None:
+    """But for Google's placeholder of a signature: it stands in the current turn only (statement 64)."""
     before: list[tuple[str, JSON]] = []
     around: Object = {}
     for turns in ENDS:
         body = house.send(client, models[upstream], long_request(client, upstream, turns))
-        said = pieces(upstream, body)
+        said = [(role, unsigned(piece)) for role, piece in pieces(upstream, body)]
         rest = {name: value for name, value in body.items() if name not in {"messages", "input", "contents"}}
         assert len(said) > len(before)
         assert said[: len(before)] == before
@@ -161,16 +180,15 @@ def named_in(upstream: str, body: Object) -> list[tuple[str, str]]:
     return found
 
 
-@pytest.mark.parametrize("client", CLIENTS)
-@pytest.mark.parametrize("upstream", [C, R, A, G])
+@every_pair
 def test_statement_013_ids_are_made_from_the_requests_content_alone(
     house: House, tmp_path: Path, client: str, upstream: str
 ) -> None:
     model = THINKERS[upstream]
-    names = [named_in(upstream, house.send(client, model, long_request(client, upstream, turns))) for turns in ENDS]
-    assert all(
-        longer[: len(shorter)] == shorter for shorter, longer in zip(names, names[1:], strict=False)
-    )
+    names = [
+        named_in(upstream, house.send(client, model, long_request(client, upstream, turns))) for turns in ENDS
+    ]
+    assert all(longer[: len(shorter)] == shorter for shorter, longer in itertools.pairwise(names))
     # a request that nobody has seen the beginning of, at a gateway that has seen nothing
     config = f"""
         [server]

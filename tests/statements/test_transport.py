@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from tests.conftest import UPSTREAM_KEY, LiveGateway
 from tests.live.plain import ask
 
-from dragoman.testing.exchange import json_answer
+from dragoman.testing.exchange import Answer, Chunk, json_answer
 from dragoman.testing.script import Scripted
 from dragoman.testing.server import FakeServer
 
@@ -136,6 +136,45 @@ def test_statement_006_a_request_of_the_targets_own_format_keeps_all_that_is_unk
     assert received.body == body.replace(b'"sonnet"', b'"claude-sonnet-4-5"')
     assert received.headers["anthropic-beta"] == "one, two"
     assert received.headers["anthropic-new"] == "3"
+
+
+ERROR = b'{ "type":"error","error":{"type":"new_error","message":"\\u00e9","new":[1.0]}, "request_id":"r"}'
+
+
+@pytest.mark.parametrize("status", [400, 429, 500, 529])
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/messages/count_tokens"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_statement_007_error_bodies_go_through_byte_for_byte(
+    gateway: LiveGateway, fake: FakeServer, status: int, path: str, stream: bool
+) -> None:
+    fake.script.add(json_answer(status, ERROR))
+    asked = {**ANTHROPIC, "stream": stream} if path == "/v1/messages" else COUNT
+    reply = ask(gateway, path, asked)
+    assert (reply.status, reply.body) == (status, ERROR)
+
+
+STARTED = (
+    b'event: message_start\ndata: {"type":"message_start","message":{"id":"msg_1","type":"message",'
+    b'"role":"assistant","model":"m","content":[],"stop_reason":null,"stop_sequence":null,'
+    b'"usage":{"input_tokens":1,"output_tokens":1}}}\n\n'
+)
+SPOKEN = (
+    b'event: content_block_start\ndata: {"type":"content_block_start","index":0,"content_block":'
+    b'{"type":"text","text":""}}\n\n'
+    b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":'
+    b'{"type":"text_delta","text":"Hel"}}\n\n'
+)
+
+
+@pytest.mark.parametrize("spoken", [b"", SPOKEN], ids=["before_any_text", "after_some_text"])
+def test_statement_007_an_error_in_a_stream_goes_through_byte_for_byte(
+    gateway: LiveGateway, fake: FakeServer, spoken: bytes
+) -> None:
+    stream = STARTED + spoken + b"event: error\ndata: " + ERROR + b"\n\n"
+    fake.script.add(Answer(200, {"content-type": "text/event-stream"}, (Chunk(0.0, stream),), streamed=True))
+    reply = ask(gateway, "/v1/messages", {**ANTHROPIC, "stream": True})
+    assert reply.body == (stream if spoken else ERROR)
+    assert (reply.status == 200) is bool(spoken)
 
 
 @pytest.mark.parametrize("method", ["HEAD", "GET"])

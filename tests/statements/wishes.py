@@ -36,7 +36,11 @@ def top_p(client: str, value: float) -> Object:
 def stop(client: str, *sequences: str) -> Object:
     """Stop sequences; Responses has none."""
     given: list[JSON] = list(sequences)
-    return _config("stopSequences", given) if client == G else {"stop" if client == C else "stop_sequences": given}
+    return (
+        _config("stopSequences", given)
+        if client == G
+        else {"stop" if client == C else "stop_sequences": given}
+    )
 
 
 def effort(client: str, word: str, *, visible: bool = False) -> Object:

@@ -5,6 +5,9 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+from dragoman.conversation.blocks import Text
+from dragoman.conversation.request import Request
+from dragoman.conversation.response import Choice, Response, Stop, StopReason
 from dragoman.testing.exchange import Answer
 from dragoman.testing.grammar import anthropic, gemini, openai_chat
 from dragoman.testing.json_value import JSON, Object, decode_object
@@ -331,3 +334,21 @@ def test_requests_name_themselves_in_the_vendors_headers() -> None:
 
     assert post(provider, CHAT, chat("Hi")).headers["x-request-id"].startswith("req_")
     assert post(provider, MESSAGES, chat("Hi", max_tokens=50)).headers["request-id"].startswith("req_")
+
+
+def test_another_model_can_stand_behind_it() -> None:
+    def shout(request: Request, included: frozenset[str]) -> Response:
+        words = f"{request.model.upper()} {sorted(included)}"
+        return Response("", "", (Choice(0, (Text(words),), Stop(StopReason.END)),))
+
+    provider = FakeProvider(actor=shout)
+
+    assert b"DEMO []" in post(provider, CHAT, chat("Hi")).body
+    assert post(provider, CHAT, chat("Hi", top_k=5)).status == 400
+
+
+def test_what_was_answered_is_noted_beside_the_request() -> None:
+    provider = FakeProvider()
+    answers = [post(provider, CHAT, chat("Hi")), post(provider, CHAT, chat("Hi", top_k=5))]
+
+    assert [received.answer for received in provider.script.received] == answers

@@ -17,7 +17,7 @@ class Verdict(enum.StrEnum):
     MISLED = "misled"
     """Cannot be done at this upstream, and the client was not told."""
     UNOFFERED = "unoffered"
-    """The gateway does not serve the client's format, or not for this upstream."""
+    """The gateway does not serve the client's format, or asks this upstream in another one."""
 
 
 class Cell(msgspec.Struct, frozen=True):

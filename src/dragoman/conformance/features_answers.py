@@ -8,7 +8,7 @@ from dragoman.conformance.features_tools import CLOCK, WEATHER, calling
 from dragoman.conformance.question import Question, ask
 from dragoman.conformance.reply import Cited
 from dragoman.conformance.stage import Got, Stage
-from dragoman.conversation.blocks import Citation, Text, Thinking
+from dragoman.conversation.blocks import Citation, Refusal, Text, Thinking
 from dragoman.conversation.response import Response, Stop, StopReason
 from dragoman.conversation.usage import Usage
 from dragoman.testing.script import Scripted
@@ -59,6 +59,14 @@ def _searching(stage: Stage, got: Got) -> None:
 
 def _refusal(stage: Stage) -> Response:
     return respond(stop=Stop(StopReason.REFUSAL, explanation="This is against the rules."))
+
+
+_DECLINED = "I cannot help with that."
+
+
+def _declined(stage: Stage, got: Got) -> None:
+    said = got.reply.text + got.reply.refusal
+    stage.expect(_DECLINED in said, f"the client read {got.reply.text!r} and {got.reply.refusal!r}")
 
 
 def _is_refused(stage: Stage, got: Got) -> None:
@@ -142,6 +150,16 @@ FEATURES = (
         _PLAIN,
         answer=_refusal,
         check=_is_refused,
+    ),
+    Feature(
+        "refusal-words",
+        "Answers",
+        "The words of a refusal that OpenAI keeps apart from the text",
+        "Chat Completions: message.refusal; Responses: refusal parts; others: text or its explanation",
+        _PLAIN,
+        answer=lambda stage: respond(Refusal(_DECLINED)),
+        check=_declined,
+        upstreams=frozenset({"openai_chat", "openai_responses"}),
     ),
     Feature(
         "citations",

@@ -1,5 +1,7 @@
 """What goes wrong upstream, and how the client is told."""
 
+import dataclasses
+
 import msgspec
 
 from dragoman.conformance.answer_gemini import retry_delay
@@ -203,6 +205,49 @@ def _leaving(*, streamed: bool) -> Playing:
     return play
 
 
+async def _odd_body(stage: Stage) -> None:
+    body: Object = {"detail": [{"loc": ["body", "n"], "msg": _WORDS, "type": "value_error"}]}
+    answered, told = await _failing(stage, json_answer(422, msgspec.json.encode(body)))
+    stage.expect(answered.status in {400, 422}, f"HTTP {answered.status} where 400 is due")
+    stage.expect(_WORDS in told.message, f"the upstream's words are lost: {told.message[:150]!r}")
+
+
+async def _hidden_error(stage: Stage) -> None:
+    body: Object = {"error": {"message": _WORDS, "type": "server_error", "code": None, "param": None}}
+    _, told = await _failing(stage, json_answer(200, msgspec.json.encode(body)))
+    stage.expect(_WORDS in told.message, f"the upstream's words are lost: {told.message[:150]!r}")
+
+
+async def _no_money(stage: Stage) -> None:
+    error: Object = {
+        "message": _WORDS,
+        "type": "insufficient_quota",
+        "param": None,
+        "code": "insufficient_quota",
+    }
+    answered, _ = await _failing(stage, json_answer(429, msgspec.json.encode({"error": error})))
+    stage.expect(answered.status in {402, 429}, f"HTTP {answered.status} where 429 is due")
+    tried = len(stage.generations())
+    stage.expect(tried == 1, f"the upstream was asked {tried} times", "statement 93: hard quotas are final")
+
+
+async def _google_key(stage: Stage) -> None:
+    reason: Object = {
+        "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+        "reason": "API_KEY_INVALID",
+        "domain": "googleapis.com",
+    }
+    error: Object = {
+        "code": 400,
+        "message": "API key not valid. Please pass a valid API key.",
+        "status": "INVALID_ARGUMENT",
+        "details": [reason],
+    }
+    answered, _ = await _failing(stage, json_answer(400, msgspec.json.encode({"error": error})))
+    right = {401, 403, 500, 502, 503}
+    stage.expect(answered.status in right, f"HTTP {answered.status} where one of {sorted(right)} is due")
+
+
 _OVERLOADED = Failure(FailureKind.OVERLOADED, _WORDS)
 _SERVER = Failure(FailureKind.SERVER, _WORDS)
 _DEPARTURE = "statement 86: the upstream is cancelled within a second of the client's departure"
@@ -260,6 +305,37 @@ FEATURES = (
         "The upstream's error is a page of HTML (502)",
         _not_json,
         "statement 96: error bodies that are not JSON",
+    ),
+    _failure(
+        "error-odd-body",
+        "The upstream's error is JSON of another kind (422, `detail`)",
+        _odd_body,
+        "statement 96: error bodies of other kinds; their words are kept",
+    ),
+    dataclasses.replace(
+        _failure(
+            "error-in-200",
+            "An error in an answer of status 200",
+            _hidden_error,
+            "statement 96: bodies of status 200 that are errors",
+        ),
+        upstreams=frozenset({"openai_chat"}),
+        modes=("whole",),
+    ),
+    dataclasses.replace(
+        _failure(
+            "error-quota", "The upstream's account is empty (429): asking again is of no use", _no_money
+        ),
+        upstreams=frozenset({"openai_chat", "openai_responses"}),
+    ),
+    dataclasses.replace(
+        _failure(
+            "error-google-key",
+            "Google refuses the gateway's key, with status 400",
+            _google_key,
+            "statement 91: API_KEY_INVALID is a failure of the key, not of the client's request",
+        ),
+        upstreams=frozenset({"gemini"}),
     ),
     _break(
         "stream-error-first",

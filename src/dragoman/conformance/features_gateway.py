@@ -112,7 +112,8 @@ async def _post(stage: Stage, path: str, body: Object) -> Answered:
 _VECTORS = ((0.5, -0.25, 0.125), (1.0, 0.0, -1.0))
 
 
-def _embedded(upstream: str, count: int) -> Answer:
+def embedding_answer(upstream: str, count: int) -> Answer:
+    """So many vectors in the upstream's format."""
     vectors = _VECTORS[:count]
     if upstream == "gemini":
         given: JSON = [{"values": list(vector)} for vector in vectors]
@@ -137,7 +138,7 @@ async def _embeds(stage: Stage) -> None:
         path, body = f"/v1beta/models/{model}:batchEmbedContents", Object(requests=requests)
     else:
         path, body = "/v1/embeddings", Object(model=model, input=texts, encoding_format="float")
-    stage.lay_out(_embedded(stage.upstream.name, 2))
+    stage.lay_out(embedding_answer(stage.upstream.name, 2))
     answered = await _post(stage, path, body)
     stage.require(answered.status == 200, f"HTTP {answered.status}: {answered.body[:200]!r}")
     vectors = _vectors(stage.client.name, decode_object(answered.body))

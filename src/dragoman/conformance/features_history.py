@@ -1,6 +1,6 @@
 """Tool calls and their results as the client sends them back."""
 
-from dragoman.conformance.exact_json import decode_object, normal
+from dragoman.conformance.exact_json import decode_object, encode, normal
 from dragoman.conformance.feature import Asking, Checking, Feature, say
 from dragoman.conformance.features_media import IMAGE
 from dragoman.conformance.features_tools import CLOCK, NUMBERS, WEATHER, loosely
@@ -178,6 +178,45 @@ async def _unanswered(stage: Stage) -> None:
     stage.require(told is not None, f"the error is not in the client's envelope: {answered.body[:120]!r}")
 
 
+def _orphan(stage: Stage) -> Question:
+    return _history(stage, assistant("I look."), user(_result(stage, 1, "cold"), "Well?"))
+
+
+async def _alone(stage: Stage) -> None:
+    question = _orphan(stage)
+    stage.lay_out(say("Hello."))
+    answered = await stage.send(question)
+    if answered.status == 200:
+        got = stage.read(answered, question)
+        said = encode(stage.body_of(got.received[-1]))
+        stage.expect("cold" in said, "the result is lost")
+        return
+    stage.require(400 <= answered.status < 500, f"HTTP {answered.status}")
+    stage.require(stage.told(answered) is not None, "the error is not in the client's envelope")
+
+
+def _repeated(stage: Stage) -> Question:
+    turns = (
+        assistant(Call("call_0", WEATHER.name, _OSLO)),
+        user(Result("call_0", (Words("cold"),), WEATHER.name)),
+        assistant(Call("call_0", WEATHER.name, _ROME)),
+        user(Result("call_0", (Words("warm"),), WEATHER.name)),
+    )
+    return _history(stage, *turns)
+
+
+def _cut_arguments(stage: Stage) -> Question:
+    call = Call(_own(stage, 1), WEATHER.name, '{"city": "Os')
+    return _history(stage, assistant(call), user(_result(stage, 1, "no such city")))
+
+
+def _kept_call(stage: Stage, got: Got) -> None:
+    calls = got.question.calls
+    stage.require(len(calls) == 1, f"the upstream read the calls {calls}")
+    stage.expect("Os" in calls[0].arguments, f"the upstream read the arguments {calls[0].arguments!r}")
+    stage.expect(len(got.question.results) == 1, f"the upstream read the results {got.question.results}")
+
+
 _TEXTS = ("openai_chat", "openai_responses", "anthropic")
 
 FEATURES = (
@@ -196,6 +235,14 @@ FEATURES = (
         _RULE,
         _answered(_JSON),
         check=_same_result(_JSON),
+    ),
+    Feature(
+        "result-array",
+        "Tool results",
+        "A result that is a JSON array, which Google does not take as such",
+        _RULE,
+        _answered("[1, 2.0, null]"),
+        check=_same_result("[1, 2.0, null]"),
     ),
     Feature(
         "result-empty",
@@ -280,5 +327,32 @@ FEATURES = (
         "statement 22: a call without its result is an error at every vendor",
         _answered(""),
         play=_unanswered,
+    ),
+    Feature(
+        "orphan-result",
+        "Tool results",
+        "A result without its call: kept, or refused as the client's error",
+        "statement 22: a result without its call is an error at every vendor",
+        _orphan,
+        play=_alone,
+        clients=frozenset(_TEXTS),
+    ),
+    Feature(
+        "call-ids-repeated",
+        "Tool results",
+        "Ids of calls that are the same in every turn",
+        "statement 35: some models count their calls anew in every turn; Anthropic wants unique ids",
+        _repeated,
+        check=_in_order,
+        clients=frozenset({"openai_chat", "openai_responses"}),
+    ),
+    Feature(
+        "history-broken-arguments",
+        "Tool results",
+        "An earlier call whose arguments are not JSON",
+        "statement 39: a call with unparsable arguments is kept",
+        _cut_arguments,
+        check=_kept_call,
+        clients=frozenset({"openai_chat", "openai_responses"}),
     ),
 )

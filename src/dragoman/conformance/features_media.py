@@ -1,5 +1,6 @@
 """Pictures, documents and recordings in the user's words."""
 
+import base64
 from collections.abc import Mapping
 
 from dragoman.conformance.feature import Feature
@@ -78,6 +79,15 @@ def _sending(
 _FETCHED = "a gateway may fetch what a URL names, and say so where it cannot"
 _DOT = Media("image", "image/gif", "R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==")
 
+_WORDS = "The ship leaves at nine, not at ten."
+_NOTE = Media("document", "text/plain", base64.b64encode(_WORDS.encode()).decode())
+
+
+def _has_note(stage: Stage, got: Got) -> None:
+    body = got.received[-1].body
+    stage.expect(_WORDS.encode() in body or _NOTE.data.encode() in body, "the document is lost")
+
+
 FEATURES = (
     _sending("image-inline", "A picture as base64", ("What is this?", IMAGE)),
     _sending(
@@ -95,6 +105,15 @@ FEATURES = (
         words=("url", "fetch"),
     ),
     _sending("pdf-inline", "A PDF as base64", ("What is in it?", Media("document", "application/pdf", PDF))),
+    Feature(
+        "text-document",
+        "Media",
+        "A document of plain text",
+        "Anthropic Messages: text/plain documents; generateContent: inlineData; others: files or text",
+        lambda stage: Question(stage.model, (user("Sum up.", _NOTE),), stream=stage.streamed),
+        check=_has_note,
+        clients=frozenset({"anthropic", "gemini"}),
+    ),
     _sending(
         "pdf-url",
         "A PDF by URL",

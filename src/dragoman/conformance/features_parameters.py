@@ -17,11 +17,11 @@ from dragoman.conversation.response import (
 from dragoman.conversation.usage import Usage
 from dragoman.testing.json_value import Object
 
-_SCHEMA = (
+PERSON_SCHEMA = (
     '{"type":"object","properties":{"name":{"type":"string"},"age":{"type":"integer"}},'
     '"required":["name","age"],"additionalProperties":false}'
 )
-_PERSON = '{"name":"Ada","age":36}'
+PERSON = '{"name":"Ada","age":36}'
 _JSON_WORDS = "Tell me of Ada, as JSON."
 _SINGLE = {
     "openai_responses": "OpenAI Responses: one answer to a request",
@@ -70,7 +70,7 @@ def _has_schema(stage: Stage, got: Got) -> None:
     stage.require(bool(got.question.schema), "the upstream was not held to the schema")
     properties = child(decode_object(got.question.schema), "properties")
     stage.expect(set(properties) == {"name", "age"}, f"the schema's properties are {list(properties)}")
-    stage.expect(got.reply.text == _PERSON, f"the client read {got.reply.text!r}")
+    stage.expect(got.reply.text == PERSON, f"the client read {got.reply.text!r}")
     stage.expect(not got.reply.calls, "the answer came back as a call")
 
 
@@ -78,7 +78,7 @@ def _is_json(stage: Stage, got: Got) -> None:
     told = "\n".join((*got.question.system, *got.question.texts("user")))
     asked = got.question.json_object or bool(got.question.schema)
     stage.expect(asked or "JSON" in told.replace(_JSON_WORDS, ""), "the upstream was not asked for JSON")
-    stage.expect(got.reply.text == _PERSON, f"the client read {got.reply.text!r}")
+    stage.expect(got.reply.text == PERSON, f"the client read {got.reply.text!r}")
 
 
 def _two(stage: Stage) -> Response:
@@ -121,10 +121,20 @@ def _has_tokens(stage: Stage, got: Got) -> None:
 
 
 _KNOBS: dict[str, Object] = {
-    "openai_chat": {"seed": 7, "presence_penalty": 0.5, "frequency_penalty": 0.25, "user": "someone"},
+    "openai_chat": {
+        "seed": 7,
+        "presence_penalty": 0.5,
+        "frequency_penalty": 0.25,
+        "logit_bias": {"50256": -100},
+        "service_tier": "default",
+        "user": "someone",
+    },
     "openai_responses": {"metadata": {"team": "keepers"}, "user": "someone", "truncation": "auto"},
     "anthropic": {"top_k": 40, "metadata": {"user_id": "someone"}},
-    "gemini": {"generationConfig": {"seed": 7, "topK": 40}},
+    "gemini": {
+        "generationConfig": {"seed": 7, "topK": 40},
+        "safetySettings": [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_NONE"}],
+    },
 }
 
 
@@ -136,9 +146,28 @@ def _answered(stage: Stage, got: Got) -> None:
     stage.expect(bool(got.reply.text), "the answer is empty")
 
 
-def _has_effort(stage: Stage, got: Got) -> None:
-    seen = got.question.effort
-    stage.expect(seen == "high", f"the upstream's effort is {seen!r}")
+def _is_effort(*right: str | None) -> Checking:
+    def check(stage: Stage, got: Got) -> None:
+        seen = got.question.effort
+        stage.expect(seen in right, f"the upstream's effort is {seen!r}")
+
+    return check
+
+
+def _is_few(stage: Stage, got: Got) -> None:
+    right = 16 if stage.upstream.name == "openai_responses" else 5
+    stage.expect(got.question.max_tokens == right, f"the upstream's limit is {got.question.max_tokens}")
+
+
+def _from_user(stage: Stage, name: str) -> Question:
+    field: Object = {"metadata": {"user_id": name}} if stage.client.name == "anthropic" else {"user": name}
+    return Question(stage.model, ask(), stream=stage.streamed, extra=field)
+
+
+def _names_user(stage: Stage, got: Got) -> None:
+    body = stage.body_of(got.received[-1])
+    names = [body.get("user"), body.get("safety_identifier"), child(body, "metadata").get("user_id")]
+    stage.expect("someone-7" in names, "the user's name is lost")
 
 
 _STOPPING = "statement 50: what the upstream cannot take of the stop sequences, the gateway stops at itself"
@@ -217,8 +246,8 @@ FEATURES = (
         "Parameters",
         "An answer held to a JSON Schema",
         "statements 69 and 70: json_schema has a native counterpart in every format",
-        asking(Question("", ask(), schema=_SCHEMA)),
-        answer=lambda stage: say(_PERSON),
+        asking(Question("", ask(), schema=PERSON_SCHEMA)),
+        answer=lambda stage: say(PERSON),
         check=_has_schema,
     ),
     Feature(
@@ -227,7 +256,7 @@ FEATURES = (
         "An answer that is any JSON object",
         "statement 69: json_object, application/json, or an instruction where there is neither",
         asking(Question("", ask(_JSON_WORDS), json_object=True)),
-        answer=lambda stage: say(_PERSON),
+        answer=lambda stage: say(PERSON),
         check=_is_json,
     ),
     Feature(
@@ -266,7 +295,64 @@ FEATURES = (
         "How much to reason",
         "statement 53: effort words, budgets and levels are mapped by the model",
         asking(Question("", ask(), effort="high", max_tokens=32_000)),
-        check=_has_effort,
+        check=_is_effort("high"),
         variant="reasoning",
+    ),
+    Feature(
+        "effort-low",
+        "Reasoning",
+        "To reason little",
+        "statement 53: effort words, budgets and levels are mapped by the model",
+        asking(Question("", ask(), effort="low", max_tokens=32_000)),
+        check=_is_effort("low"),
+        variant="reasoning",
+    ),
+    Feature(
+        "effort-none",
+        "Reasoning",
+        "Not to reason, or as little as the model can",
+        "statement 53: no effort is sent that the model does not list",
+        asking(Question("", ask(), effort="none", max_tokens=32_000)),
+        check=_is_effort("none", "minimal", "low", None),
+        clients=frozenset({"openai_chat", "openai_responses"}),
+        pairs="foreign",
+        variant="reasoning",
+    ),
+    Feature(
+        "max-tokens-few",
+        "Parameters",
+        "A limit of 5 output tokens; OpenAI's Responses takes no less than 16",
+        "statement 47: max_output_tokens is 16 at least",
+        asking(Question("", ask(), max_tokens=5)),
+        check=_is_few,
+        clients=frozenset({"openai_chat", "anthropic", "gemini"}),
+    ),
+    Feature(
+        "seed-large",
+        "Parameters",
+        "A seed beyond 32 bits, which Google does not take",
+        "generateContent: seed is an int32; Chat Completions: an integer",
+        asking(Question("", ask(), extra={"seed": 1_099_511_627_777})),
+        check=_answered,
+        clients=frozenset({"openai_chat"}),
+    ),
+    Feature(
+        "user-name",
+        "Parameters",
+        "The user's name",
+        "statement 59: user, safety_identifier and metadata.user_id are mapped",
+        lambda stage: _from_user(stage, "someone-7"),
+        check=_names_user,
+        clients=frozenset({"openai_chat", "openai_responses", "anthropic"}),
+        upstreams=frozenset({"openai_chat", "openai_responses", "anthropic"}),
+    ),
+    Feature(
+        "user-name-long",
+        "Parameters",
+        "A user's name of 150 characters; OpenAI takes 64",
+        "statement 59: names above 64 characters are hashed for OpenAI",
+        lambda stage: _from_user(stage, "someone-" + "7" * 142),
+        check=_answered,
+        clients=frozenset({"anthropic"}),
     ),
 )

@@ -1,7 +1,7 @@
 """Conversations of text."""
 
 from dragoman.conformance.delivery import chopped
-from dragoman.conformance.feature import ANSWER, Feature, say
+from dragoman.conformance.feature import ANSWER, Checking, Feature, asking, say
 from dragoman.conformance.question import Question, Turn, Words, ask, assistant, user
 from dragoman.conformance.stage import Got, Stage
 
@@ -135,6 +135,30 @@ def _went_on(stage: Stage, got: Got) -> None:
     stage.expect("Say nothing." in said and "Thanks." in said, f"the upstream read {said!r}")
 
 
+_OPENAI = frozenset({"openai_chat", "openai_responses"})
+_TALE = "All work and no play makes Jack a dull boy. " * 24_000
+
+
+def _goes_on(stage: Stage, got: Got) -> None:
+    stage.expect("Hello." in "\n".join(got.question.texts("user")), "the words before are lost")
+    stage.expect(got.reply.text == ANSWER, f"the client read {got.reply.text!r}")
+
+
+def _assistant_kept(text: str) -> Checking:
+    def check(stage: Stage, got: Got) -> None:
+        said = "\n".join(got.question.texts("assistant"))
+        stage.expect(text in said, f"the upstream read {said!r}")
+
+    return check
+
+
+def _tale_kept(stage: Stage, got: Got) -> None:
+    same = got.question.texts("user") == [_TALE]
+    stage.expect(
+        same, f"of {len(_TALE)} characters the upstream read {sum(map(len, got.question.texts('user')))}"
+    )
+
+
 FEATURES = (
     Feature(
         "text",
@@ -218,5 +242,50 @@ FEATURES = (
         _empty,
         check=_went_on,
         clients=frozenset({"openai_chat", "openai_responses"}),
+    ),
+    Feature(
+        "empty-question",
+        "Conversation",
+        "An empty message of the user",
+        "statement 17: OpenAI takes empty text, Anthropic and Google refuse it, so it is not sent there",
+        asking(Question("", (user("Hello."), assistant("Hello."), user("")))),
+        check=_goes_on,
+        clients=_OPENAI,
+    ),
+    Feature(
+        "white-space",
+        "Conversation",
+        "A message of nothing but white space",
+        "statement 18: Anthropic refuses text without anything to be seen",
+        asking(Question("", (user("Hello."), assistant(" \n"), user("Are you there?")))),
+        check=_goes_on,
+        clients=_OPENAI,
+    ),
+    Feature(
+        "assistant-first",
+        "Conversation",
+        "A conversation that the assistant begins",
+        "Anthropic Messages: the first message is the user's; OpenAI and Google do not mind",
+        asking(Question("", (assistant("I am Hal."), user("Hello.")))),
+        check=_assistant_kept("I am Hal."),
+        clients=frozenset({"openai_chat", "openai_responses", "gemini"}),
+    ),
+    Feature(
+        "assistant-last",
+        "Conversation",
+        "A conversation that the assistant ends",
+        "OpenAI: a trailing assistant message is history (statement 24)",
+        asking(Question("", (user("Who are you?"), assistant("I am Hal.")))),
+        check=_assistant_kept("I am Hal."),
+        clients=_OPENAI,
+    ),
+    Feature(
+        "question-long",
+        "Conversation",
+        "A question of 1 MB",
+        "all vendors: requests of 20 MB and more are taken",
+        asking(Question("", ask(_TALE))),
+        check=_tale_kept,
+        modes=("whole",),
     ),
 )

@@ -12,6 +12,7 @@ from dragoman.conformance.question import Question, Tool, ask
 from dragoman.conformance.stage import Got, Stage
 from dragoman.conversation.blocks import Text, ToolCall
 from dragoman.conversation.response import Response, StopReason
+from dragoman.testing.json_value import Object
 
 WEATHER_SCHEMA = (
     '{"type":"object","properties":{"city":{"type":"string","description":"Name of the city"},'
@@ -138,6 +139,27 @@ def _choosing(name: str, title: str, choice: str) -> Feature:
 
     rule = "statement 33: tool_choice has a counterpart in every format"
     return Feature(name, "Tools", title, rule, question, check=check)
+
+
+def _allowing(stage: Stage) -> Question:
+    named: Object = {"type": "function", "name": CLOCK.name}
+    choice: Object = {"type": "allowed_tools", "mode": "required", "tools": [named]}
+    if stage.client.name == "openai_chat":
+        inner: Object = {
+            "mode": "required",
+            "tools": [{"type": "function", "function": {"name": CLOCK.name}}],
+        }
+        choice = {"type": "allowed_tools", "allowed_tools": inner}
+    return msgspec.structs.replace(_both(stage), extra={"tool_choice": choice})
+
+
+def _is_allowed(stage: Stage, got: Got) -> None:
+    told = stage.body_of(got.received[-1]).get("tool_choice")
+    native = isinstance(told, dict) and told.get("type") == "allowed_tools"
+    offered = [tool.name for tool in got.question.tools]
+    chosen = got.question.choice
+    only = chosen == f"name:{CLOCK.name}" or (chosen == "required" and offered == [CLOCK.name])
+    stage.expect(native or only, f"the upstream may call any of {offered}, its choice is {chosen!r}")
 
 
 def _one_at_a_time(stage: Stage) -> Question:
@@ -285,6 +307,15 @@ FEATURES = (
     _choosing("choice-none", "Tool choice: no call", "none"),
     _choosing("choice-required", "Tool choice: some call", "required"),
     _choosing("choice-named", "Tool choice: this one tool", f"name:{CLOCK.name}"),
+    Feature(
+        "choice-allowed",
+        "Tools",
+        "Tool choice: some call, of these tools only",
+        "Chat Completions, Responses: allowed_tools; elsewhere the tools are filtered (statement 33)",
+        _allowing,
+        check=_is_allowed,
+        clients=frozenset({"openai_chat", "openai_responses"}),
+    ),
     Feature(
         "one-call-at-a-time",
         "Tools",

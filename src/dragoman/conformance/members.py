@@ -3,7 +3,7 @@
 from dragoman.testing.grammar.shape import child, children, whole
 from dragoman.testing.json_value import JSON, Object, is_number
 
-__all__ = ["child", "children", "number", "objects_in", "string", "strings", "truth", "whole"]
+__all__ = ["child", "children", "first", "number", "objects_in", "string", "strings", "truth", "whole"]
 
 
 def string(value: Object, member: str) -> str:
@@ -39,3 +39,9 @@ def objects_in(value: JSON) -> list[Object]:
     if isinstance(value, dict):
         return [value]
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def first(value: Object, member: str) -> Object:
+    """The first object in the array that is a member; an empty one where there is none."""
+    found = children(value, member)
+    return found[0] if found else {}

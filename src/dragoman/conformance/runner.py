@@ -15,7 +15,7 @@ from dragoman.conformance.cell import Cell, Verdict
 from dragoman.conformance.feature import Feature
 from dragoman.conformance.gateway_client import Answered, GatewayClient
 from dragoman.conformance.question import UnsayableError
-from dragoman.conformance.stage import BrokenError, Finding, Stage
+from dragoman.conformance.stage import BrokenError, ElsewhereError, Finding, Stage
 from dragoman.conformance.subject import UPSTREAM_KEY, VENDOR_MODELS, Subject
 from dragoman.conformance.wire import WIRES
 from dragoman.testing.provider import FakeProvider
@@ -190,6 +190,8 @@ async def _passed(stage: Stage, feature: Feature) -> Verdict:
         stage.findings.append(Finding(f"nothing came for {_LONGEST_CELL:.0f} s", feature.rule))
     except UnsayableError:
         raise
+    except ElsewhereError:
+        return Verdict.UNOFFERED
     except Exception as error:  # noqa: BLE001 - whatever a gateway sends must not stop the run
         stage.findings.append(Finding(f"the answer could not be read: {error!r}", feature.rule))
     return Verdict.FAIL if stage.findings else Verdict.PASS

@@ -1,5 +1,7 @@
 """Requests of Anthropic Messages, written for a client and read at the upstream."""
 
+import base64
+
 from dragoman.conformance.exact_json import decode, encode
 from dragoman.conformance.members import child, children, number, objects_in, string, strings
 from dragoman.conformance.question import (
@@ -88,6 +90,10 @@ def _block(part: Part) -> Object:
             if cached:
                 block["cache_control"] = {"type": "ephemeral"}
             return block
+        case Media(kind="document", media_type="text/plain", data=data):
+            text = base64.b64decode(data).decode()
+            source: Object = {"type": "text", "media_type": "text/plain", "data": text}
+            return {"type": "document", "source": source}
         case Media(kind="image" | "document" as kind, url=url, media_type=media_type, data=data):
             if url:
                 return {"type": kind, "source": {"type": "url", "url": url}}

@@ -212,11 +212,11 @@ def _read_response(given: Object) -> Result:
         _read_media(child(part, "inlineData")) for part in objects_in(given.get("parts"))
     ]
     is_error = "error" in response
-    told = response.get("error") if is_error else response.get("output", response.get("result"))
-    if len(response) == 1 and isinstance(told, str):
-        parts.insert(0, Words(told))
-    else:
-        parts.insert(0, Words(encode(response)))
+    match list(response.values()):
+        case [str(text)]:  # under whatever name: Google takes the whole object for the output
+            parts.insert(0, Words(text))
+        case _:
+            parts.insert(0, Words(encode(response)))
     return Result(string(given, "id"), tuple(parts), string(given, "name"), is_error)
 
 

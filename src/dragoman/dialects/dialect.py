@@ -158,6 +158,22 @@ class Passed(msgspec.Struct, frozen=True):
     hide_usage: bool = False
 
 
+class Sent(msgspec.Struct, frozen=True):
+    """What a client has of a passed-through stream that breaks: whole frames, none where it has nothing.
+
+    `opening` holds all of it up to the first piece of the answer itself, `last` the last frames after
+    that which are more than comments.
+    """
+
+    opening: bytes = b""
+    last: bytes = b""
+
+    @property
+    def begun(self) -> bool:
+        """Whether the client has anything."""
+        return bool(self.opening or self.last)
+
+
 class Meter(msgspec.Struct, frozen=True):
     """What the gateway itself reads from a whole answer that it passes on unread."""
 
@@ -260,9 +276,8 @@ class Dialect:
     stream_decoder: Callable[[str], StreamDecoder]
     """A decoder for a stream from an origin."""
     stream_encoder: Callable[[Reply], StreamEncoder]
-    stream_failure: Callable[[Failure, Location, bool], bytes]
-    """The bytes that end a passed-through stream with an error; the flag says whether whole frames
-    went to the client before."""
+    stream_failure: Callable[[Failure, Location, Sent], bytes]
+    """The bytes that end a passed-through stream with an error, after what went to the client before."""
     hide_usage: Callable[[bytes], bytes]
     """Whole frames without those that hold nothing but usage."""
     stream_type: Callable[[Location], str]

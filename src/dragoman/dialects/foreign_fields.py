@@ -2,13 +2,20 @@
 
 from collections.abc import Iterator
 
+import msgspec
+
 from dragoman.conversation.failure import invalid
 from dragoman.conversation.loss import Loss, dropped
+from dragoman.conversation.opaque import Opaque
 from dragoman.conversation.request import FunctionTool, Request
 from dragoman.dialects.openai_family import RESPONSES, belongs
+from dragoman.dialects.places import place_of_message
 
 _MODALITIES = frozenset({"modalities", "responsemodalities"})
-_STORED_STATE = frozenset({"cachedcontent", "previous_response_id", "conversation", "prompt"})
+_STORED_STATE = frozenset({"cachedcontent", "previous_response_id", "conversation", "prompt", "container"})
+NO_THREADS = "thread_unsupported_request"
+"""The code by which Anthropic's SDKs know that they have to send the whole conversation themselves."""
+
 _COPIES = frozenset(
     {
         "generationConfig.responseJsonSchema",
@@ -36,7 +43,7 @@ def check_foreign_fields(request: Request, dialect: str) -> None:
             raise invalid(
                 f"'{extra.field}': this model answers in text only.", extra.field, "unsupported_parameter"
             )
-        if word in _STORED_STATE:
+        if word in _STORED_STATE and extra.json != b"null":
             raise invalid(
                 f"'{extra.field}': what is stored at another vendor cannot be used with this model.",
                 extra.field,
@@ -49,7 +56,12 @@ def check_foreign_fields(request: Request, dialect: str) -> None:
                 extra.field,
                 "server_tool_not_portable",
             )
-
+        if word == "thread" and extra.json != b"null":
+            raise invalid(
+                f"'{extra.field}': no conversation is kept for this model; send the whole of it.",
+                extra.field,
+                NO_THREADS,
+            )
         if word == "background" and extra.json == b"true":
             raise invalid(
                 f"'{extra.field}': this model answers while the client waits; leave it out.",
@@ -63,6 +75,7 @@ def check_foreign_fields(request: Request, dialect: str) -> None:
                 "server_tool_not_portable",
             )
     _check_tools(request, dialect)
+    _check_sound(request, dialect)
 
 
 def _check_tools(request: Request, dialect: str) -> None:
@@ -80,9 +93,28 @@ def _check_tools(request: Request, dialect: str) -> None:
             )
 
 
+def _check_sound(request: Request, dialect: str) -> None:
+    """What the model said aloud is kept at OpenAI, and the history holds no more of it than an id."""
+    if dialect == request.dialect:
+        return
+    for turn, message in enumerate(request.messages):
+        if any(field.field == "audio" for field in message.opaque):
+            path = f"{place_of_message(request, turn)}.audio"
+            raise invalid(
+                f"'{path}': what is stored at another vendor cannot be used with this model.",
+                path,
+                "state_not_portable",
+            )
+
+
+def names_user(request: Request, extra: Opaque) -> bool:
+    """Whether a field says who asks, which is in the neutral request too."""
+    return extra.field == "safety_identifier" and msgspec.json.decode(extra.json) == request.user
+
+
 def foreign_losses(request: Request, dialect: str) -> Iterator[Loss]:
     """The fields that a request written in `dialect` goes without."""
     for extra in request.extras:
         done = extra.field in _COPIES or (extra.dialect, extra.field) in _DONE_HERE
-        if not (done or belongs(extra, dialect)):
+        if not (done or belongs(extra, dialect) or names_user(request, extra)):
             yield dropped(f"$.{extra.field}", "unknown_field", f"only {extra.dialect} has this field")

@@ -5,7 +5,6 @@ from dragoman.conversation.request import Request
 from dragoman.dialects.dialect import Target
 from dragoman.dialects.effort import effort_of, nearest_effort
 from dragoman.dialects.openai_family import FAMILY
-from dragoman.models.profile import UNKNOWN
 
 _USUAL = ("low", "medium", "high")
 """What hosts take whose models have budgets or levels of their own."""
@@ -28,7 +27,7 @@ def render_effort(
     if wanted is None:
         return None
     if profile.reasoning == "none":
-        if profile.family == UNKNOWN.family and request.dialect in FAMILY:
+        if not profile.known and request.dialect in FAMILY:
             return wanted  # the client's own field for a model that we know nothing of
         if wanted != "none":
             losses.append(

@@ -10,9 +10,15 @@ from typing import TypeVar
 
 import msgspec
 
+from dragoman.conversation.blocks import Text
+from dragoman.conversation.loss import dropped
 from dragoman.conversation.opaque import Opaque
 
 T = TypeVar("T")
+
+UNMARKED = dropped("$..cache_control", "cache_control", "OpenAI caches prompts by itself")
+UNMARKED_PROMPT = dropped("$.cache_control", "cache_control", "OpenAI caches prompts by itself")
+"""What becomes of marks for a prompt cache, on parts of a request and on the whole of it."""
 
 CHAT = "openai_chat"
 RESPONSES = "openai_responses"
@@ -47,6 +53,33 @@ def belongs(field: Opaque, dialect: str) -> bool:
 def own_fields(fields: Iterable[Opaque], dialect: str) -> Iterator[Opaque]:
     """Those fields that can be written in `dialect`."""
     return (field for field in fields if belongs(field, dialect))
+
+
+BETWEEN_MESSAGES = "\n\n"
+"""Stands in Chat Completions between what are messages of their own in Responses."""
+
+
+def are_apart(first: Text, second: Text) -> bool:
+    """Whether two texts of a turn are of different messages of Responses: of a comment, say, and of the
+    final answer.
+    """
+    return _of_message(first) != _of_message(second)
+
+
+def _of_message(text: Text) -> list[Opaque]:
+    return [one for one in text.opaque if one.dialect == RESPONSES]
+
+
+def spoken(texts: Iterable[Text]) -> str:
+    """The texts of one turn of the model as the one string that Chat Completions has for them."""
+    said = ""
+    before: Text | None = None
+    for text in texts:
+        if text.text:
+            apart = before is not None and are_apart(before, text)
+            said += BETWEEN_MESSAGES + text.text if apart else text.text
+            before = text
+    return said
 
 
 _TIERS = {

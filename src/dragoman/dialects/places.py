@@ -34,9 +34,9 @@ def place_of(request: Request, message: int, block: int) -> str:
         case "gemini":
             return f"contents[{message}].parts[{block}]"
         case "openai_chat":
-            if len(request.system) > 1:
+            before = _before(request, message)
+            if before is None:
                 return "messages"
-            before = len(request.system) + sum(map(_spread, request.messages[:message]))
             if isinstance(request.messages[message].blocks[block], ToolResult):
                 return f"messages[{before + block}]"
             return f"messages[{before}].content[{block}]"
@@ -44,6 +44,12 @@ def place_of(request: Request, message: int, block: int) -> str:
             return _remembered(request.messages[message], block) or "input"
         case _:
             return f"messages[{message}].content[{block}]"
+
+
+def place_of_message(request: Request, message: int) -> str:
+    """The path of a turn in a request of Chat Completions, as far as it can be told; see `place_of`."""
+    before = _before(request, message)
+    return "messages" if before is None else f"messages[{before}]"
 
 
 def place_within(dialect: str, result: str, block: int) -> str:
@@ -67,6 +73,13 @@ def _remembered(message: Message, block: int) -> str | None:
     kept = next((one for one in message.opaque if is_place(one)), None)
     places = [] if kept is None else _PATHS.decode(kept.json)
     return places[block] if block < len(places) else None
+
+
+def _before(request: Request, message: int) -> int | None:
+    """How many messages of Chat Completions stand before a turn; None where that cannot be told."""
+    if len(request.system) > 1:
+        return None
+    return len(request.system) + sum(map(_spread, request.messages[:message]))
 
 
 def _spread(message: Message) -> int:

@@ -22,26 +22,44 @@ _SHORTEST = 4
 _OWN = frozenset({"anthropic-api-key", "x-goog-api-key"})
 """Headers that carry credentials and never go through, whatever their prefix."""
 
+_LISTS = frozenset({"anthropic-beta", "openai-beta"})
+"""Headers that name features: who names one does not take another's away."""
+
 
 def address(call: Call, spoken: Dialect, wire: WireRequest, provider: Provider) -> UpstreamRequest:
     """The HTTP request for a provider: its base URL, its key, and the client's headers that belong
-    to the wire format where both sides speak it.
+    to the wire format where both sides speak it. Of a header that several of them give, the provider's
+    configuration counts before the client and the client before us; lists of features are joined.
     """
-    headers = {"content-type": "application/json", **dict(wire.headers)}
-    if spoken is call.dialect and spoken.forwarded:
-        theirs: dict[str, str] = {}
-        for raw_name, raw_value in call.headers:
-            name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-            if name.startswith(spoken.forwarded) and name not in _OWN:
-                # a header that is given twice is a list (RFC 9110, 5.3), such as of betas
-                theirs[name] = f"{theirs[name]}, {value}" if name in theirs else value
-        headers.update(theirs)
-    headers.update(provider.headers)
+    headers = {"content-type": "application/json"}
+    for given in (wire.headers, _forwarded(call, spoken), provider.headers):
+        for name, value in given:
+            key = name.lower()
+            headers[key] = _joined(headers[key], value) if key in _LISTS and key in headers else value
     if provider.api_key:
         credential, prefix = spoken.credential
         headers[credential] = prefix + provider.api_key
     url = provider.url_of(spoken.name) + wire.path
     return UpstreamRequest("POST", url, tuple(headers.items()), wire.body)
+
+
+def _forwarded(call: Call, spoken: Dialect) -> list[tuple[str, str]]:
+    """The client's headers that belong to the wire format, where both sides speak it."""
+    theirs: dict[str, str] = {}
+    if spoken is call.dialect and spoken.forwarded:
+        for raw_name, raw_value in call.headers:
+            name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+            if name.startswith(spoken.forwarded) and name not in _OWN:
+                # a header that is given twice is a list (RFC 9110, 5.3), such as of betas
+                theirs[name] = f"{theirs[name]}, {value}" if name in theirs else value
+    return list(theirs.items())
+
+
+def _joined(first: str, second: str) -> str:
+    """Two lists of features as one, every feature once."""
+    known = {feature.strip() for feature in first.split(",")}
+    new = dict.fromkeys(feature.strip() for feature in second.split(","))
+    return ",".join([first, *(feature for feature in new if feature and feature not in known)])
 
 
 async def send(

@@ -109,6 +109,7 @@ class Delivery:
         finally:
             reading = pipeline.reading
             self._record.usage, self._record.stops = reading.usage, tuple(reading.stops)
+            self._record.estimated = reading.estimated
             self._record.failure = reading.failure
 
     async def _stream_of_whole(self, accepted: Accepted, outlet: Outlet) -> None:

@@ -9,7 +9,7 @@ import functools
 
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
 from dragoman.conversation.request import Request
-from dragoman.dialects.dialect import Dialect, Head, Target
+from dragoman.dialects.dialect import Dialect, Head, Target, WireRequest
 from dragoman.dialects.format_choice import spoken_format
 from dragoman.gateway.answer_headers import wants_strictness
 from dragoman.gateway.attempt import address, send_all
@@ -66,6 +66,7 @@ class Exchange:
         self._record = Record(call.request_id, call.dialect.name, began=self._loop.time(), key=call.key)
         self._outlet: Outlet | None = None
         self._request: Request | None = None
+        self._wire: WireRequest | None = None
 
     async def run(self) -> None:
         """From the first byte in to the last byte out, and the record of it."""
@@ -129,19 +130,27 @@ class Exchange:
             if better is None and request is not None and refuses_signatures(error.failure):
                 self._request = unsigned(request)
                 try:
-                    await self._attempt(head, route, provider, target, limits)
+                    await self._attempt(head, route, provider, target, limits, error)
                 finally:
                     self._request = request
                 return
             if better is None:
                 raise
-            await self._attempt(head, route, provider, better, limits)
+            await self._attempt(head, route, provider, better, limits, error)
             learnt.learn(better)
 
     async def _attempt(
-        self, head: Head, route: Route, provider: Provider, target: Target, limits: TimeLimits
+        self,
+        head: Head,
+        route: Route,
+        provider: Provider,
+        target: Target,
+        limits: TimeLimits,
+        refusal: FailureError | None = None,
     ) -> None:
-        """Ask one target. Raises `FailureError` only while the client has seen nothing of an answer."""
+        """Ask one target. Raises `FailureError` only while the client has seen nothing of an answer: also
+        the `refusal` of an earlier attempt, where nothing would be asked in another way than before.
+        """
         gateway, call, record = self._gateway, self._call, self._record
         spoken = gateway.dialects[spoken_format(provider.dialects, call.dialect.name, head, target)]
         record.provider, record.upstream_model, record.upstream_dialect = (
@@ -152,6 +161,9 @@ class Exchange:
         # what an earlier attempt left behind
         record.failure, record.losses = None, ()
         planned = await self._plan(head, route, spoken, target)
+        if refusal is not None and planned.wire == self._wire:
+            raise refusal
+        self._wire = planned.wire
         record.plan = type(planned).__name__.lower()
         upstreams = await send_all(
             gateway.transport(provider),
@@ -177,7 +189,7 @@ class Exchange:
         if passes(call.dialect, head, spoken, target):
             return passthrough(call.dialect, head, call.body, target)
         request = await inlined(await self._read(), target, gateway.remote_media)
-        planned = translation(call.dialect, request, spoken, target)
+        planned = translation(call.dialect, request, spoken, target, head.fields)
         if not route.show_reasoning and spoken is not call.dialect:
             planned = planned.with_hidden_reasoning()
         if route.on_loss == "reject" or wants_strictness(call.headers):

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import msgspec
 import structlog
 
-from dragoman.conversation.failure import Failure, FailureError, FailureKind
+from dragoman.conversation.failure import Failure, FailureError, FailureKind, invalid
 from dragoman.dialects.dialect import Head, State
 from dragoman.gateway.attempt import read_answer, send
 from dragoman.gateway.call import Call
@@ -37,7 +37,7 @@ class Resumed(msgspec.Struct, frozen=True):
 async def resumed(gateway: Gateway, call: Call, head: Head) -> Resumed:
     """The request with the conversation that it goes on from in front.
 
-    Raises `FailureError` (not found) where that is not kept, or not any more.
+    Raises `FailureError` (invalid request) where that is not kept, or not any more.
     """
     state = call.dialect.state
     previous = None if state is None else state.previous(head)
@@ -45,7 +45,8 @@ async def resumed(gateway: Gateway, call: Call, head: Head) -> Resumed:
         return Resumed(call, head)
     kept = await _found(gateway, call, previous)
     if kept is None:
-        raise _gone(previous, "previous_response_id", "previous_response_not_found")
+        # OpenAI's own status here is 400, where it is 404 for an answer that is asked for by itself
+        raise invalid(_gone(previous), "previous_response_id", "previous_response_not_found")
     if kept.provider:
         return Resumed(call, head, kept.provider)
     body = state.continued(call.body, kept.history)
@@ -150,7 +151,7 @@ async def _found(gateway: Gateway, call: Call, identity: str) -> KeptResponse | 
 async def _kept(gateway: Gateway, call: Call, identity: str) -> KeptResponse:
     kept = await _found(gateway, call, identity)
     if kept is None:
-        raise _gone(identity, None, None)
+        raise FailureError(Failure(FailureKind.NOT_FOUND, _gone(identity)))
     return kept
 
 
@@ -158,7 +159,7 @@ async def _asked(gateway: Gateway, call: Call, kept: KeptResponse, method: str, 
     """What the upstream says that keeps an answer."""
     provider = gateway.providers.get(kept.provider or "")
     if provider is None:
-        raise _gone(kept.id, None, None)
+        raise FailureError(Failure(FailureKind.NOT_FOUND, _gone(kept.id)))
     async with TimeLimits(
         gateway.timeouts, asyncio.get_running_loop().time() + gateway.timeouts.total
     ) as limits:
@@ -189,6 +190,5 @@ def _state(call: Call) -> State:
     return call.dialect.state
 
 
-def _gone(identity: str, param: str | None, code: str | None) -> FailureError:
-    words = f"Response with id '{identity[:100]}' not found: not kept here for this key, or not any more."
-    return FailureError(Failure(FailureKind.NOT_FOUND, words, param=param, code=code))
+def _gone(identity: str) -> str:
+    return f"Response with id '{identity[:100]}' not found: not kept here for this key, or not any more."

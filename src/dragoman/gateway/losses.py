@@ -1,37 +1,55 @@
 """What a target gets differently or not at all: said in the client's own words, or reason to refuse."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 
 from dragoman.conversation.failure import FailureError, invalid
 from dragoman.conversation.loss import Loss, LossKind
+from dragoman.dialects.foreign_reasoning import CODE as FOREIGN_REASONING
 
 _MOST_NAMED = 20
 
 
-def localized(losses: tuple[Loss, ...], paths: Mapping[str, str]) -> tuple[Loss, ...]:
-    """The losses with their paths as they lie in a request of the client's format."""
-    return tuple(
-        loss if (path := _path(loss.path, paths)) == loss.path else msgspec.structs.replace(loss, path=path)
+def localized(
+    losses: tuple[Loss, ...], paths: Mapping[str, str], fields: Collection[str] = ()
+) -> tuple[Loss, ...]:
+    """The losses with their paths as they lie in a request of the client's format, each of them once.
+
+    `fields` are the top-level members of the client's own request: of two names for one thing, the one
+    that it has used is said.
+    """
+    placed = (
+        loss
+        if (path := _path(loss.path, paths, fields)) == loss.path
+        else msgspec.structs.replace(loss, path=path)
         for loss in losses
     )
+    return tuple(dict.fromkeys(placed))
 
 
-def _path(path: str, paths: Mapping[str, str]) -> str:
+def _path(path: str, paths: Mapping[str, str], fields: Collection[str]) -> str:
     found = [known for known in paths if path == known or path.startswith((known + ".", known + "["))]
     if not found:
         return path
     known = max(found, key=len)
+    if _member(path) in fields and _member(paths[known]) not in fields:
+        return path
     return paths[known] + path[len(known) :]
+
+
+def _member(path: str) -> str:
+    """The top-level member that a path leads through."""
+    return path.removeprefix("$.").partition(".")[0].partition("[")[0]
 
 
 def check_losses(losses: tuple[Loss, ...]) -> None:
     """Raise `FailureError` (invalid request) that lists what would be dropped or approximated.
 
-    What the gateway emulates is not lost: the client gets what it asked for.
+    What the gateway emulates is not lost: the client gets what it asked for. Reasoning of another vendor
+    is reported only: it can be read nowhere else, so that no request could be strict about it.
     """
-    lost = [loss for loss in losses if loss.kind is not LossKind.EMULATED]
+    lost = [loss for loss in losses if loss.kind is not LossKind.EMULATED and loss.code != FOREIGN_REASONING]
     if lost:
         raise refused(lost)
 

@@ -3,7 +3,7 @@
 import asyncio
 
 from dragoman.conversation.failure import Failure
-from dragoman.dialects.dialect import Dialect, Location
+from dragoman.dialects.dialect import Dialect, Location, Sent
 from dragoman.gateway.call import Client
 
 Headers = list[tuple[str, str]]
@@ -64,7 +64,7 @@ class Outlet:
     async def refuse(self, failure: Failure) -> None:
         """End a stream that has been opened, but holds nothing yet, with the format's own error."""
         self.close()
-        await self._client.write(self._dialect.stream_failure(failure, self._location, False))
+        await self._client.write(self._dialect.stream_failure(failure, self._location, Sent()))
         await self._client.finish()
 
     async def finish(self) -> None:

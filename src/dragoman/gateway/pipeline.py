@@ -22,7 +22,8 @@ from dragoman.conversation.events import (
 from dragoman.conversation.failure import Failure
 from dragoman.conversation.response import StopReason
 from dragoman.conversation.usage import Usage
-from dragoman.dialects.dialect import Dialect, Emulation, Location, Reply, StreamDecoder
+from dragoman.dialects.dialect import Dialect, Emulation, Location, Reply, Sent, StreamDecoder
+from dragoman.gateway.cut_usage import CutUsage
 from dragoman.gateway.emulation import Emulator
 
 _FRAME_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
@@ -33,7 +34,8 @@ Clean = Callable[[Failure], Failure]
 """Takes out of an upstream's failure what no client may see."""
 
 Listener = Callable[[Event], None]
-"""Hears every event of an answer, with all emulations done, and before anything is hidden."""
+"""Hears every event of an answer, with all emulations done, and before anything is hidden. A failure is no
+part of an answer: it is not heard."""
 
 
 class Reading:
@@ -45,6 +47,8 @@ class Reading:
         self._listeners = listeners
         self.id = ""
         self.usage: Usage | None = None
+        self.estimated = False
+        """Whether some of the usage is ours and not the vendor's."""
         self.stops: list[StopReason] = []
         self.model = ""
         self.failure: Failure | None = None
@@ -53,6 +57,9 @@ class Reading:
 
     def note(self, event: Event) -> None:
         """Take note of one event."""
+        if isinstance(event, Failed):
+            self.failure = self._clean(event.failure)
+            return
         for listener in self._listeners:
             listener(event)
         match event:
@@ -60,8 +67,6 @@ class Reading:
                 self.usage = usage if self.usage is None else self.usage.updated(usage)
             case Started(id=identity, model=model):
                 self.id, self.model = identity, model
-            case Failed(failure=failure):
-                self.failure = self._clean(failure)
             case Stopped(stop=stop):
                 self.stops.append(stop.reason)
                 self.meaningful = True
@@ -113,7 +118,8 @@ class PassthroughPipeline:
         self._location = location
         self._hide_usage = hide_usage
         self._tail = bytearray()
-        self._sent = False
+        self._opening = b""
+        self._last = b""
         self._told = False
         self._array_closed = False
         self.reading = Reading(clean)
@@ -171,12 +177,15 @@ class PassthroughPipeline:
         if self._told:
             # the upstream's own error went through; the array around it may still be open
             return b"" if self._location.sse or self._array_closed else b"\n]"
-        return self._dialect.stream_failure(failure, self._location, self._sent)
+        return self._dialect.stream_failure(failure, self._location, Sent(self._opening, self._last))
 
     def _out(self, frames: bytes) -> bytes:
         if self._hide_usage and frames:
             frames = self._dialect.hide_usage(frames)
-        self._sent = self._sent or bool(frames)
+        if not self.reading.meaningful:
+            self._opening += frames
+        elif frames and not frames.startswith(b":"):
+            self._last = frames
         self._told = self.reading.failure is not None and bool(frames)
         self._array_closed = frames.rstrip().endswith(b"]") if self._told else False
         return frames
@@ -204,6 +213,8 @@ class TranslationPipeline:
         choices = branches if branches > 1 else reply.request.candidates
         told, veil = emulation.apart()
         self._emulator = Emulator(told, choices) if told.needed else None
+        self._cut = CutUsage(reply.request, branches) if told.stop else None
+        self._unended = choices
         self._veil = Emulator(veil, choices) if veil.needed else None
         self._encoder = client.stream_encoder(reply)
         self._open = set(range(branches))
@@ -225,7 +236,17 @@ class TranslationPipeline:
         out = b"" if self.finished else self._encoded(self._decoders[branch].close(), branch)
         if self.reading.failure is not None or (self._open and not self.finished):
             return out
-        return out + self._encoder.close()
+        return out + self._estimated() + self._encoder.close()
+
+    def _estimated(self) -> bytes:
+        """The client's frames for the usage of an answer that was cut short before the upstream told it."""
+        reading = self.reading
+        if self._cut is None or not self.finished or (not self._unended and reading.usage is not None):
+            return b""
+        event = UsageReported(self._cut.estimated(reading.usage))
+        reading.note(event)
+        reading.estimated = True
+        return self._encoder.encode(event)
 
     def fail(self, failure: Failure) -> bytes:
         """The client dialect's own error, in the stream."""
@@ -250,8 +271,11 @@ class TranslationPipeline:
             if isinstance(tagged, Failed):
                 reading.note(tagged)
                 break  # the relay decides what becomes of it: nothing was sent, or `fail`
+            self._unended -= isinstance(tagged, Stopped)
             for wanted in (tagged,) if self._emulator is None else self._emulator.feed(tagged):
                 reading.note(wanted)
+                if self._cut is not None:
+                    self._cut.hear(wanted)
                 shown = (wanted,) if self._veil is None else self._veil.feed(wanted)
                 out.extend(self._encoder.encode(one) for one in shown)
         return b"".join(out)

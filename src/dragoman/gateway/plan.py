@@ -5,6 +5,8 @@ each attempt anew, when routing has fixed the target, because that is when the t
 abilities are known.
 """
 
+from collections.abc import Collection
+
 import msgspec
 
 from dragoman.conversation.loss import Loss
@@ -51,7 +53,7 @@ def plan(dialect: Dialect, head: Head, body: bytes, spoken: Dialect, target: Tar
     """
     if passes(dialect, head, spoken, target):
         return passthrough(dialect, head, body, target)
-    return translation(dialect, dialect.parse_request(body, head.location), spoken, target)
+    return translation(dialect, dialect.parse_request(body, head.location), spoken, target, head.fields)
 
 
 def passes(dialect: Dialect, head: Head, spoken: Dialect, target: Target) -> bool:
@@ -65,8 +67,12 @@ def passthrough(dialect: Dialect, head: Head, body: bytes, target: Target) -> Pa
     return Passthrough(dialect, passed.wire, passed.hide_usage)
 
 
-def translation(dialect: Dialect, request: Request, spoken: Dialect, target: Target) -> Translation:
-    """The plan that goes through the conversation, even where both sides speak one dialect."""
+def translation(
+    dialect: Dialect, request: Request, spoken: Dialect, target: Target, fields: Collection[str] = ()
+) -> Translation:
+    """The plan that goes through the conversation, even where both sides speak one dialect. `fields` are
+    the top-level members of the client's request, whose names the losses are told in.
+    """
     rendered = spoken.render_request(request, target)
-    losses = localized(rendered.losses, dialect.field_paths)
+    losses = localized(rendered.losses, dialect.field_paths, fields)
     return Translation(spoken, rendered.wire, request, losses, rendered.emulation)

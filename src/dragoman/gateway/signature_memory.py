@@ -10,13 +10,14 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from dragoman.conversation.blocks import Block, Thinking, ToolCall
+from dragoman.conversation.blocks import Block, Text, Thinking, ToolCall
 from dragoman.conversation.events import (
     ArgumentsDelta,
     BlockEnded,
     BlockStarted,
     Event,
     SignatureDelta,
+    TextDelta,
     ThinkingDelta,
 )
 from dragoman.conversation.opaque import Signature
@@ -24,10 +25,14 @@ from dragoman.conversation.request import Request, Role
 
 
 class Reasoned(msgspec.Struct, frozen=True):
-    """What a tool call came with: the signed reasoning before it, and its own signature."""
+    """What a tool call came with: the signed reasoning before it, and its own signature.
+
+    `behind` says for each reasoning how many characters of text stood before it, since the call before.
+    """
 
     thinking: tuple[Thinking, ...] = ()
     signature: Signature | None = None
+    behind: tuple[int, ...] = ()
 
 
 _DECODER = msgspec.json.Decoder(Reasoned)
@@ -40,7 +45,8 @@ class SignatureListener:
         """Take whose answer it is: nobody else gets it back."""
         self._client = client
         self._open: dict[tuple[int, int], _OpenBlock] = {}
-        self._before: dict[int, list[Thinking]] = {}
+        self._before: dict[int, list[tuple[Thinking, int]]] = {}
+        self._said: dict[int, int] = {}
         self.kept: dict[str, bytes] = {}
         """What to keep, by the keys that `recalled` asks for."""
 
@@ -49,6 +55,8 @@ class SignatureListener:
         match event:
             case BlockStarted(index=index, block=Thinking() | ToolCall() as block, choice=choice):
                 self._open[choice, index] = _OpenBlock(block)
+            case TextDelta(text=text, choice=choice):
+                self._said[choice] = self._said.get(choice, 0) + len(text)
             case ThinkingDelta(index=index, text=text, choice=choice):
                 self._open[choice, index].parts.append(text)
             case SignatureDelta(index=index, signature=signature, choice=choice):
@@ -66,12 +74,14 @@ class SignatureListener:
         if isinstance(block, Thinking):
             if signature is not None:
                 text = block.text + "".join(ended.parts)
-                before.append(msgspec.structs.replace(block, text=text, signature=signature))
+                thinking = msgspec.structs.replace(block, text=text, signature=signature)
+                before.append((thinking, self._said.get(choice, 0)))
             return
         if block.id and (before or signature is not None):
-            reasoned = Reasoned(tuple(before), signature)
-            self.kept[_key(self._client, block)] = msgspec.json.encode(reasoned)
+            thoughts, behind = tuple(one for one, _ in before), tuple(place for _, place in before)
+            self.kept[_key(self._client, block)] = msgspec.json.encode(Reasoned(thoughts, signature, behind))
         before.clear()
+        self._said[choice] = 0
 
 
 class _OpenBlock:
@@ -117,7 +127,7 @@ def _restored(blocks: Sequence[Block], remembered: Iterator[bytes | None]) -> li
             continue
         reasoned = _DECODER.decode(data)
         if reasoned.thinking:
-            _put_back(out, reasoned.thinking)
+            _put_back(out, reasoned)
         signature = block.signature or reasoned.signature
         out.append(
             block if signature is block.signature else msgspec.structs.replace(block, signature=signature)
@@ -125,20 +135,53 @@ def _restored(blocks: Sequence[Block], remembered: Iterator[bytes | None]) -> li
     return out
 
 
-def _put_back(blocks: list[Block], thinking: tuple[Thinking, ...]) -> None:
-    """Put remembered reasoning where it stood: behind the last call, before what was said after it.
+def _put_back(blocks: list[Block], reasoned: Reasoned) -> None:
+    """Put remembered reasoning where it stood: behind the last call, among what was said after it.
 
-    Reasoning that came back without a signature, or whose text was hidden, gives way to its original.
+    Reasoning that came back without a signature, or whose text was hidden, gives way to its original; where
+    all of it came back, it stays where the client has it.
     """
-    known = {one.signature.value for one in thinking if one.signature is not None}
+    known = {one.signature.value: one for one in reasoned.thinking if one.signature is not None}
     start = max((place + 1 for place, block in enumerate(blocks) if isinstance(block, ToolCall)), default=0)
-    theirs = [
-        block for block in blocks[start:] if isinstance(block, Thinking) and block.signature is not None
+    theirs = {
+        block.signature.value
+        for block in blocks[start:]
+        if isinstance(block, Thinking) and block.signature is not None
+    }
+    if theirs == known.keys():
+        blocks[start:] = [
+            known[block.signature.value]
+            if isinstance(block, Thinking) and block.signature is not None
+            else block
+            for block in blocks[start:]
+        ]
+    elif theirs <= known.keys():
+        said = [block for block in blocks[start:] if not isinstance(block, Thinking)]
+        blocks[start:] = _among(said, reasoned)
+
+
+def _among(said: Sequence[Block], reasoned: Reasoned) -> list[Block]:
+    """What was said, with the reasoning in its places; plain text is taken apart for it."""
+    out: list[Block] = []
+    waiting = [
+        (reasoned.behind[number] if number < len(reasoned.behind) else 0, thinking)
+        for number, thinking in enumerate(reasoned.thinking)
     ]
-    if any(block.signature is not None and block.signature.value not in known for block in theirs):
-        return
-    said = [block for block in blocks[start:] if not isinstance(block, Thinking)]
-    blocks[start:] = [*thinking, *said]
+    chars = 0
+    for block in said:
+        rest = block
+        if isinstance(rest, Text):
+            end = chars + len(rest.text)
+            while waiting and waiting[0][0] < end:
+                place, thinking = waiting.pop(0)
+                if place > chars and rest == Text(rest.text):
+                    out.append(Text(rest.text[: place - chars]))
+                    rest = Text(rest.text[place - chars :])
+                    chars = place
+                out.append(thinking)
+            chars = end
+        out.append(rest)
+    return [*out, *(thinking for _, thinking in waiting)]
 
 
 def _calls(request: Request) -> Iterator[ToolCall]:

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from dragoman.conversation.failure import Failure, FailureKind
 from dragoman.dialects.anthropic import DIALECT
-from dragoman.dialects.dialect import Location
+from dragoman.dialects.dialect import Location, Sent
+from dragoman.dialects.foreign_fields import NO_THREADS
 
 
 def own(kind: str, message: str, **details: str) -> bytes:
@@ -246,6 +247,15 @@ def test_the_field_at_fault_is_named() -> None:
     assert message_of(named) == named.message
 
 
+def test_sdks_are_told_in_their_own_words_to_send_the_whole_conversation() -> None:
+    failure = Failure(FailureKind.INVALID_REQUEST, "no 'thread'", param="thread", code=NO_THREADS)
+    assert msgspec.json.decode(DIALECT.render_error(failure, "r").body)["error"] == {
+        "type": "invalid_request_error",
+        "message": "no 'thread'",
+        "details": {"error_code": "thread_unsupported_request", "unsupported": ["model"]},
+    }
+
+
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
@@ -286,12 +296,12 @@ def test_an_error_under_a_status_of_success_passes_too() -> None:
 def test_a_stream_that_is_passed_through_ends_with_an_error_event() -> None:
     failure = Failure(FailureKind.TIMEOUT, "Too slow.")
     frame = b'event: error\ndata: {"type":"error","error":{"type":"timeout_error","message":"Too slow."}}\n\n'
-    assert DIALECT.stream_failure(failure, Location(), True) == frame
-    assert DIALECT.stream_failure(failure, Location(), False) == frame
+    assert DIALECT.stream_failure(failure, Location(), Sent(b"x")) == frame
+    assert DIALECT.stream_failure(failure, Location(), Sent()) == frame
 
 
 def test_an_error_laid_out_over_lines_does_not_break_the_frame() -> None:
     failure = Failure(
         FailureKind.SERVER, "x", dialect="anthropic", body=b'{"type":"error",\n"error":{"message":"x"}}'
     )
-    assert DIALECT.stream_failure(failure, Location(), True).count(b"\n") == 3
+    assert DIALECT.stream_failure(failure, Location(), Sent(b"x")).count(b"\n") == 3

@@ -101,3 +101,59 @@ def test_models_are_listed_on_one_page() -> None:
 def test_the_vendors_own_library_reads_a_model() -> None:
     model = ModelInfo.model_validate_json(DIALECT.render_model(ModelCard("claude-a", 0, "anthropic")))
     assert (model.id, model.created_at.year) == ("claude-a", 1970)
+
+
+PREFILL = b'{"model":"m", "max_tokens":5,"messages":[ {"role":"user","content":"x"},%s ] ,"new":1.0}'
+
+
+@pytest.mark.parametrize(
+    ("last", "sent"),
+    [
+        (b'{"role":"assistant","content":"I am \\n"}', b'{"role":"assistant","content":"I am"}'),
+        (
+            b'{"content":[{"type":"new"},{"type":"text","text":"I am ","n":1.0}],"role":"assistant"}',
+            b'{"content":[{"type":"new"},{"type":"text","text":"I am","n":1.0}],"role":"assistant"}',
+        ),
+        (
+            b'{"role":"assistant","content":[{"type":"text","text":"I"},{"type":"text","text":" "}]}',
+            b'{"role":"assistant","content":[{"type":"text","text":"I"}]}',
+        ),
+    ],
+)
+def test_a_prefill_goes_through_without_the_white_space_at_its_end(
+    target: Callable[..., Target], last: bytes, sent: bytes
+) -> None:
+    body = PREFILL % last
+    head = DIALECT.read_head(body, Location())
+    got = DIALECT.passthrough(head, body, target(prefill=True)).wire.body
+    messages = b'[{"role":"user","content":"x"},%s]' % sent
+    assert got == b'{"model":"claude-model", "max_tokens":5,"messages":%s ,"new":1.0}' % messages
+    # models that take no prefill refuse it themselves
+    assert DIALECT.passthrough(head, body, target(prefill=False)).wire.body == body.replace(
+        b'"m"', b'"claude-model"'
+    )
+
+
+def test_a_prefill_of_white_space_alone_is_left_out(target: Callable[..., Target]) -> None:
+    body = PREFILL % b'{"role":"assistant","content":" "}'
+    got = DIALECT.passthrough(DIALECT.read_head(body, Location()), body, target()).wire.body
+    assert b'"messages":[{"role":"user","content":"x"}]' in got
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        b'{"role":"assistant","content":"I am"}',
+        b'{"role":"assistant","content":[]}',
+        b'{"role":"assistant","content":[{"type":"new","text":"I am "}]}',
+        b'{"role":"assistant","content":5}',
+        b'{"role":"assistant"}',
+        b'{"role":"user","content":"x "}',
+        b'{"assistant":1}',
+        b'["assistant"]',
+    ],
+)
+def test_any_other_last_message_goes_through_as_it_came(target: Callable[..., Target], last: bytes) -> None:
+    body = PREFILL % last
+    got = DIALECT.passthrough(DIALECT.read_head(body, Location()), body, target()).wire.body
+    assert got == body.replace(b'"m"', b'"claude-model"')

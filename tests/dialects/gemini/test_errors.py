@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dragoman.conversation.failure import STATUS, Failure, FailureKind
-from dragoman.dialects.dialect import Location
+from dragoman.dialects.dialect import Location, Sent
 from dragoman.dialects.gemini.errors import parse_error, parse_error_tree, render_error, stream_failure
 
 
@@ -341,11 +341,14 @@ ERROR = b'{"error":{"code":503,"message":"busy","status":"UNAVAILABLE"}}'
 
 
 def test_an_event_stream_ends_with_an_error_event() -> None:
-    for whole_frames in (True, False):
-        assert stream_failure(FAILURE, Location("m", True), whole_frames) == b"data: " + ERROR + b"\r\n\r\n"
+    for sent in (Sent(b"x"), Sent()):
+        assert stream_failure(FAILURE, Location("m", True), sent) == b"data: " + ERROR + b"\r\n\r\n"
 
 
 def test_an_array_ends_with_an_error_element() -> None:
     location = Location("m", True, sse=False)
-    assert json.loads(b'[{"a":1}' + stream_failure(FAILURE, location, True)) == [{"a": 1}, json.loads(ERROR)]
-    assert json.loads(stream_failure(FAILURE, location, False)) == [json.loads(ERROR)]
+    assert json.loads(b'[{"a":1}' + stream_failure(FAILURE, location, Sent(b"x"))) == [
+        {"a": 1},
+        json.loads(ERROR),
+    ]
+    assert json.loads(stream_failure(FAILURE, location, Sent())) == [json.loads(ERROR)]

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dragoman.conversation.failure import Failure, FailureKind
-from dragoman.dialects.dialect import Location
+from dragoman.dialects.dialect import Location, Sent
 from dragoman.dialects.openai_chat import DIALECT
 
 
@@ -340,9 +340,9 @@ def test_an_overflow_without_numbers_keeps_the_upstreams_words() -> None:
     assert "Input is too long for requested model." in str(error["message"])
 
 
-@pytest.mark.parametrize("committed", [True, False])
-def test_a_stream_ends_with_the_error_and_done(committed: bool) -> None:
-    got = DIALECT.stream_failure(Failure(FailureKind.TIMEOUT, "too slow"), Location(), committed)
+@pytest.mark.parametrize("sent", [Sent(b"x"), Sent()])
+def test_a_stream_ends_with_the_error_and_done(sent: Sent) -> None:
+    got = DIALECT.stream_failure(Failure(FailureKind.TIMEOUT, "too slow"), Location(), sent)
     first, second, rest = got.split(b"\n\n")
     assert json.loads(first.removeprefix(b"data: "))["error"]["message"] == "too slow"
     assert (second, rest) == (b"data: [DONE]", b"")

@@ -3,8 +3,13 @@
 import json
 from typing import Any
 
-from dragoman.dialects.dialect import Location, Rendered, Target
+import pytest
+
+from dragoman.conversation.fold import unfold
+from dragoman.conversation.request import Request
+from dragoman.dialects.dialect import Location, Rendered, Reply, Target
 from dragoman.dialects.openai_chat import DIALECT
+from dragoman.dialects.openai_responses import DIALECT as RESPONSES
 from dragoman.dialects.openai_responses.parse_request import parse_request
 from dragoman.models.profile import UNKNOWN, Profile
 
@@ -24,6 +29,23 @@ def test_the_phase_of_what_the_model_said() -> None:
     said = {"type": "message", "role": "assistant", "content": "let me see", "phase": "commentary"}
     got = body(input=[{"role": "user", "content": "hi"}, said])["messages"]
     assert got[1] == {"role": "assistant", "content": "let me see", "phase": "commentary"}
+
+
+@pytest.mark.parametrize("phases", [("commentary", "final_answer"), (None, None)])
+def test_two_messages_of_one_turn_are_one_with_a_blank_line_between(phases: tuple[str | None, ...]) -> None:
+    said = [
+        {"type": "message", "role": "assistant", "content": text, **({"phase": phase} if phase else {})}
+        for text, phase in zip(("let me see", "done"), phases, strict=True)
+    ]
+    got = body(input=[{"role": "user", "content": "hi"}, *said])["messages"]
+    assert got[1]["content"] == "let me see\n\ndone"
+    assert got[1].get("phase") == phases[1]
+
+
+def test_parts_of_one_message_stay_together() -> None:
+    parts = [{"type": "output_text", "text": text} for text in ("one, ", "two")]
+    said = {"type": "message", "id": "msg_1", "role": "assistant", "content": parts}
+    assert body(input=[{"role": "user", "content": "hi"}, said])["messages"][1]["content"] == "one, two"
 
 
 def test_what_belongs_to_items_alone_stays_behind() -> None:
@@ -113,3 +135,27 @@ def test_media_of_results_move_into_a_message_of_the_user() -> None:
     ]
     roles = [message["role"] for message in body(input=history)["messages"]]
     assert roles == ["user", "assistant", "tool", "user"]
+
+
+def test_the_messages_of_an_answer_are_one_with_a_blank_line_between_streamed_and_whole() -> None:
+    output = [
+        {
+            "type": "message",
+            "id": f"msg_{phase}",
+            "role": "assistant",
+            "phase": phase,
+            "content": [{"type": "output_text", "text": text, "annotations": []}],
+        }
+        for phase, text in (("commentary", "let me see"), ("final_answer", "done"))
+    ]
+    answer = {"id": "resp_1", "object": "response", "model": "m", "status": "completed", "output": output}
+    response = RESPONSES.parse_response(json.dumps(answer).encode(), "p/x")
+    request = Request("openai_chat", "m", (), stream=True)
+    reply = Reply(request, Location(), 7, "chatcmpl-x", "fp", "p/x")
+    whole = json.loads(DIALECT.render_response(response, reply))
+    assert whole["choices"][0]["message"]["content"] == "let me see\n\ndone"
+    encoder = DIALECT.stream_encoder(reply)
+    frames = b"".join(encoder.encode(event) for event in unfold(response)).split(b"\n\n")
+    chunks = [json.loads(frame.removeprefix(b"data: ")) for frame in frames if frame]
+    deltas = [choice["delta"].get("content") or "" for chunk in chunks for choice in chunk["choices"]]
+    assert "".join(deltas) == "let me see\n\ndone"

@@ -256,7 +256,8 @@ def test_a_prefill_is_history_here() -> None:
     got = render(HI, model(Text("I am")))
     assert wire(got)[-1] == {"role": "assistant", "content": "I am"}
     assert codes(got) == [(LossKind.APPROXIMATED, "prefill_unsupported")]
-    assert codes(render(HI, model(Text("I am")), dialect="openai_chat")) == []
+    for dialect in ("openai_chat", "openai_responses", "gemini"):
+        assert codes(render(HI, model(Text("I am")), dialect=dialect)) == []
 
 
 def test_where_a_history_may_not_end_with_the_model_it_is_asked_to_go_on() -> None:

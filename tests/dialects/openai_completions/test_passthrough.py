@@ -8,7 +8,7 @@ import pytest
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
 from dragoman.conversation.response import StopReason
 from dragoman.conversation.usage import Usage
-from dragoman.dialects.dialect import Host, Location, Target
+from dragoman.dialects.dialect import Host, Location, Sent, Target
 from dragoman.dialects.openai_completions import DIALECT
 from dragoman.models.profile import UNKNOWN
 
@@ -98,7 +98,7 @@ def test_errors_are_openais() -> None:
     assert told["code"] == "context_length_exceeded"
     assert told["param"] == "prompt"
     assert "maximum context length is 4096 tokens" in told["message"]
-    broken = DIALECT.stream_failure(Failure(FailureKind.SERVER, "Out of ink."), Location(), True)
+    broken = DIALECT.stream_failure(Failure(FailureKind.SERVER, "Out of ink."), Location(), Sent(b"x"))
     assert broken.startswith(b'data: {"error":')
     assert broken.endswith(b"data: [DONE]\n\n")
     theirs = DIALECT.parse_error(404, {}, b'{"error":{"message":"The model `x` does not exist"}}')

@@ -262,6 +262,27 @@ def test_other_items_are_content_that_only_this_format_has(item: dict[str, objec
     assert json.loads(unknown.json) == item
 
 
+@pytest.mark.parametrize(
+    ("result", "form", "media_type"),
+    [(PNG, None, "image/png"), ("AAAA", "webp", "image/webp"), ("AAAA", None, "image/png")],
+)
+def test_a_picture_that_the_model_made_is_a_picture(result: str, form: str | None, media_type: str) -> None:
+    made: dict[str, object] = {"type": "image_generation_call", "id": "ig_1", "result": result}
+    if form is not None:
+        made["output_format"] = form
+    request = parse(user({"type": "input_text", "text": "draw"}), made)
+    (picture,) = request.messages[1].blocks
+    assert isinstance(picture, Image)
+    assert request.messages[1].role is Role.ASSISTANT
+    assert picture.source == Inline(media_type, result)
+
+
+def test_a_picture_that_was_not_made_is_the_vendors_own_work() -> None:
+    (block,) = blocks({"type": "image_generation_call", "id": "ig_1", "status": "failed", "result": None})
+    assert isinstance(block, Unknown)
+    assert block.server_side
+
+
 def test_added_tools_are_tools_and_no_turn_of_their_own() -> None:
     tool: dict[str, object] = {"type": "function", "name": "late", "parameters": {"type": "object"}}
     added: dict[str, object] = {"type": "additional_tools", "role": "developer", "tools": [tool]}

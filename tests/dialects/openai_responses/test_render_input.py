@@ -129,7 +129,13 @@ def test_reasoning_of_another_origin_is_left_out_and_never_becomes_text(signatur
     rendered = render(user(Text("hi")), model(Thinking("secret", signature), Text("a")), user(Text("b")))
     assert b"secret" not in rendered.wire.body
     assert b'reasoning"' not in rendered.wire.body.replace(b"reasoning.encrypted", b"")
-    assert rendered.losses == ()
+    assert codes(rendered) == {"foreign_reasoning"}
+
+
+def test_text_around_reasoning_that_is_left_out_stays_one_message() -> None:
+    turn = model(Text("a"), Thinking("secret"), Text("b"))
+    texts = [{"type": "output_text", "text": text, "annotations": []} for text in ("a", "b")]
+    assert items(user(Text("hi")), turn)[1] == item("assistant", texts)
 
 
 def test_reasoning_that_nothing_came_of_is_left_out() -> None:
@@ -329,6 +335,34 @@ def test_pictures_of_the_model_go_into_a_message_of_the_user() -> None:
     assert "assistant_media" in codes(rendered)
 
 
+@pytest.mark.parametrize(("own", "stays"), [("ig_1", True), ("ig_dgm1", False), (None, False)])
+def test_a_picture_that_an_upstream_of_this_format_made_goes_back_as_it_came(
+    own: str | None, stays: bool
+) -> None:
+    picture = {"type": "image_generation_call", "status": "completed", "result": PNG.data, "size": "1x1"}
+    if own is not None:
+        picture["id"] = own
+    body = json.dumps({"model": "m", "input": [item("user", "hi"), picture, item("user", "b")]}).encode()
+    got = json.loads(render_request(parse_request(body, Location()), target()).wire.body)["input"]
+    moved = {"type": "input_image", "image_url": "data:image/png;base64," + PNG.data}
+    assert (got[1] == picture) is stays
+    assert (got[1]["type"] == "message" and moved in got[1]["content"]) is not stays
+
+
+def test_messages_of_the_model_stay_messages_of_their_own() -> None:
+    history = [
+        item("user", "hi"),
+        item("assistant", "a"),
+        item("assistant", "b"),
+        item("assistant", "c"),
+        called(),
+        item("assistant", "d"),
+        answered("1"),
+    ]
+    body = json.dumps({"model": "m", "input": history}).encode()
+    assert json.loads(render_request(parse_request(body, Location()), target()).wire.body)["input"] == history
+
+
 def test_another_vendors_own_work_is_left_out() -> None:
     done = Unknown("anthropic", "server_tool_use", b"{}", server_side=True)
     rendered = render(user(Text("hi")), model(done, Text("a")))
@@ -382,7 +416,8 @@ def test_names_of_speakers_and_cache_marks_are_lost() -> None:
 def test_a_trailing_turn_of_the_model_is_history() -> None:
     strict = Profile(family="x", ends_with_model=False)
     assert "prefill_unsupported" in codes(render(user(Text("hi")), model(Text("a"))))
-    assert codes(render(user(Text("hi")), model(Text("a")), dialect="openai_chat")) == set()
+    for dialect in ("openai_chat", "openai_responses", "gemini"):
+        assert codes(render(user(Text("hi")), model(Text("a")), dialect=dialect)) == set()
     turns = (user(Text("hi")), model(Text("a")), model(Text("b")))
     got = items(*turns, dialect="openai_chat", to=target(strict))
     assert [one["content"] for one in got] == ["hi", "a", "Continue.", "b", "Continue."]

@@ -515,9 +515,24 @@ def test_a_quota_error_in_the_stream_comes_before_anything_of_an_answer(body: li
 
 def test_an_error_waits_for_the_failed_response_so_that_a_client_can_have_both() -> None:
     decoder = DIALECT.stream_decoder(ORIGIN)
-    assert not any(isinstance(event, Failed) for event in decoder.feed(CREATED + frame("error", error=QUOTA)))
+    decoder.feed(CREATED)
+    error = frame("error", error=QUOTA)
+    assert decoder.feed(error) == []
+    assert decoder.pending == len(error)
+    assert decoder.feed(b": wait\n\nevent") == []
+    assert decoder.pending == len(error) + len(b": wait\n\nevent")
+    assert decoder.feed(b": x\n\n") == []
     assert isinstance(decoder.feed(frame("response.failed", response=FAILED))[-1], Failed)
+    assert decoder.pending == 0
     assert decoder.close() == []
+
+
+def test_an_error_that_no_failed_response_follows_is_not_for_a_client_to_see() -> None:
+    decoder = DIALECT.stream_decoder(ORIGIN)
+    decoder.feed(CREATED + frame("error", error=QUOTA))
+    (failed,) = decoder.feed(frame("response.output_text.delta", output_index=0, delta="Hi"))
+    assert isinstance(failed, Failed)
+    assert (failed.failure.kind, failed.failure.body) == (FailureKind.QUOTA, b"")
 
 
 def test_a_failed_response_tells_what_it_cost() -> None:

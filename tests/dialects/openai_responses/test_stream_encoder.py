@@ -41,7 +41,7 @@ from dragoman.conversation.opaque import Opaque, Signature
 from dragoman.conversation.request import Message, Reasoning, Request, Role
 from dragoman.conversation.response import Choice, Response, Stop, StopReason, TokenLogprob
 from dragoman.conversation.usage import Usage
-from dragoman.dialects.dialect import Location, Reply
+from dragoman.dialects.dialect import Location, Reply, Sent
 from dragoman.dialects.openai_responses import DIALECT
 from dragoman.dialects.openai_responses.reasoning import thinking_of
 from dragoman.testing.grammar.openai_responses import check_response, check_stream
@@ -539,11 +539,24 @@ def test_a_stream_is_well_formed_and_ends_in_what_the_whole_answer_would_be(even
     assert answer(body) == json.loads(whole)
 
 
-@pytest.mark.parametrize("committed", [True, False])
-def test_a_broken_stream_that_was_passed_on_ends_with_rising_numbers(committed: bool) -> None:
-    failure = Failure(FailureKind.BAD_GATEWAY, "The upstream was lost.")
-    body = DIALECT.stream_failure(failure, Location(), committed)
-    error, failed = frames(body)
-    assert error["message"] == failed["response"]["error"]["message"] == "The upstream was lost."
-    assert failed["sequence_number"] == error["sequence_number"] + 1
-    assert (error["sequence_number"] > 1_000_000) is committed
+LOST = Failure(FailureKind.BAD_GATEWAY, "The upstream was lost.")
+
+
+def test_a_broken_stream_that_was_passed_on_ends_as_the_response_that_it_began_with() -> None:
+    written_out = written(Started("id-1", "m"), BlockStarted(0, Text("")), TextDelta(0, "Hi"))
+    *opening, said, _, _, _ = written_out.split(b"\n\n")
+    sent = Sent(b"\n\n".join([*opening, b""]), said + b"\n\n")
+    end = DIALECT.stream_failure(LOST, Location(), sent)
+    assert check_stream(sent.opening + sent.last + end) == []
+    first, *_, error, failed = frames(sent.opening + sent.last + end)
+    assert error["message"] == failed["response"]["error"]["message"] == LOST.message
+    assert failed["response"]["id"] == first["response"]["id"]
+    assert failed["response"]["model"] == "m"
+
+
+@pytest.mark.parametrize("opening", [b"", b": wait\n\n", b"data: {}\n\n", b"data: [5\n\n", b"data: \xff\n\n"])
+def test_a_stream_that_broke_before_its_response_began_ends_with_a_whole_response_too(opening: bytes) -> None:
+    end = DIALECT.stream_failure(LOST, Location(), Sent(opening))
+    assert check_stream(end) == []
+    _, failed = frames(end)
+    assert failed["response"]["status"] == "failed"

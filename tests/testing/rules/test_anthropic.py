@@ -141,6 +141,14 @@ def test_beta_fields_are_known_to_a_request_that_asks_for_betas(anthropic_refusa
     assert anthropic_refusal(fields, anthropic_beta="context-management-2025-06-27") is None
 
 
+def test_a_message_says_its_own_effort_only_in_beta(anthropic_refusal: Refusal) -> None:
+    turn: Object = {"role": "user", "content": "Hi", "output_config": {"effort": "low"}}
+
+    assert anthropic_refusal({"messages": [turn]}, anthropic_beta="per-turn-control-2026-07-01") is None
+    refused = anthropic_refusal({"messages": [turn]})
+    assert refused == "messages.0.output_config: Extra inputs are not permitted"
+
+
 def test_the_newest_version_has_no_sampling_parameters(anthropic_refusal: Refusal) -> None:
     message = anthropic_refusal({"temperature": 1}, anthropic_version="2026-10-21")
 

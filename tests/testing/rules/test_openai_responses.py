@@ -17,6 +17,7 @@ REASONING = "gpt-5"
         {},
         {"instructions": "Be brief.", "max_output_tokens": 16, "temperature": 2, "top_p": 0.5},
         {"store": False, "stream": True, "stream_options": {"include_obfuscation": False}},
+        {"client_metadata": {"thread_id": "t"}},
         {"metadata": {"key": "value"}, "user": "me", "safety_identifier": "x" * 64, "service_tier": "flex"},
         {"parallel_tool_calls": False, "tool_choice": "auto", "truncation": "auto", "max_tool_calls": 1},
         {"top_logprobs": 20, "include": ["message.output_text.logprobs"]},

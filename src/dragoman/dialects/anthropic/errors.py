@@ -6,9 +6,10 @@ import msgspec
 
 from dragoman.conversation.failure import STATUS, Failure, FailureKind
 from dragoman.dialects.anthropic.wire import DIALECT
-from dragoman.dialects.dialect import ErrorBody, Location
+from dragoman.dialects.dialect import ErrorBody, Location, Sent
 from dragoman.dialects.error_kind import kind_of
 from dragoman.dialects.error_text import ErrorText, read_error
+from dragoman.dialects.foreign_fields import NO_THREADS
 from dragoman.dialects.overflow import overflow_numbers
 from dragoman.dialects.retry_after import parse_retry_after, render_retry_after
 from dragoman.dialects.upstream_failure import upstream_failure
@@ -55,11 +56,19 @@ _TYPES = {
 _OVERLOADED_STATUS = 529
 
 
-class ErrorOut(msgspec.Struct):
+class ErrorDetails(msgspec.Struct):
+    """What programs read of an error: its code, and what of the request the model does not have."""
+
+    error_code: str
+    unsupported: tuple[str, ...]
+
+
+class ErrorOut(msgspec.Struct, omit_defaults=True):
     """The `error` of an error body."""
 
     type: str
     message: str
+    details: ErrorDetails | None = None
 
 
 class ErrorEnvelope(msgspec.Struct, tag_field="type", tag="error", omit_defaults=True):
@@ -121,9 +130,9 @@ def error_frame(failure: Failure) -> bytes:
     return encode_event("error", msgspec.json.encode(_envelope(failure, None)))
 
 
-def stream_failure(failure: Failure, location: Location, begun: bool, /) -> bytes:
+def stream_failure(failure: Failure, location: Location, sent: Sent, /) -> bytes:
     """The bytes that end a passed-through stream with an error, whether anything went before or not."""
-    del location, begun
+    del location, sent
     return error_frame(failure)
 
 
@@ -133,7 +142,8 @@ def _envelope(failure: Failure, request_id: str | None) -> ErrorEnvelope:
         message = _overflow_message(message)
     elif failure.param and failure.param not in message:
         message = f"{failure.param}: {message}"
-    return ErrorEnvelope(ErrorOut(_TYPES[failure.kind], message), request_id)
+    details = ErrorDetails(NO_THREADS, ("model",)) if failure.code == NO_THREADS else None
+    return ErrorEnvelope(ErrorOut(_TYPES[failure.kind], message, details), request_id)
 
 
 def _overflow_message(message: str) -> str:

@@ -7,6 +7,9 @@ FIELD_PATHS = {
     "$.response_format": "$.output_config.format",
     "$.response_format.json_schema": "$.output_config.format",
     "$.response_format.json_schema.schema": "$.output_config.format.schema",
+    "$.tools[*].function": "$.tools[*]",
+    "$.tools[*].function.parameters": "$.tools[*].input_schema",
+    "$.tool_choice": "$.tool_choice",
     "$.parallel_tool_calls": "$.tool_choice.disable_parallel_tool_use",
     "$.user": "$.metadata.user_id",
 }

@@ -7,6 +7,7 @@ from dragoman.conversation.failure import Failure, FailureError, FailureKind
 from dragoman.dialects.anthropic import wire, wire_answer
 from dragoman.dialects.anthropic.parse_request import read_top
 from dragoman.dialects.anthropic.parse_response import read_answer
+from dragoman.dialects.anthropic.prefill import trimmed_prefill
 from dragoman.dialects.anthropic.render_request import HEADERS, PATH
 from dragoman.dialects.anthropic.stops import stop_reason
 from dragoman.dialects.anthropic.usage import parse_usage
@@ -31,8 +32,13 @@ def read_head(body: bytes, location: Location) -> Head:
 
 
 def passthrough(head: Head, body: bytes, target: Target) -> Passed:
-    """The same request for the target's model, every other byte as it came."""
-    return Passed(WireRequest(PATH, splice_model(body, head.fields, target.model), HEADERS))
+    """The same request for the target's model, every other byte as it came, but for white space at the
+    end of what the answer is to begin with.
+    """
+    fields = head.fields
+    if target.profile.prefill:
+        body, fields = trimmed_prefill(body, fields)
+    return Passed(WireRequest(PATH, splice_model(body, fields, target.model), HEADERS))
 
 
 def meter_response(body: bytes) -> Meter:

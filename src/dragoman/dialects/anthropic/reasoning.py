@@ -16,6 +16,7 @@ _MIN_BUDGET = 1024
 _MAX_BUDGET = 63_999
 _ANSWER_RESERVE = 4096
 """Tokens that stay for the answer itself when the cap is ours to choose."""
+_INTERRUPTED = "the tool calls in progress were made without it"
 
 
 class Thought(msgspec.Struct, frozen=True):
@@ -48,7 +49,7 @@ def render_reasoning(
         return Thought(None, None, max_tokens, active=profile.reasoning_default)
     own = {each.field: each.json for each in reasoning.opaque if each.dialect == DIALECT}
     if request.dialect == DIALECT and _takes(profile, own.get("thinking")):
-        return _as_sent(reasoning, own, profile, max_tokens, losses)
+        return _as_sent(reasoning, own, messages, profile, max_tokens, losses)
     match profile.reasoning:
         case "budget":
             return _manual(request, reasoning, messages, profile, max_tokens, forced=forced, losses=losses)
@@ -88,9 +89,20 @@ def _kind(thinking: bytes) -> bytes:
 
 
 def _as_sent(
-    reasoning: Reasoning, own: dict[str, bytes], profile: Profile, max_tokens: int, losses: list[Loss]
+    reasoning: Reasoning,
+    own: dict[str, bytes],
+    messages: tuple[Message, ...],
+    profile: Profile,
+    max_tokens: int,
+    losses: list[Loss],
 ) -> Thought:
+    """What the client said itself; its budget not where the reasoning that it has of the turn in progress
+    is another vendor's.
+    """
     thinking = own.get("thinking")
+    if thinking is not None and _kind(thinking) == b'"enabled"' and not _resumable(messages):
+        losses.append(dropped("$.reasoning", "reasoning_off", f"reasoning is turned off: {_INTERRUPTED}"))
+        return Thought(None, None, max_tokens)
     effort = msgspec.json.decode(own["effort"], type=str) if "effort" in own else None
     if thinking is None:
         effort = reasoning.effort
@@ -190,7 +202,7 @@ def _manual(
     if forced:
         problem = "a demanded tool call does not go along with it"
     elif not _resumable(messages):
-        problem = "the tool calls in progress were made without it"
+        problem = _INTERRUPTED
     elif max_tokens <= _MIN_BUDGET:
         problem = f"it takes more than {_MIN_BUDGET} output tokens"
     if problem is not None:

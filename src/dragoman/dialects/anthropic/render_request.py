@@ -14,6 +14,7 @@ from dragoman.conversation.request import (
 )
 from dragoman.dialects.anthropic import wire
 from dragoman.dialects.anthropic.reasoning import Thought, render_reasoning
+from dragoman.dialects.anthropic.field_paths import FIELD_PATHS
 from dragoman.dialects.anthropic.render_content import (
     MAX_MARKS,
     CacheMarks,
@@ -41,6 +42,7 @@ from dragoman.dialects.json_schema.wrapping import (
     is_object_schema,
     object_schema,
 )
+from dragoman.dialects.rejected_fields import rejected_field
 from dragoman.dialects.tool_names import tool_names
 
 PATH = "/v1/messages"
@@ -389,7 +391,7 @@ class _Rendering:
         fields = {**_TOP.decode(encoded), **extras}
         for name in sorted(rejected & fields.keys()):
             del fields[name]
-            self._losses.append(dropped(f"$.{name}", name, f"{self._target.provider} refuses this field"))
+            self._losses.append(rejected_field(name, FIELD_PATHS, self._target.provider))
         return msgspec.json.encode(fields)
 
 

@@ -19,7 +19,7 @@ from dragoman.dialects.anthropic import wire
 from dragoman.dialects.anthropic.render_content import CacheMarks, with_opaque
 from dragoman.dialects.anthropic.wire import DIALECT
 from dragoman.dialects.custom_tools import as_function
-from dragoman.dialects.foreign_content import foreign_tool
+from dragoman.dialects.foreign_content import leave_out
 from dragoman.dialects.json_schema.anthropic_strict import (
     MAX_STRICT_TOOLS,
     InexpressibleError,
@@ -51,9 +51,10 @@ class ToolRenderer:
 
     def render(self, tools: tuple[Tool, ...]) -> list[wire.Encodable]:
         """The declarations, in order. Raises `FailureError` for another vendor's own tool."""
-        return [self._tool(tool, index) for index, tool in enumerate(tools)]
+        written = (self._tool(tool, index) for index, tool in enumerate(tools))
+        return [declaration for declaration in written if declaration is not None]
 
-    def _tool(self, tool: Tool, index: int) -> wire.Encodable:
+    def _tool(self, tool: Tool, index: int) -> wire.Encodable | None:
         match tool:
             case FunctionTool():
                 return self._function(tool, index)
@@ -63,7 +64,7 @@ class ToolRenderer:
                 if dialect == DIALECT:
                     return msgspec.Raw(declaration)
                 if not searches_web(tool):
-                    raise foreign_tool(tool, f"tools[{index}]")
+                    return leave_out(tool, f"tools[{index}]", self._losses)
                 found = anthropic_search(tool)
                 self._losses.extend(found.losses(index))
                 return msgspec.Raw(found.json)

@@ -21,11 +21,12 @@ from dragoman.conversation.blocks import (
     ToolResult,
     Unknown,
 )
-from dragoman.conversation.loss import Loss, dropped, emulated
+from dragoman.conversation.loss import Loss, approximated, dropped, emulated
 from dragoman.conversation.request import Message, Request, Role
 from dragoman.conversation.turns import answered_calls, merged_turns, named_calls
 from dragoman.dialects.anthropic.wire import DIALECT
 from dragoman.dialects.dialect import Target
+from dragoman.dialects.foreign_reasoning import FOREIGN_REASONING, is_foreign_reasoning
 
 EMPTY_MESSAGE = "(empty message)"
 """Stands in for a user message in which nothing is said: the format refuses an empty one."""
@@ -63,11 +64,11 @@ def _readable(messages: tuple[Message, ...], target: Target, losses: list[Loss])
         blocks: list[Block] = []
         left_out: Unknown | None = None
         for block in message.blocks:
+            if is_foreign_reasoning(block, DIALECT, target.origin):
+                lost["foreign_reasoning"] = FOREIGN_REASONING
             if isinstance(block, Thinking) and not _is_readable(block, target):
-                lost["foreign_reasoning"] = dropped(
-                    "$.messages", "foreign_reasoning", "reasoning that this model did not sign is left out"
-                )
-            elif isinstance(block, Unknown) and block.dialect != DIALECT:
+                continue
+            if isinstance(block, Unknown) and block.dialect != DIALECT:
                 left_out = block
                 lost["server_tool_history"] = dropped(
                     "$.messages", "server_tool_history", "records of another vendor's own tools are left out"
@@ -130,7 +131,7 @@ def _without_assistant_media(messages: tuple[Message, ...], losses: list[Loss]) 
             out.append(message)
             continue
         losses.append(
-            emulated("$.messages", "assistant_media_moved", "media of the model's turn moved to the user's")
+            approximated("$.messages", "assistant_media", "media of the model in a user message after it")
         )
         rest = [block for block in message.blocks if not isinstance(block, Image | Document | Audio)]
         if rest:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import msgspec
 
 from dragoman.conversation.failure import Failure, FailureKind
-from dragoman.dialects.dialect import ErrorBody, Location
+from dragoman.dialects.dialect import ErrorBody, Location, Sent
 from dragoman.dialects.error_kind import SPENT, kind_of
 from dragoman.dialects.error_text import ErrorText, read_error, read_error_value
 from dragoman.dialects.json_tree import ANY, UNREADABLE, elements, members
@@ -168,15 +168,14 @@ def render_failure(failure: Failure) -> bytes:
     return msgspec.json.encode({"error": error})
 
 
-def stream_failure(failure: Failure, location: Location, whole_frames: bool) -> bytes:
-    """The bytes that end a passed-through stream with an error.
-
-    `whole_frames` says whether whole frames went to the client before: an array is open then.
+def stream_failure(failure: Failure, location: Location, sent: Sent) -> bytes:
+    """The bytes that end a passed-through stream with an error. Where frames went to the client before, an
+    array is open.
     """
     error = render_failure(failure)
     if location.sse:
         return b"data: " + error + b"\r\n\r\n"
-    return (b",\r\n" if whole_frames else b"[") + error + b"\n]"
+    return (b",\r\n" if sent.begun else b"[") + error + b"\n]"
 
 
 def _told(failure: Failure) -> str:

@@ -2,8 +2,10 @@
 
 FIELD_PATHS = {
     "$.messages": "$.contents",
-    "$.messages[].name": "$.contents",
+    "$.messages[*].name": "$.contents",
     "$.tools": "$.tools[0].functionDeclarations",
+    "$.tools[*].function": "$.tools[0].functionDeclarations[*]",
+    "$.tools[*].function.parameters": "$.tools[0].functionDeclarations[*].parametersJsonSchema",
     "$.tool_choice": "$.toolConfig.functionCallingConfig",
     "$.parallel_tool_calls": "$.toolConfig.functionCallingConfig",
     "$.temperature": "$.generationConfig.temperature",

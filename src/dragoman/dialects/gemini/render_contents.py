@@ -25,6 +25,7 @@ from dragoman.conversation.request import Message, Request, Role
 from dragoman.conversation.turns import answered_calls, merged_turns, named_calls
 from dragoman.dialects.dialect import Target
 from dragoman.dialects.foreign_content import foreign_block, foreign_file
+from dragoman.dialects.foreign_reasoning import FOREIGN_REASONING, is_foreign_reasoning
 from dragoman.dialects.gemini.arguments import arguments_object
 from dragoman.dialects.gemini.media import attributes, media_data
 from dragoman.dialects.gemini.signatures import PLACEHOLDER
@@ -150,7 +151,7 @@ class ContentsRenderer:
     def _pruned(self, message: Message) -> Message | None:
         """The message without what Google must not or need not see; None where nothing is left."""
         if message.name is not None:
-            self._lose(dropped("$.messages[].name", "message_name", "messages carry no name"))
+            self._lose(dropped("$.messages[*].name", "message_name", "messages carry no name"))
         match message.role:
             case Role.SYSTEM:
                 text = "\n".join(block.text for block in message.blocks if isinstance(block, Text))
@@ -168,20 +169,16 @@ class ContentsRenderer:
                 return msgspec.structs.replace(message, blocks=blocks) if blocks else None
 
     def _keeps(self, block: Block) -> bool:
+        own = isinstance(block, Thinking) and block.signature is None and self._request.dialect == DIALECT
+        if not own and is_foreign_reasoning(block, DIALECT, self._target.origin):
+            self._lose(FOREIGN_REASONING)
         match block:
             case Text(text=text, signature=signature):
                 return bool(text) or self._readable(signature) is not None
             case Refusal(text=text):
                 return bool(text)
             case Thinking(signature=signature):
-                if self._readable(signature) is not None:
-                    return True
-                if signature is None and self._request.dialect == DIALECT:
-                    return True
-                self._lose(
-                    dropped("$.messages", "foreign_reasoning", "another model's reasoning is not passed on")
-                )
-                return False
+                return own or self._readable(signature) is not None
             case Unknown(dialect=dialect):
                 if dialect != DIALECT:
                     self._lose(

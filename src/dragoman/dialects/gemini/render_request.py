@@ -13,7 +13,7 @@ from dragoman.conversation.loss import Loss, dropped, emulated
 from dragoman.conversation.request import CustomTool, FunctionTool, Request
 from dragoman.dialects.custom_tools import custom_tools
 from dragoman.dialects.dialect import Emulation, Rendered, Target, WireRequest
-from dragoman.dialects.foreign_fields import check_foreign_fields, foreign_losses
+from dragoman.dialects.foreign_fields import check_foreign_fields, foreign_losses, names_user
 from dragoman.dialects.gemini.passthrough import model_path
 from dragoman.dialects.gemini.render_config import render_config
 from dragoman.dialects.gemini.render_contents import ContentsRenderer
@@ -91,7 +91,8 @@ def _put(body: dict[str, object], steps: list[str], value: Raw) -> None:
 def _unsaid(request: Request) -> Iterator[Loss]:
     """Fields of the request that this format has no place for."""
     if request.user is not None:
-        yield dropped("$.user", "user", "requests name no end user")
+        named = next((extra.field for extra in request.extras if names_user(request, extra)), "user")
+        yield dropped(f"$.{named}", "user", "requests name no end user")
     if request.metadata:
         yield dropped("$.metadata", "metadata", "requests carry no metadata")
     if request.verbosity is not None:

@@ -14,7 +14,7 @@ from dragoman.conversation.request import (
 )
 from dragoman.dialects.custom_tools import as_function
 from dragoman.dialects.dialect import Target
-from dragoman.dialects.foreign_content import foreign_tool
+from dragoman.dialects.foreign_content import leave_out
 from dragoman.dialects.json_schema.google_json import google_parameters
 from dragoman.dialects.json_schema.google_openapi import google_openapi_parameters
 from dragoman.dialects.tool_names import NameRule, ToolNames
@@ -45,7 +45,7 @@ def render_tools(
                 function = as_function(tool, path, losses)
                 functions.append(_function(function, path, target.profile, names, losses))
             case ServerTool():
-                others.append(_server_tool(tool, path, losses))
+                others += _server_tool(tool, path, losses)
     entries: list[dict[str, object]] = [{"functionDeclarations": functions}] if functions else []
     return entries + others, losses
 
@@ -79,15 +79,16 @@ def _add_parameters(
                 declaration["parameters"] = Raw(converted)
 
 
-def _server_tool(tool: ServerTool, path: str, losses: list[Loss]) -> dict[str, object]:
+def _server_tool(tool: ServerTool, path: str, losses: list[Loss]) -> list[dict[str, object]]:
     if tool.dialect == DIALECT:
-        return {**msgspec.json.decode(tool.json, type=dict[str, Raw])}
+        return [{**msgspec.json.decode(tool.json, type=dict[str, Raw])}]
     if tool.kind.startswith("web_search"):
         losses.append(
             approximated(f"$.{path}", "web_search", "Google Search takes its place, without its settings")
         )
-        return {"googleSearch": {}}
-    raise foreign_tool(tool, path)
+        return [{"googleSearch": {}}]
+    leave_out(tool, path, losses)
+    return []
 
 
 def render_tool_choice(

@@ -3,6 +3,7 @@
 from dragoman.dialects.dialect import Dialect
 from dragoman.dialects.openai_chat.embeddings import EMBEDDING
 from dragoman.dialects.openai_chat.errors import parse_error, render_error, stream_failure
+from dragoman.dialects.openai_chat.field_paths import FIELD_PATHS
 from dragoman.dialects.openai_chat.head import read_head
 from dragoman.dialects.openai_chat.parse_request import parse_request
 from dragoman.dialects.openai_chat.parse_response import parse_response
@@ -36,5 +37,6 @@ DIALECT = Dialect(
     render_models=render_models,
     render_model=render_model,
     keep_alive=keep_alive,
+    field_paths=FIELD_PATHS,
     embedding=EMBEDDING,
 )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from dragoman.conversation.failure import Failure
 from dragoman.dialects import openai_error
-from dragoman.dialects.dialect import ErrorBody, Location
+from dragoman.dialects.dialect import ErrorBody, Location, Sent
 from dragoman.dialects.openai_chat.wire import NAME
 from dragoman.frames.sse import encode_data
 
@@ -51,7 +51,7 @@ def error_json(failure: Failure) -> bytes:
     return openai_error.error_json(failure, _WORDING)
 
 
-def stream_failure(failure: Failure, location: Location, committed: bool) -> bytes:
+def stream_failure(failure: Failure, location: Location, sent: Sent) -> bytes:
     """The frames that end a stream with an error, whether or not others went before."""
-    del location, committed
+    del location, sent
     return encode_data(error_json(failure)) + DONE

@@ -71,29 +71,28 @@ def parse_spoken(parts: str | list[PartWire] | None, path: str) -> list[Block]:
     return blocks
 
 
+def parse_drawn(parts: list[PartWire] | None, path: str) -> tuple[Image, ...]:
+    """The pictures that the model made. Raises `FailureError` that names any other part."""
+    pictures: list[Image] = []
+    for position, part in enumerate(parts or ()):
+        here = f"{path}[{position}]"
+        if part.type != "image_url":
+            raise _unknown(part, here, "only 'image_url' parts can stand here")
+        pictures.append(_image(part, here))
+    return tuple(pictures)
+
+
 def cache_mark(control: CacheControlWire | None) -> CacheMark | None:
     """The mark that a `cache_control` sets."""
     return None if control is None else CacheMark(control.ttl)
 
 
 def _medium(part: PartWire, path: str, raw: RawPart, place: int) -> Block:
-    cache = cache_mark(part.cache_control)
     match part.type:
         case "text":
             return _text(part, path)
         case "image_url":
-            image = part.image_url
-            if image is None:
-                raise _missing(f"{path}.image_url")
-            url, detail = (image, None) if isinstance(image, str) else (image.url, image.detail)
-            source = parse_image(url)
-            if source is None or not url:
-                raise invalid(
-                    f"'{path}.image_url.url': expected a URL or a data URL in base64.",
-                    f"{path}.image_url.url",
-                    "invalid_image_url",
-                )
-            return Image(source, detail, cache, _opaque(part))
+            return _image(part, path)
         case "input_audio":
             if part.input_audio is None:
                 raise _missing(f"{path}.input_audio")
@@ -106,6 +105,21 @@ def _medium(part: PartWire, path: str, raw: RawPart, place: int) -> Block:
             return Unknown(NAME, kind, raw(place))
         case _:
             raise _unknown(part, path, "expected text, image_url, input_audio or file")
+
+
+def _image(part: PartWire, path: str) -> Image:
+    image = part.image_url
+    if image is None:
+        raise _missing(f"{path}.image_url")
+    url, detail = (image, None) if isinstance(image, str) else (image.url, image.detail)
+    source = parse_image(url)
+    if source is None or not url:
+        raise invalid(
+            f"'{path}.image_url.url': expected a URL or a data URL in base64.",
+            f"{path}.image_url.url",
+            "invalid_image_url",
+        )
+    return Image(source, detail, cache_mark(part.cache_control), _opaque(part))
 
 
 def _document(part: PartWire, file: FileWire, path: str) -> Document:

@@ -21,6 +21,7 @@ from dragoman.dialects.json_text import field_error
 from dragoman.dialects.openai_chat.parse_content import (
     RawPart,
     cache_mark,
+    parse_drawn,
     parse_media,
     parse_spoken,
     parse_text,
@@ -73,7 +74,6 @@ class _Reader:
         self._system: list[Text] = []
         self._messages: list[Message] = []
         self._results: list[Block] = []
-        self._call_ids: set[str] = set()
         self._function_calls: dict[str, str] = {}
         """The id of the latest call of each function in the retired form."""
 
@@ -148,20 +148,21 @@ class _Reader:
             reasoning = parse_reasoning(wire, [call.id for call in calls])
         except msgspec.ValidationError as error:
             raise field_error(error, f"{path}.reasoning_details") from None
+        drawn = parse_drawn(wire.images, f"{path}.images")
         opaque = _kept(wire, reasoning)
-        if wire.content is None and not (content or calls or opaque or reasoning.placed):
+        if wire.content is None and not (content or calls or drawn or opaque or reasoning.placed):
             raise invalid(
                 f"'{path}.content': expected text; it may be null only beside 'tool_calls'.",
                 f"{path}.content",
                 _INVALID,
             )
-        return Message(Role.ASSISTANT, _marked(arranged(content, calls, reasoning), wire), wire.name, opaque)
+        blocks = (*arranged(content, calls, reasoning), *drawn)
+        return Message(Role.ASSISTANT, _marked(blocks, wire), wire.name, opaque)
 
     def _call(self, wire: ToolCallWire, path: str) -> ToolCall:
         if not wire.id:
             raise _missing(f"{path}.id")
         own, in_id = parse_call_id(wire.id)
-        self._call_ids.add(own)
         cache = cache_mark(wire.cache_control)
         if wire.custom is not None:
             return ToolCall(own, wire.custom.name, wire.custom.input, custom=True, cache=cache)
@@ -180,19 +181,7 @@ class _Reader:
     def _tool_result(self, wire: MessageWire, path: str, position: int) -> ToolResult:
         if not wire.tool_call_id:
             raise _missing(f"{path}.tool_call_id")
-        if not self._call_ids:
-            raise invalid(
-                f"'{path}.role': a 'tool' message must follow an assistant message with 'tool_calls'.",
-                f"{path}.role",
-                _INVALID,
-            )
         own, _ = parse_call_id(wire.tool_call_id)
-        if own not in self._call_ids:
-            raise invalid(
-                f"'{path}.tool_call_id': no assistant message before it has a tool call with this id.",
-                f"{path}.tool_call_id",
-                _INVALID,
-            )
         blocks = parse_media(_content(wire, path), f"{path}.content", self._raw_part(position))
         return ToolResult(own, _plain(blocks), name=wire.name, cache=cache_mark(wire.cache_control))
 

@@ -27,24 +27,26 @@ from dragoman.conversation.failure import FailureError, invalid
 from dragoman.conversation.loss import Loss, dropped
 from dragoman.conversation.opaque import Opaque
 from dragoman.dialects.data_url import data_url
+from dragoman.dialects.dialect import Host
 from dragoman.dialects.foreign_content import foreign_block, foreign_file
 from dragoman.dialects.openai_chat.media import audio_format
 from dragoman.dialects.openai_chat.render_tools import cache_control
 from dragoman.dialects.openai_chat.wire import NAME
-from dragoman.dialects.openai_family import FAMILY, own_fields
+from dragoman.dialects.openai_family import FAMILY, UNMARKED, own_fields
 from dragoman.dialects.places import conversation_of, place_within
 
 Part = dict[str, object] | msgspec.Raw
 
 
 class ContentWriter:
-    """Writes blocks as parts, and remembers what was lost.
+    """Writes blocks as parts for a host, and remembers what was lost.
 
     Cache marks go out only for clients of this dialect: they wrote them for a host that knows them.
     """
 
-    def __init__(self, dialect: str) -> None:
+    def __init__(self, dialect: str, host: Host) -> None:
         self._dialect = dialect
+        self._host = host
         self._own = dialect == NAME
         self._messages = conversation_of(dialect)
         self._place = self._messages
@@ -68,8 +70,10 @@ class ContentWriter:
         `place`: later, when turns are arranged anew, it is not known any more.
         """
         match block:
-            case Image(source=Inline()) | Document(source=Inline()):
+            case Image(source=Inline()):
                 pass  # can be said, and may be large
+            case Document(source=Inline()) if self._host.files:
+                pass
             case Image() | Audio() | Document() | Unknown(server_side=False):
                 self._place = place
                 self._part(block)
@@ -85,6 +89,22 @@ class ContentWriter:
     def parts(self, blocks: tuple[Block, ...]) -> list[Part]:
         """The parts for the blocks. Raises `FailureError` for content that cannot be said."""
         return [part for block in blocks for part in self._part(block)]
+
+    def instruction(self, blocks: tuple[Block, ...]) -> str | list[Part]:
+        """The content of an instruction, its parts where the blocks' borders are."""
+        parts = self.parts(blocks)
+        return content_of(parts) if self._host.text_parts else self.joined(parts, "\n\n")
+
+    def joined(self, parts: list[Part], joint: str) -> str | list[Part]:
+        """Parts as one string, where nothing but text is in them; their marks only where the host takes
+        parts.
+        """
+        if is_plain(parts):
+            return plain_text(parts, joint)
+        if self._host.text_parts or not all(isinstance(part, dict) and "text" in part for part in parts):
+            return parts
+        self.lose(dropped("$..cache_control", "cache_control", "the host takes no marks on parts of text"))
+        return plain_text(parts, joint)
 
     def _part(self, block: Block) -> list[Part]:
         match block:
@@ -125,7 +145,7 @@ class ContentWriter:
         if self._own:
             marks["cache_control"] = cache_control(cache.ttl)
         else:
-            self.lose(dropped("$..cache_control", "cache_control", "OpenAI caches prompts by itself"))
+            self.lose(UNMARKED)
         return marks
 
     def _image(self, image: Image) -> Part:
@@ -148,6 +168,8 @@ class ContentWriter:
         if isinstance(source, Inline) and source.media_type.startswith("text/"):
             text = "\n\n".join(filter(None, (document.title, document.context, self._decoded(source))))
             return [{"type": "text", "text": text, **marks}]
+        if not self._host.files:
+            raise self.refuse("documents cannot be sent to this model.", "document_not_portable")
         parts: list[Part] = [{"type": "text", "text": document.context}] if document.context else []
         file: dict[str, object]
         match source:

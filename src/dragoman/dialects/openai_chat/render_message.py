@@ -17,16 +17,15 @@ from dragoman.conversation.blocks import (
 from dragoman.conversation.loss import Loss, approximated, dropped, emulated
 from dragoman.conversation.request import Message, Request, Role
 from dragoman.conversation.turns import answered_calls, named_calls
-from dragoman.dialects.arguments import whole_arguments
+from dragoman.dialects.arguments import custom_input, whole_arguments
 from dragoman.dialects.dialect import Target
+from dragoman.dialects.foreign_reasoning import FOREIGN_REASONING, is_foreign_reasoning
 from dragoman.dialects.openai_chat.call_ids import call_id
-from dragoman.dialects.openai_chat.render_content import ContentWriter, Part, content_of, is_plain, plain_text
+from dragoman.dialects.openai_chat.render_content import ContentWriter, Part, content_of, is_plain
 from dragoman.dialects.openai_chat.wire import NAME, DetailWire
-from dragoman.dialects.openai_family import own_fields
+from dragoman.dialects.openai_family import own_fields, spoken
 from dragoman.dialects.places import place_of
 from dragoman.dialects.tool_names import ToolNames
-
-"""Characters of a call's id that this endpoint takes (`string_above_max_length`)."""
 
 _CONTINUE = "Continue."
 _NOTHING = "(empty message)"
@@ -59,8 +58,9 @@ class _Writer:
     def __init__(self, request: Request, target: Target, names: ToolNames) -> None:
         self._target = target
         self._own = request.dialect == NAME
+        self._prefilled = request.dialect == "anthropic"  # elsewhere, the model's last turn is history
         self._names = names
-        self._content = ContentWriter(request.dialect)
+        self._content = ContentWriter(request.dialect, target.host)
         self._messages: list[Wire] = []
         self._moved: list[Part] = []
         self._role = target.host.instructions_role or target.profile.instructions_role
@@ -79,14 +79,15 @@ class _Writer:
     def instruct(self, system: tuple[Text, ...]) -> None:
         """The leading instructions: one message, its parts where the blocks' borders are."""
         if system:
-            self._messages.append({"role": self._role, "content": content_of(self._content.parts(system))})
+            content = self._content.instruction(system)
+            self._messages.append({"role": self._role, "content": content})
 
     def write(self, turn: Message) -> None:
         """The messages for a turn."""
         match turn.role:
             case Role.SYSTEM:
                 self._end_moved()
-                content = content_of(self._content.parts(turn.blocks))
+                content = self._content.instruction(turn.blocks)
                 self._messages.append({"role": self._role, "content": content, **self._name(turn)})
             case Role.ASSISTANT:
                 self._end_moved()
@@ -100,7 +101,7 @@ class _Writer:
         if not self._messages:
             self._messages.append({"role": "user", "content": _NOTHING})
         if self._messages[-1]["role"] == "assistant":
-            if not self._own:
+            if self._prefilled:
                 self._content.lose(
                     approximated(
                         "$.messages", "prefill_unsupported", "the model will not continue its last message"
@@ -152,7 +153,7 @@ class _Writer:
                 )
             )
         parts = self._content.parts(tuple(said))
-        content: str | list[Part] = plain_text(parts, "\n") if is_plain(parts) else parts
+        content = self._content.joined(parts, "\n")
         if result.is_error:
             content = _failed(content)
             self._content.lose(
@@ -194,9 +195,11 @@ class _Writer:
         parts = self._content.parts(texts)
         wire: Wire = {"role": "assistant"}
         if parts:
-            wire["content"] = plain_text(parts) if is_plain(parts) else parts
-        elif refusal:
+            wire["content"] = spoken(texts) if is_plain(parts) else parts
+        elif refusal and self._target.host.text_parts:
             wire["content"] = [{"type": "refusal", "refusal": refusal}]
+        elif refusal:
+            wire["content"] = refusal
         else:
             wire["content"] = None if calls or "audio" in own else ""
         if refusal and parts:
@@ -227,9 +230,12 @@ class _Writer:
 
     def _call(self, call: ToolCall) -> Wire:
         own, name = self._id(call.id), self._names.wire(call.name)
-        if call.custom:
+        if call.custom and self._target.host.custom_tools:
             return {"id": own, "type": "custom", "custom": {"name": name, "input": call.arguments}}
-        function = {"name": name, "arguments": whole_arguments(call.arguments)}
+        arguments = (
+            bytes(custom_input(call.arguments)).decode() if call.custom else whole_arguments(call.arguments)
+        )
+        function = {"name": name, "arguments": arguments}
         wire: Wire = {"id": own, "type": "function", "function": function}
         if call.signature is not None and call.signature.readable_at(NAME, self._target.origin):
             wire["extra_content"] = {"google": {"thought_signature": call.signature.value}}
@@ -242,8 +248,11 @@ class _Writer:
         """
         entries: list[object] = []
         texts: list[str] = []
+        replays = self._target.host.replays_reasoning
         for block in turn.blocks:
             if not isinstance(block, Thinking):
+                if is_foreign_reasoning(block, NAME, self._target.origin):
+                    self._content.lose(FOREIGN_REASONING)
                 continue
             texts.append(block.text)
             signature = block.signature
@@ -251,17 +260,14 @@ class _Writer:
                 entry = _entry(signature.value, block.text)
                 if entry is not None:
                     entries.append(entry)
+            elif not (given or (replays and block.text)):
+                self._content.lose(FOREIGN_REASONING)
         wire: Wire = {}
-        replays = self._target.host.replays_reasoning
         text = "".join(texts)
         if replays and (text or called):
             wire["reasoning_content"] = text
         if entries and not given:
             wire["reasoning_details"] = entries
-        if text and not (replays or given or len(entries) == len(texts)):
-            self._content.lose(
-                dropped("$.messages", "foreign_reasoning", "reasoning of another model or host")
-            )
         return wire
 
     def _move(self, turn: Message) -> None:

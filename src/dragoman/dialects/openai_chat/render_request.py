@@ -7,6 +7,7 @@ from dragoman.conversation.failure import invalid
 from dragoman.conversation.loss import Loss, approximated, dropped, emulated
 from dragoman.conversation.request import Request
 from dragoman.dialects.bare_word import wants_bare_word
+from dragoman.dialects.custom_tools import custom_tools
 from dragoman.dialects.dialect import Emulation, Rendered, Target, WireRequest
 from dragoman.dialects.foreign_fields import check_foreign_fields, foreign_losses
 from dragoman.dialects.openai_chat.passthrough import PATH
@@ -20,10 +21,13 @@ from dragoman.dialects.openai_chat.render_tools import (
 )
 from dragoman.dialects.openai_chat.wire import NAME, WEB_SEARCH
 from dragoman.dialects.openai_effort import render_effort
-from dragoman.dialects.openai_family import FAMILY, own_fields, service_tier, user_identifier
+from dragoman.dialects.openai_family import FAMILY, UNMARKED_PROMPT, own_fields, service_tier, user_identifier
+from dragoman.dialects.openai_tool_choice import Chosen
+from dragoman.dialects.rejected_fields import rejected_field
 from dragoman.dialects.tool_names import ToolNames, tool_names
 
 MAX_STOPS = 4
+_NEWER_NAMES = {"$.max_tokens": "$.max_completion_tokens"}
 Body = dict[str, object]
 
 
@@ -37,7 +41,11 @@ def render_request(request: Request, target: Target) -> Rendered:
     names = tool_names(request, NAMES)
     tools, search = render_tools(request, target, names, losses)
     form = render_output(request, target, losses)
-    system = request.system if form.instruction is None else (*request.system, Text(form.instruction))
+    choice: Chosen | None = None
+    if tools and request.tool_choice is not None:
+        choice = render_tool_choice(request.tool_choice, request, target, names, losses)
+    added = (form.instruction, None if choice is None else choice.instruction)
+    system = (*request.system, *(Text(words) for words in added if words is not None))
     messages, lost = render_messages(request, target, system, names)
     losses.extend(lost)
     body: Body = {"model": target.model, "messages": messages}
@@ -48,14 +56,16 @@ def render_request(request: Request, target: Target) -> Rendered:
         body["response_format"] = form.value
     if tools:
         body["tools"] = tools
-        if request.tool_choice is not None:
-            body["tool_choice"] = render_tool_choice(request.tool_choice, request, target, names, losses)
+        if choice is not None:
+            body["tool_choice"] = choice.value
         if request.parallel_tool_calls is False:
             body["parallel_tool_calls"] = False
     if search is not None:
         body[WEB_SEARCH] = search
     if request.cache is not None and request.dialect == NAME:
         body["cache_control"] = cache_control(request.cache.ttl)
+    elif request.cache is not None:
+        losses.append(UNMARKED_PROMPT)
     _identity(request, body, losses)
     if request.stream:
         body["stream"] = True
@@ -68,7 +78,7 @@ def render_request(request: Request, target: Target) -> Rendered:
         emulation = msgspec.structs.replace(emulation, wrapped_in=form.wrapped_in, bare=bare)
     for name in sorted(target.host.rejects & body.keys()):
         del body[name]
-        losses.append(dropped(f"$.{name}", name, f"{target.provider} refuses this field"))
+        losses.append(rejected_field(name, _NEWER_NAMES, target.provider))
     return Rendered(WireRequest(PATH, msgspec.json.encode(body)), tuple(losses), emulation)
 
 
@@ -199,4 +209,10 @@ def _emulation(
     if single:
         del body["parallel_tool_calls"]
         losses.append(emulated("$.parallel_tool_calls", "parallel_tool_calls", "only the first call is kept"))
-    return Emulation(stop=stop, fan_out=copies, single_call=single, tool_names=names.changed)
+    return Emulation(
+        stop=stop,
+        fan_out=copies,
+        single_call=single,
+        tool_names=names.changed,
+        custom_tools=frozenset() if target.host.custom_tools else custom_tools(request),
+    )

@@ -36,6 +36,7 @@ from dragoman.dialects.openai_chat.reasoning import Place, call_entry, text_entr
 from dragoman.dialects.openai_chat.stop import finish_of
 from dragoman.dialects.openai_chat.usage import render_usage
 from dragoman.dialects.openai_chat.wire import NAME
+from dragoman.dialects.openai_family import BETWEEN_MESSAGES, are_apart
 
 
 def render_response(response: Response, reply: Reply) -> bytes:
@@ -81,6 +82,7 @@ class _Message:
         self._shown = reasoning is None or reasoning.visible is not False
         self._texts: list[str] = []
         self._chars = 0
+        self._said: Text | None = None
         self._refusals: list[str] = []
         self._thoughts: list[str] = []
         self._entries: list[dict[str, object]] = []
@@ -148,6 +150,10 @@ class _Message:
         return message
 
     def _add_text(self, block: Text) -> None:
+        if self._said is not None and self._chars and are_apart(self._said, block):
+            self._texts.append(BETWEEN_MESSAGES)
+            self._chars += len(BETWEEN_MESSAGES)
+        self._said = block
         for citation in block.citations:
             annotation = render_annotation(citation, self._chars, len(block.text))
             if annotation is not None:

@@ -4,20 +4,21 @@ from typing import assert_never
 
 import msgspec
 
-from dragoman.conversation.loss import Loss, approximated
+from dragoman.conversation.loss import Loss
 from dragoman.conversation.request import (
     CustomTool,
     FunctionTool,
     Request,
     ServerTool,
     ToolChoice,
-    ToolChoiceMode,
 )
+from dragoman.dialects.custom_tools import as_function, custom_tools
 from dragoman.dialects.dialect import Target
-from dragoman.dialects.foreign_content import foreign_tool
+from dragoman.dialects.foreign_content import leave_out
 from dragoman.dialects.json_schema.openai_strict import openai_form
 from dragoman.dialects.openai_chat.wire import NAME, WEB_SEARCH
-from dragoman.dialects.openai_family import nested_format
+from dragoman.dialects.openai_family import UNMARKED, nested_format
+from dragoman.dialects.openai_tool_choice import Chosen, render_choice
 from dragoman.dialects.tool_names import NameRule, ToolNames
 from dragoman.dialects.web_search import chat_search, searches_web
 
@@ -39,8 +40,11 @@ def render_tools(
         match tool:
             case FunctionTool():
                 tools.append(_function(tool, f"$.tools[{place}]", names, losses, marked=own))
-            case CustomTool():
+            case CustomTool() if target.host.custom_tools:
                 tools.append({"type": "custom", "custom": _custom(tool, names)})
+            case CustomTool():
+                function = as_function(tool, f"tools[{place}]", losses)
+                tools.append(_function(function, f"$.tools[{place}]", names, losses, marked=own))
             case ServerTool(dialect=dialect, kind=kind, json=json):
                 if dialect == NAME and kind == WEB_SEARCH:
                     search = msgspec.Raw(json)
@@ -51,7 +55,7 @@ def render_tools(
                     search = msgspec.Raw(found.json)
                     losses.extend(found.losses(place))
                 else:
-                    raise foreign_tool(tool, f"tools[{place}]")
+                    leave_out(tool, f"tools[{place}]", losses)
             case _:
                 assert_never(tool)
     return tools, search
@@ -73,6 +77,8 @@ def _function(
     wire: dict[str, object] = {"type": "function", "function": function}
     if marked and tool.cache is not None:
         wire["cache_control"] = cache_control(tool.cache.ttl)
+    elif tool.cache is not None:
+        losses.append(UNMARKED)
     return wire
 
 
@@ -92,36 +98,11 @@ def cache_control(ttl: str | None) -> dict[str, str]:
 
 def render_tool_choice(
     choice: ToolChoice, request: Request, target: Target, names: ToolNames, losses: list[Loss]
-) -> object:
-    """`tool_choice`; a demand that the model refuses becomes a wish, with a loss."""
-    mode = choice.mode
-    if not target.profile.forced_tools and mode in {
-        ToolChoiceMode.REQUIRED,
-        ToolChoiceMode.NAMED,
-        ToolChoiceMode.REQUIRED_ALLOWED,
-    }:
-        losses.append(
-            approximated(
-                "$.tool_choice", "forced_tool_downgraded", f"{target.model} cannot be made to call a tool"
-            )
-        )
-        mode = ToolChoiceMode.ALLOWED if mode is ToolChoiceMode.REQUIRED_ALLOWED else ToolChoiceMode.AUTO
-    elif mode is ToolChoiceMode.REQUIRED_ALLOWED and len(choice.names) == 1:
-        mode = ToolChoiceMode.NAMED
-    free_text = {tool.name for tool in request.tools if isinstance(tool, CustomTool)}
-    chosen = [
-        {"type": "custom", "custom": {"name": names.wire(name)}}
-        if name in free_text
-        else {"type": "function", "function": {"name": names.wire(name)}}
-        for name in choice.names
-    ]
-    match mode:
-        case ToolChoiceMode.AUTO | ToolChoiceMode.NONE | ToolChoiceMode.REQUIRED:
-            return mode.value
-        case ToolChoiceMode.NAMED:
-            return chosen[0]
-        case ToolChoiceMode.ALLOWED | ToolChoiceMode.REQUIRED_ALLOWED:
-            strength = "auto" if mode is ToolChoiceMode.ALLOWED else "required"
-            return {"type": "allowed_tools", "allowed_tools": {"mode": strength, "tools": chosen}}
-        case _:
-            assert_never(mode)
+) -> Chosen:
+    """`tool_choice`, and what has to be said in words."""
+    free_text = custom_tools(request) if target.host.custom_tools else frozenset[str]()
+    chosen: dict[str, dict[str, object]] = {}
+    for name in choice.names:
+        kind, wire = "custom" if name in free_text else "function", names.wire(name)
+        chosen[wire] = {"type": kind, kind: {"name": wire}}
+    return render_choice(choice, target, chosen, losses, nested=True)

@@ -53,6 +53,7 @@ from dragoman.dialects.openai_chat.reasoning import Place, call_entry, text_entr
 from dragoman.dialects.openai_chat.stop import finish_of
 from dragoman.dialects.openai_chat.usage import render_usage
 from dragoman.dialects.openai_chat.wire import NAME
+from dragoman.dialects.openai_family import BETWEEN_MESSAGES, are_apart
 from dragoman.frames.sse import encode_data, on_one_line
 
 _Rare = BlockStarted | BlockEnded | SignatureDelta | CitationDelta | LogprobsReported | Stopped
@@ -184,9 +185,10 @@ class ChatStreamEncoder:
     def _start(self, choice: "_Choice", index: int, block: Block) -> bytes:
         match block:
             case Text():
+                out = self._set_apart(choice, index, block)
                 choice.texts[index] = _OpenText(choice.chars, block.signature)
                 choice.texts[index].citations.extend(block.citations)
-                return self.encode(TextDelta(index, block.text, choice.number))
+                return out + self.encode(TextDelta(index, block.text, choice.number))
             case Refusal(text=text):
                 choice.refusals.add(index)
                 choice.refused = True
@@ -209,6 +211,13 @@ class ChatStreamEncoder:
                 return b""
             case _:
                 assert_never(block)
+
+    def _set_apart(self, choice: "_Choice", index: int, block: Text) -> bytes:
+        """What stands before the text of another message than that of the text before it."""
+        before, choice.said = choice.said, block
+        if before is None or not choice.chars or not are_apart(before, block):
+            return b""
+        return self.encode(TextDelta(index, BETWEEN_MESSAGES, choice.number))
 
     def _think(self, choice: "_Choice", index: int, text: str) -> bytes:
         thinking = choice.thoughts.get(index)
@@ -340,6 +349,7 @@ class _Choice:
         "number",
         "refusals",
         "refused",
+        "said",
         "texts",
         "thoughts",
     )
@@ -351,6 +361,8 @@ class _Choice:
         self.called = 0
         self.entries = 0
         self.refused = False
+        self.said: Text | None = None
+        """The last text that has begun."""
         self.refusals: set[int] = set()
         self.texts: dict[int, _OpenText] = {}
         self.thoughts: dict[int, _OpenThinking] = {}

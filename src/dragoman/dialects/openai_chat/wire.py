@@ -242,7 +242,7 @@ class ToolCallWire(msgspec.Struct):
 
 
 class MessageWire(msgspec.Struct):
-    """A message of the history, of any role."""
+    """A message of the history, of any role. `images` is OpenRouter's place for what the model drew."""
 
     role: str
     content: str | list[PartWire] | None = None
@@ -252,6 +252,7 @@ class MessageWire(msgspec.Struct):
     function_call: FunctionCallWire | None = None
     refusal: str | None = None
     audio: Raw = Raw()
+    images: list[PartWire] | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
     reasoning_details: Raw = Raw()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from dragoman.conversation.failure import Failure
 from dragoman.dialects import openai_error
-from dragoman.dialects.dialect import ErrorBody, Location
+from dragoman.dialects.dialect import ErrorBody, Location, Sent
 from dragoman.dialects.openai_completions.wire import NAME
 from dragoman.frames.sse import encode_data
 
@@ -36,7 +36,7 @@ def render_error(failure: Failure, request_id: str) -> ErrorBody:
     return openai_error.render_error(failure, request_id, _WORDING)
 
 
-def stream_failure(failure: Failure, location: Location, committed: bool) -> bytes:
+def stream_failure(failure: Failure, location: Location, sent: Sent) -> bytes:
     """The frames that end a stream with an error, whether or not others went before."""
-    del location, committed
+    del location, sent
     return encode_data(openai_error.error_json(failure, _WORDING)) + DONE

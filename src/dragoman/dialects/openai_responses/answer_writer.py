@@ -28,6 +28,7 @@ from dragoman.dialects.openai_responses.citations import render_annotation
 from dragoman.dialects.openai_responses.identifiers import IMAGE_CALL, REASONING
 from dragoman.dialects.openai_responses.namespaces import FIELD, namespaces, place_of
 from dragoman.dialects.openai_responses.output import Output
+from dragoman.dialects.openai_responses.pictures import ITEM as PICTURE
 from dragoman.dialects.openai_responses.reasoning import call_item, client_item, native_id, text_item
 from dragoman.dialects.openai_responses.stop import INCOMPLETE, status_of
 from dragoman.dialects.openai_responses.wire import NAME
@@ -40,7 +41,6 @@ from dragoman.dialects.openai_responses.written_item import (
 )
 
 _MEMBERS: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_PICTURE = "image_generation_call"
 _PHASE = frozenset({"phase"})
 _PREFIXES = {
     "web_search_call": "ws",
@@ -288,8 +288,8 @@ class AnswerWriter:
         if not isinstance(source, Inline):
             return b""
         form: Members = {"output_format": source.media_type.rpartition("/")[2], **_own(image.opaque)}
-        item: Members = {"type": _PICTURE, "status": "completed", **form, "result": source.data}
-        begun: Members = {"type": _PICTURE, "status": "in_progress", "result": None}
+        item: Members = {"type": PICTURE, "status": "completed", **form, "result": source.data}
+        begun: Members = {"type": PICTURE, "status": "in_progress", "result": None}
         return self._settle() + self._output.whole(item, begun, IMAGE_CALL)
 
     def _unknown(self, block: Unknown) -> bytes:

@@ -1,18 +1,44 @@
 """Errors: what an upstream's mean, and how failures are told to the client, whole and in streams."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
 from dragoman.conversation.failure import Failure
 from dragoman.dialects import openai_error
-from dragoman.dialects.dialect import ErrorBody, Location
+from dragoman.dialects.dialect import ErrorBody, Location, Sent
 from dragoman.dialects.openai_responses.wire import NAME
-from dragoman.frames.sse import encode_event
+from dragoman.frames.sse import SSEDecoder, encode_event
 
-_LAST_NUMBERS = (2**31 - 2, 2**31 - 1)
-"""Sequence numbers for the end of a stream that was passed on unread. Where it stood is not known: so
-they are higher than any, which rise all the same, and fit wherever clients keep them."""
+_UNSAID: dict[str, object] = {
+    "id": "resp_unknown",
+    "object": "response",
+    "created_at": 0,
+    "instructions": None,
+    "max_output_tokens": None,
+    "metadata": {},
+    "model": "unknown",
+    "output": [],
+    "parallel_tool_calls": True,
+    "previous_response_id": None,
+    "reasoning": {"effort": None, "summary": None},
+    "temperature": 1.0,
+    "text": {"format": {"type": "text"}},
+    "tool_choice": "auto",
+    "tools": [],
+    "top_p": 1.0,
+    "truncation": "disabled",
+    "usage": None,
+}
+"""What a response says that failed before it said anything: clients' types know no absent members."""
+
+
+class _Event(msgspec.Struct):
+    """An event of a stream, as far as its end has to fit to it."""
+
+    sequence_number: int = -1
+    response: dict[str, msgspec.Raw] = {}
 
 
 def _exceeded(used: int, limit: int) -> str:
@@ -72,19 +98,24 @@ def error_event(failure: Failure, number: int) -> bytes:
     return encode_event("error", msgspec.json.encode(data))
 
 
-def stream_failure(failure: Failure, location: Location, committed: bool) -> bytes:
+def stream_failure(failure: Failure, location: Location, sent: Sent) -> bytes:
     """The frames that end a passed-through stream with an error: `error`, and the failed response that
-    clients wait for. Of the response itself nothing is known but that.
+    clients wait for. It is the response that the stream began with, and the numbers go on.
     """
     del location
-    first, last = _LAST_NUMBERS if committed else (0, 1)
-    response: dict[str, object] = {
-        "object": "response",
-        "status": "failed",
-        "error": response_error(failure),
-        "incomplete_details": None,
-        "output": [],
-        "usage": None,
+    events = [*_events(sent.opening), *_events(sent.last)]
+    number = max((event.sequence_number for event in events), default=-1) + 1
+    begun = next((event.response for event in events if event.response), {})
+    failed = {"status": "failed", "error": response_error(failure), "incomplete_details": None}
+    data = {
+        "type": "response.failed",
+        "sequence_number": number + 1,
+        "response": {**_UNSAID, **begun, **failed},
     }
-    data = {"type": "response.failed", "sequence_number": last, "response": response}
-    return error_event(failure, first) + encode_event("response.failed", msgspec.json.encode(data))
+    return error_event(failure, number) + encode_event("response.failed", msgspec.json.encode(data))
+
+
+def _events(frames: bytes) -> Iterator[_Event]:
+    for frame in SSEDecoder().feed(frames):
+        with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError):
+            yield msgspec.json.decode(frame.data, type=_Event)

@@ -6,8 +6,9 @@ FIELD_PATHS = {
     "$.response_format": "$.text.format",
     "$.response_format.json_schema": "$.text.format",
     "$.messages[*].name": "$.input",
-    "$.messages[].name": "$.input",
+    "$.reasoning": "$.reasoning",
     "$.reasoning_effort": "$.reasoning.effort",
     "$.verbosity": "$.text.verbosity",
     "$.logprobs": "$.top_logprobs",
+    "$.tools[*].function": "$.tools[*]",
 }

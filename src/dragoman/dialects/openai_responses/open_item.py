@@ -9,7 +9,7 @@ from typing import Protocol
 
 import msgspec
 
-from dragoman.conversation.blocks import Block, Image, Inline, Refusal, Text, Thinking, ToolCall, Unknown
+from dragoman.conversation.blocks import Block, Image, Refusal, Text, Thinking, ToolCall, Unknown
 from dragoman.conversation.events import (
     ArgumentsDelta,
     BlockEnded,
@@ -24,11 +24,11 @@ from dragoman.conversation.events import (
 from dragoman.conversation.opaque import Opaque
 from dragoman.conversation.turns import derived_call_id
 from dragoman.dialects.json_tree import UNREADABLE
-from dragoman.dialects.media_type import sniffed_type
 from dragoman.dialects.openai_responses.answer_wire import AnswerPartWire, OutputItemWire
 from dragoman.dialects.openai_responses.citations import parse_annotation
 from dragoman.dialects.openai_responses.logprobs import parse_logprobs
 from dragoman.dialects.openai_responses.namespaces import Place, flat_name, remembered
+from dragoman.dialects.openai_responses.pictures import ITEM, picture_of
 from dragoman.dialects.openai_responses.reasoning import native_signature, thinking_of
 from dragoman.dialects.openai_responses.wire import NAME
 
@@ -313,13 +313,13 @@ class OpenWhole:
 
 
 def _whole_block(item: OutputItemWire, raw: bytes) -> Block:
-    if item.type == "image_generation_call" and isinstance(item.result, str) and item.result:
-        media_type = sniffed_type(item.result) or f"image/{item.output_format or 'png'}"
+    picture = picture_of(item.result, item.output_format) if item.type == ITEM else None
+    if picture is not None:
         rest = tuple(
             Opaque(NAME, field, bytes(value))
             for field, value in _MEMBERS.decode(raw).items()
             if field not in _OF_A_PICTURE
         )
-        return Image(Inline(media_type, item.result), opaque=rest)
+        return Image(picture, opaque=rest)
     server_side = item.type not in _FOR_THE_CLIENT
     return Unknown(NAME, item.type, msgspec.json.format(raw, indent=-1), server_side=server_side)

@@ -2,13 +2,15 @@
 
 import msgspec
 
-from dragoman.conversation.blocks import Block, Text, ToolCall, ToolResult, Unknown
+from dragoman.conversation.blocks import Block, Image, Text, ToolCall, ToolResult, Unknown
 from dragoman.conversation.failure import FailureError, invalid
 from dragoman.conversation.opaque import Opaque
 from dragoman.conversation.request import Message, Role
 from dragoman.dialects.json_text import field_error
 from dragoman.dialects.openai_responses.namespaces import Place, flat_name, remembered
 from dragoman.dialects.openai_responses.parse_content import parse_content, parse_output
+from dragoman.dialects.openai_responses.pictures import ITEM as PICTURE
+from dragoman.dialects.openai_responses.pictures import picture_of, remembered_item
 from dragoman.dialects.openai_responses.reasoning import Carried, reattached, thinking_of
 from dragoman.dialects.openai_responses.wire import NAME, ItemWire, PieceWire
 from dragoman.dialects.places import remembered_places
@@ -60,6 +62,11 @@ _SAID_BY_CLIENT = frozenset(
     }
 )
 """Items that begin or belong to a turn of the client; all others are the model's."""
+
+APART = "apart"
+"""Under which a text remembers that it is of another message than the text before it, where the messages
+say nothing that tells them apart.
+"""
 
 ADDED_TOOLS = "additional_tools"
 """The item by which tools are added in mid-conversation."""
@@ -161,6 +168,7 @@ class _Reader:
                 self._turn(Role.USER, parse_content(wire.content, f"{path}.content"), opaque, path)
             case "assistant":
                 blocks = parse_content(wire.content, f"{path}.content")
+                opaque = self._told_apart(opaque)
                 for place, block in enumerate(blocks):
                     own = msgspec.structs.replace(block, opaque=opaque) if isinstance(block, Text) else block
                     self._add(Role.ASSISTANT, own, f"{path}.content[{place}]")
@@ -190,6 +198,14 @@ class _Reader:
             NAME, [*before, *(f"{path}.content[{place}]" for place in range(len(blocks)))]
         )
         self._messages.append(Message(role, (*kept, *blocks), opaque=(*opaque, places)))
+
+    def _told_apart(self, opaque: tuple[Opaque, ...]) -> tuple[Opaque, ...]:
+        """What the texts of a message of the model keep of it: never what those of the one before it do."""
+        texts = (piece for piece, _ in reversed(self._pieces) if isinstance(piece, Text))
+        before = next(texts, None) if self._role is Role.ASSISTANT else None
+        if before is None or before.opaque != opaque:
+            return opaque
+        return (*opaque, Opaque(NAME, APART, b"true"))
 
     def _instruct(self, blocks: tuple[Block, ...], path: str) -> None:
         """A leading instruction, which can only be text."""
@@ -226,6 +242,10 @@ class _Reader:
         return ToolCall(own, flat, arguments, opaque=opaque)
 
     def _unknown(self, wire: ItemWire, kind: str, raw: bytes, path: str) -> None:
+        picture = picture_of(wire.result, wire.output_format) if kind == PICTURE else None
+        if picture is not None:
+            self._add(Role.ASSISTANT, Image(picture, opaque=(remembered_item(raw),)), path)
+            return
         block = Unknown(NAME, kind, raw, server_side=kind in _DONE_BY_VENDOR)
         if kind == ADDED_TOOLS:
             self._tools.extend(

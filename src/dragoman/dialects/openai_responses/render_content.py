@@ -28,7 +28,7 @@ from dragoman.conversation.loss import Loss, dropped
 from dragoman.conversation.opaque import Opaque
 from dragoman.dialects.data_url import data_url
 from dragoman.dialects.foreign_content import foreign_block, foreign_file
-from dragoman.dialects.openai_family import FAMILY, own_fields
+from dragoman.dialects.openai_family import FAMILY, UNMARKED, own_fields
 from dragoman.dialects.openai_responses.wire import NAME
 from dragoman.dialects.places import conversation_of, place_within
 
@@ -128,7 +128,7 @@ class ContentWriter:
         own = own_fields(opaque, NAME)
         marks: dict[str, object] = {one.field: msgspec.Raw(one.json) for one in own if one.field in _OF_PARTS}
         if cache is not None and not marks:
-            self.lose(dropped("$..cache_control", "cache_control", "OpenAI caches prompts by itself"))
+            self.lose(UNMARKED)
         return marks
 
     def _image(self, image: Image) -> Part:

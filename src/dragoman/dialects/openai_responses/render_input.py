@@ -1,5 +1,7 @@
 """Turns as items."""
 
+from typing import assert_never
+
 import msgspec
 
 from dragoman.conversation.blocks import (
@@ -14,17 +16,19 @@ from dragoman.conversation.blocks import (
     ToolResult,
     Unknown,
 )
-from dragoman.conversation.failure import invalid
 from dragoman.conversation.loss import Loss, approximated, dropped, emulated
 from dragoman.conversation.opaque import Opaque
 from dragoman.conversation.request import Message, Request, Role
 from dragoman.conversation.turns import answered_calls, derived_call_id, named_calls
 from dragoman.dialects.arguments import custom_input, whole_arguments
 from dragoman.dialects.dialect import Target
-from dragoman.dialects.openai_family import CHAT, FAMILY, own_fields
+from dragoman.dialects.foreign_reasoning import FOREIGN_REASONING, is_foreign_reasoning
+from dragoman.dialects.openai_family import own_fields
 from dragoman.dialects.openai_responses.citations import render_annotation
 from dragoman.dialects.openai_responses.identifiers import made_here
 from dragoman.dialects.openai_responses.namespaces import FIELD, place_of
+from dragoman.dialects.openai_responses.parse_input import APART
+from dragoman.dialects.openai_responses.pictures import item_of as picture_item
 from dragoman.dialects.openai_responses.reasoning import item_of
 from dragoman.dialects.openai_responses.render_content import (
     ContentWriter,
@@ -40,7 +44,7 @@ from dragoman.dialects.tool_names import ToolNames
 
 _CONTINUE = "Continue."
 _NOTHING = "(empty message)"
-_NOT_OF_ITEMS = frozenset({FIELD, "prompt_cache_breakpoint", "detail"})
+_NOT_OF_ITEMS = frozenset({FIELD, APART, "prompt_cache_breakpoint", "detail"})
 
 Item = dict[str, object] | msgspec.Raw
 
@@ -95,10 +99,6 @@ class _Writer:
         for index, message in enumerate(request.messages):
             for number, block in enumerate(message.blocks):
                 self._content.check(block, block_place(request, index, number))
-            if any(one.dialect == CHAT and one.field == "audio" for one in message.opaque):
-                place = block_place(request, index, 0) if message.blocks else "messages"
-                path = place.partition(".")[0] + ".audio"
-                raise invalid(f"'{path}': sound cannot be sent to this model.", path, "audio_not_portable")
 
     def write(self, turn: Message) -> None:
         """The items for a turn."""
@@ -121,7 +121,7 @@ class _Writer:
         """All items; there is always one, because a request needs some input."""
         self._end_moved()
         if self._spoke:
-            if self._dialect not in FAMILY:
+            if self._dialect == "anthropic":  # elsewhere, the model's last turn is history
                 self._content.lose(
                     approximated(
                         "$.messages", "prefill_unsupported", "the model will not continue its last message"
@@ -204,31 +204,18 @@ class _Writer:
     def _assistant(self, turn: Message) -> None:
         message = _OpenMessage(self._target.host.text_parts)
         items: list[Item] = []
-        called = False
+        called = any(isinstance(block, ToolCall) for block in turn.blocks)
         for block in turn.blocks:
-            match block:
-                case Text() | Refusal():
-                    fields = tuple(block.opaque) if isinstance(block, Text) else None
-                    if fields is not None and not message.takes(fields):
-                        message.end(items, turn)
-                    message.add(block, fields)
-                    continue
-                case _:
+            if is_foreign_reasoning(block, NAME, self._target.origin):
+                self._content.lose(FOREIGN_REASONING)
+            if isinstance(block, Text | Refusal):
+                fields = block.opaque if isinstance(block, Text) else None
+                if fields is not None and not message.takes(fields):
                     message.end(items, turn)
-            match block:
-                case Thinking():
-                    reasoning = item_of(block, self._target.origin)
-                    if reasoning is not None:
-                        items.append(reasoning)
-                case ToolCall():
-                    called = True
-                    items.append(self._call(block))
-                case Image() | Audio() | Document():
-                    self._move(block)
-                case Unknown() if block.dialect == NAME:
-                    items.append(msgspec.Raw(block.json))
-                case Unknown() | ToolResult():
-                    self._content.parts((block,))  # drops a vendor's own work, refuses other content
+                message.add(block, fields)
+            elif (item := self._item(block)) is not None:
+                message.end(items, turn)
+                items.append(item)
         message.end(items, turn)
         while items and _is_reasoning(items[-1]):
             items.pop()  # OpenAI refuses reasoning that nothing came of
@@ -238,6 +225,26 @@ class _Writer:
             self._go_on()
         self._items.extend(items)
         self._spoke = not called
+
+    def _item(self, block: Block) -> Item | None:
+        """The item for a block that is one by itself; None for what stands elsewhere or nowhere."""
+        match block:
+            case Thinking():
+                return item_of(block, self._target.origin)
+            case ToolCall():
+                return self._call(block)
+            case Image() if (picture := picture_item(block)) is not None:
+                return picture
+            case Image() | Audio() | Document():
+                self._move(block)
+                return None
+            case Unknown() if block.dialect == NAME:
+                return msgspec.Raw(block.json)
+            case Text() | Refusal() | Unknown() | ToolResult():
+                self._content.parts((block,))  # drops a vendor's own work, refuses other content
+                return None
+            case _:
+                assert_never(block)
 
     def _go_on(self) -> None:
         self._items.append(_message("user", _CONTINUE))

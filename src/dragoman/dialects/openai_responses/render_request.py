@@ -11,11 +11,20 @@ from dragoman.dialects.custom_tools import custom_tools
 from dragoman.dialects.dialect import Emulation, Rendered, Target, WireRequest
 from dragoman.dialects.foreign_fields import check_foreign_fields, foreign_losses
 from dragoman.dialects.openai_effort import render_effort
-from dragoman.dialects.openai_family import FAMILY, own_fields, service_tier, user_identifier
+from dragoman.dialects.openai_family import (
+    FAMILY,
+    UNMARKED,
+    UNMARKED_PROMPT,
+    own_fields,
+    service_tier,
+    user_identifier,
+)
+from dragoman.dialects.openai_responses.field_paths import FIELD_PATHS
 from dragoman.dialects.openai_responses.render_input import instruction_item, render_input
 from dragoman.dialects.openai_responses.render_output import Form, render_output
 from dragoman.dialects.openai_responses.render_tools import NAMES, render_tool_choice, render_tools
 from dragoman.dialects.openai_responses.wire import ENCRYPTED, LOGPROBS, MIN_OUTPUT, NAME, PATH
+from dragoman.dialects.rejected_fields import rejected_field
 from dragoman.dialects.tool_names import ToolNames, tool_names
 
 _KEPT_UPSTREAM = frozenset({"previous_response_id", "conversation", "prompt"})
@@ -61,7 +70,7 @@ def render_request(request: Request, target: Target) -> Rendered:
     emulation = _emulation(request, target, names, form, body, losses)
     for name in sorted(target.host.rejects & body.keys()):
         del body[name]
-        losses.append(dropped(f"$.{name}", name, f"{target.provider} refuses this field"))
+        losses.append(rejected_field(name, FIELD_PATHS, target.provider))
     return Rendered(WireRequest(PATH, msgspec.json.encode(body)), tuple(losses), emulation)
 
 
@@ -86,7 +95,9 @@ def _conversation(
     elif system:
         body["instructions"] = _BETWEEN_INSTRUCTIONS.join(text.text for text in system)
     if any(text.cache is not None for text in system) and not marked:
-        losses.append(dropped("$..cache_control", "cache_control", "OpenAI caches prompts by itself"))
+        losses.append(UNMARKED)
+    if request.cache is not None:
+        losses.append(UNMARKED_PROMPT)
     if items or _is_complete(request):
         body["input"] = items or [{"type": "message", "role": "user", "content": "(empty message)"}]
 

@@ -1,26 +1,24 @@
 """Tools and the say over them, in the flat form of Responses."""
 
-from typing import assert_never
-
 import msgspec
 
-from dragoman.conversation.loss import Loss, approximated, dropped
+from dragoman.conversation.loss import Loss
 from dragoman.conversation.request import (
     CustomTool,
     FunctionTool,
     Request,
     ServerTool,
     ToolChoice,
-    ToolChoiceMode,
 )
-from dragoman.dialects.custom_tools import as_function
+from dragoman.dialects.custom_tools import as_function, custom_tools
 from dragoman.dialects.dialect import Target
-from dragoman.dialects.foreign_content import foreign_tool
+from dragoman.dialects.foreign_content import leave_out
 from dragoman.dialects.json_schema.openai_strict import openai_form
-from dragoman.dialects.openai_family import FAMILY, flat_format
+from dragoman.dialects.openai_family import UNMARKED, flat_format
 from dragoman.dialects.openai_responses.namespaces import FIELD, Place, namespaces, place_of
 from dragoman.dialects.openai_responses.parse_tools import ADDED
 from dragoman.dialects.openai_responses.wire import NAME
+from dragoman.dialects.openai_tool_choice import Chosen, render_choice
 from dragoman.dialects.tool_names import NameRule, ToolNames
 from dragoman.dialects.web_search import responses_search, searches_web
 
@@ -44,7 +42,7 @@ def render_tools(
     groups: dict[str, list[Wire]] = {}
     for place, tool in enumerate(request.tools):
         if isinstance(tool, ServerTool):
-            entries.append(_server_tool(tool, place, losses))
+            entries += _server_tool(tool, place, losses)
             continue
         if any(one.dialect == NAME and one.field == ADDED for one in tool.opaque):
             continue
@@ -69,14 +67,15 @@ def _namespace(group: Place, tools: list[Wire]) -> Wire:
     return entry
 
 
-def _server_tool(tool: ServerTool, place: int, losses: list[Loss]) -> msgspec.Raw:
+def _server_tool(tool: ServerTool, place: int, losses: list[Loss]) -> list[msgspec.Raw]:
     if tool.dialect == NAME:
-        return msgspec.Raw(tool.json)
+        return [msgspec.Raw(tool.json)]
     if not searches_web(tool):
-        raise foreign_tool(tool, f"tools[{place}]")
+        leave_out(tool, f"tools[{place}]", losses)
+        return []
     found = responses_search(tool)
     losses.extend(found.losses(place))
-    return msgspec.Raw(found.json)
+    return [msgspec.Raw(found.json)]
 
 
 def _own_tool(
@@ -123,65 +122,26 @@ def _function(tool: FunctionTool, name: str, place: int, request: Request, losse
         strict = False
     if strict is not None:
         function["strict"] = strict
-    if tool.cache is not None and request.dialect not in FAMILY:
-        losses.append(dropped("$..cache_control", "cache_control", "OpenAI caches prompts by itself"))
+    if tool.cache is not None:
+        losses.append(UNMARKED)
     return function
-
-
-class Chosen(msgspec.Struct, frozen=True):
-    """`tool_choice`, and an instruction to be added to the others where words have to do."""
-
-    value: object
-    instruction: str | None = None
 
 
 def render_tool_choice(
     choice: ToolChoice, request: Request, target: Target, names: ToolNames, losses: list[Loss]
 ) -> Chosen:
-    """`tool_choice`; a demand that the model refuses becomes a wish, with a loss."""
-    mode = choice.mode
-    if not target.profile.forced_tools and mode in {
-        ToolChoiceMode.REQUIRED,
-        ToolChoiceMode.NAMED,
-        ToolChoiceMode.REQUIRED_ALLOWED,
-    }:
-        losses.append(
-            approximated(
-                "$.tool_choice", "forced_tool_downgraded", f"{target.model} cannot be made to call a tool"
-            )
-        )
-        mode = ToolChoiceMode.ALLOWED if mode is ToolChoiceMode.REQUIRED_ALLOWED else ToolChoiceMode.AUTO
-    elif mode is ToolChoiceMode.REQUIRED_ALLOWED and len(choice.names) == 1:
-        mode = ToolChoiceMode.NAMED
-    chosen = _chosen(choice, request, target, names)
-    match mode:
-        case ToolChoiceMode.AUTO | ToolChoiceMode.NONE | ToolChoiceMode.REQUIRED:
-            return Chosen(mode.value)
-        case ToolChoiceMode.NAMED:
-            return Chosen(chosen[0])
-        case ToolChoiceMode.ALLOWED | ToolChoiceMode.REQUIRED_ALLOWED:
-            strength = "auto" if mode is ToolChoiceMode.ALLOWED else "required"
-            if target.host.allowed_tools:
-                return Chosen({"type": "allowed_tools", "mode": strength, "tools": chosen})
-            # leaving the others out would change the prefix that caches rest on
-            losses.append(
-                approximated(
-                    "$.tool_choice", "allowed_tools", "the allowed tools are named in an instruction"
-                )
-            )
-            listed = ", ".join(str(one["name"]) for one in chosen)
-            return Chosen(strength, f"Of the tools, call only these: {listed}.")
-        case _:
-            assert_never(mode)
+    """`tool_choice`, and what has to be said in words."""
+    return render_choice(choice, target, _chosen(choice, request, target, names), losses, nested=False)
 
 
-def _chosen(choice: ToolChoice, request: Request, target: Target, names: ToolNames) -> list[dict[str, str]]:
-    free_text = {tool.name for tool in request.tools if isinstance(tool, CustomTool)}
+def _chosen(
+    choice: ToolChoice, request: Request, target: Target, names: ToolNames
+) -> dict[str, dict[str, object]]:
+    """The entries for the chosen tools."""
+    free_text = custom_tools(request) if target.host.custom_tools else frozenset[str]()
     inside = namespaces(request)
-    return [
-        {
-            "type": "custom" if name in free_text and target.host.custom_tools else "function",
-            "name": inside[name].name if name in inside else names.wire(name),
-        }
+    wire = {name: inside[name].name if name in inside else names.wire(name) for name in choice.names}
+    return {
+        wire[name]: {"type": "custom" if name in free_text else "function", "name": wire[name]}
         for name in choice.names
-    ]
+    }

@@ -37,8 +37,8 @@ class ResponsesStreamDecoder:
 
     Only the terminal event ends an answer well: a stream that breaks off without one has failed. Events
     of unknown types are skipped, and `[DONE]`, which some hosts send, means nothing. An `error` event is
-    told as a failure when `response.failed` follows it, which every vendor's does, or anything else: so
-    that a client which gets the bytes as they are gets both. A body that is one JSON object and no stream
+    told as a failure when `response.failed` follows it, which every vendor's does, or anything else; up to
+    then it is pending: so that a client which gets the bytes as they are gets both, or neither. A body that is one JSON object and no stream
     is taken as what it is: a whole answer, or an error.
     """
 
@@ -46,6 +46,7 @@ class ResponsesStreamDecoder:
         "_answer",
         "_began",
         "_error",
+        "_held",
         "_origin",
         "_over",
         "_sse",
@@ -61,12 +62,13 @@ class ResponsesStreamDecoder:
         self._started = False
         self._over = False
         self._error: Failure | None = None
+        self._held = 0
         self._answer = OpenAnswer(origin)
 
     @property
     def pending(self) -> int:
         """Bytes at the end of what was fed that belong to no whole frame yet."""
-        return self._sse.pending if self._whole is None else len(self._whole)
+        return self._sse.pending + self._held if self._whole is None else len(self._whole)
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that `data` completes."""
@@ -79,7 +81,9 @@ class ResponsesStreamDecoder:
             if self._whole is not None:
                 self._gather(data)
                 return events
+            complete = self._sse.pending + len(data)
             frames = self._sse.feed(data)
+            complete -= self._sse.pending
         except FrameTooLargeError as error:
             if not self._over:
                 self._fail(_unreadable(error), events)
@@ -88,6 +92,8 @@ class ResponsesStreamDecoder:
             if self._over:
                 break
             self._read(frame, events)
+        waits = self._error is not None and not self._over
+        self._held = self._held + complete if waits else 0
         return events
 
     def close(self) -> list[Event]:
@@ -121,7 +127,7 @@ class ResponsesStreamDecoder:
             self._fail(embedded_failure(data) if known else _unreadable(error), events)
 
     def _take(self, event: StreamEventWire, kind: str, data: bytes, events: list[Event]) -> None:
-        if kind == "response.output_text.delta":
+        if kind == "response.output_text.delta" and self._error is None:
             message = self._answer.message(event.output_index, events)
             if event.logprobs:
                 message.measure(event.content_index, bytes(event.logprobs), events)
@@ -129,7 +135,8 @@ class ResponsesStreamDecoder:
         elif kind in _ENDS:
             self._finish(event, kind, data, events)
         elif self._error is not None:
-            self._fail(self._error, events)
+            # without the body, which would say that a client may have the bytes as they came
+            self._fail(msgspec.structs.replace(self._error, body=b""), events)
         elif kind == "error" or (event.error and not event.response):
             self._error = embedded_failure(data, event.error)
         elif kind in _BEGINNINGS:

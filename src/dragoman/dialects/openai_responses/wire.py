@@ -176,3 +176,5 @@ class ItemWire(msgspec.Struct):
     summary: list[PieceWire] | None = None
     encrypted_content: str | None = None
     tools: list[Raw] | None = None
+    result: object = None
+    output_format: str | None = None

@@ -1,0 +1,45 @@
+"""What an answer took that was cut short is estimated, where its upstream did not come to tell it."""
+
+import pytest
+
+from dragoman.conversation.blocks import Text, Thinking, ToolCall
+from dragoman.conversation.events import ArgumentsDelta, BlockStarted, TextDelta, ThinkingDelta
+from dragoman.conversation.request import Message, Request, Role
+from dragoman.conversation.token_estimate import estimate_tokens
+from dragoman.conversation.usage import Usage
+from dragoman.gateway.cut_usage import CutUsage
+
+REQUEST = Request("openai_chat", "m", (Message(Role.USER, (Text("Count to ten."),)),))
+ASKED = estimate_tokens(REQUEST)
+
+
+def test_without_a_word_of_the_upstream_both_sides_are_estimated() -> None:
+    cut = CutUsage(REQUEST)
+    cut.hear(BlockStarted(0, Text("")))
+    cut.hear(TextDelta(0, "one two "))
+    cut.hear(TextDelta(0, "three"))
+    usage = cut.estimated(None)
+    assert usage.input == ASKED
+    assert 3 <= (usage.output or 0) <= 6
+
+
+def test_the_copies_of_a_request_are_counted_each() -> None:
+    assert CutUsage(REQUEST, copies=3).estimated(None).input == 3 * ASKED
+
+
+def test_reasoning_and_arguments_count_as_output() -> None:
+    cut = CutUsage(REQUEST)
+    cut.hear(BlockStarted(0, Thinking("")))
+    cut.hear(ThinkingDelta(0, "a long thought " * 10))
+    cut.hear(BlockStarted(1, ToolCall("c", "look", "")))
+    cut.hear(ArgumentsDelta(1, '{"city":"Oslo"}'))
+    assert (cut.estimated(None).output or 0) > 30
+
+
+@pytest.mark.parametrize(("told", "output"), [(1, 3), (50, 50)])
+def test_what_the_upstream_has_told_stands_unless_more_was_said(told: int, output: int) -> None:
+    cut = CutUsage(REQUEST)
+    cut.hear(TextDelta(0, "one two three"))
+    usage = cut.estimated(Usage(input=9, output=told, cache_read=4))
+    assert (usage.input, usage.cache_read) == (9, 4)
+    assert (usage.output or 0) >= output
