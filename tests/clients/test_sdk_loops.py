@@ -1,6 +1,9 @@
-"""Agent loops of the vendors' SDKs run on upstreams of every dialect: the SDK runs the tools, over and over,
-until the model has nothing more to ask for.
+"""Agent loops of the vendors' SDKs run on upstreams of every dialect: tools are run until the model has
+nothing more to ask for. Anthropic's and Google's SDKs do that themselves.
 """
+
+# The SDK's annotations name an optional package (PIL): its methods are partly unknown to pyright.
+# pyright: reportUnknownMemberType=false
 
 import json
 from collections.abc import Callable
@@ -10,10 +13,11 @@ import anthropic
 import openai
 import pytest
 from anthropic import beta_tool
+from anthropic.types.beta import BetaMessageParam, BetaThinkingConfigParam
 from google import genai
 from google.genai import types as google
-from openai.types.chat import ChatCompletionMessageParam
-from openai.types.responses import ResponseInputParam
+from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
+from openai.types.responses import FunctionToolParam, ResponseInputParam
 from tests.clients.scripted_model import ScriptedModel, Use
 from tests.clients.upstream import UPSTREAMS, Upstream, way_to
 from tests.conftest import LiveGateway
@@ -24,118 +28,131 @@ ROUNDS = (
     (Use("read_page", {"title": "notes"}), Use("read_page", {"title": "log"})),
     (Use("write_page", {"title": "notes", "text": "The fog is lifting."}),),
 )
+ROUTE = "writer"
 
 Tool = Callable[..., str]
 Loop = Callable[[LiveGateway, list[Tool]], str]
 
-PARAMETERS = {
-    "read_page": {"title": {"type": "string"}},
-    "write_page": {"title": {"type": "string"}, "text": {"type": "string"}},
-}
+PARAMETERS = {"read_page": ("title",), "write_page": ("title", "text")}
+"""What the tools take, for an SDK that does not find it out itself."""
 
 
 def schema_of(tool: Tool) -> dict[str, object]:
-    """The parameters of a tool, for an SDK that does not write them itself."""
-    properties = PARAMETERS[tool.__name__]
-    return {"type": "object", "properties": properties, "required": list(properties)}
+    names = PARAMETERS[tool.__name__]
+    return {
+        "type": "object",
+        "properties": {name: {"type": "string"} for name in names},
+        "required": list(names),
+    }
 
 
-def with_anthropic(gateway: LiveGateway, tools: list[Tool]) -> str:
-    with anthropic.Anthropic(base_url=gateway.url, api_key=gateway.key, max_retries=0) as client:
-        message = client.beta.messages.tool_runner(
-            model="writer",
-            max_tokens=4096,
-            thinking={"type": "enabled", "budget_tokens": 2048},
-            tools=[beta_tool(tool) for tool in tools],
-            messages=[{"role": "user", "content": PROMPT}],
-        ).until_done()
-    return message.content[-1].text if message.content[-1].type == "text" else ""
+# --- Anthropic -----------------------------------------------------------------------------------
+
+QUESTION: list[BetaMessageParam] = [{"role": "user", "content": PROMPT}]
+THINKING: BetaThinkingConfigParam = {"type": "enabled", "budget_tokens": 2048}
 
 
-def with_anthropic_streams(gateway: LiveGateway, tools: list[Tool]) -> str:
+def anthropic_runner(gateway: LiveGateway, tools: list[Tool]) -> str:
     with anthropic.Anthropic(base_url=gateway.url, api_key=gateway.key, max_retries=0) as client:
         runner = client.beta.messages.tool_runner(
-            model="writer",
+            model=ROUTE,
             max_tokens=4096,
-            thinking={"type": "enabled", "budget_tokens": 2048},
+            thinking=THINKING,
             tools=[beta_tool(tool) for tool in tools],
-            messages=[{"role": "user", "content": PROMPT}],
+            messages=QUESTION,
+        )
+        last = runner.until_done().content[-1]
+    return last.text if last.type == "text" else ""
+
+
+def anthropic_runner_of_streams(gateway: LiveGateway, tools: list[Tool]) -> str:
+    with anthropic.Anthropic(base_url=gateway.url, api_key=gateway.key, max_retries=0) as client:
+        runner = client.beta.messages.tool_runner(
+            model=ROUTE,
+            max_tokens=4096,
+            thinking=THINKING,
+            tools=[beta_tool(tool) for tool in tools],
+            messages=QUESTION,
             stream=True,
         )
-        texts = ["".join(stream.text_stream) for stream in runner]
-    return texts[-1]
+        return ["".join(stream.text_stream) for stream in runner][-1]
 
 
-def with_google(gateway: LiveGateway, tools: list[Tool]) -> str:
-    options = google.HttpOptions(base_url=gateway.url)
+# --- Google --------------------------------------------------------------------------------------
+
+
+def google_settings(tools: list[Tool]) -> google.GenerateContentConfig:
     thinking = google.ThinkingConfig(include_thoughts=True, thinking_budget=2048)
+    return google.GenerateContentConfig(tools=[*tools], thinking_config=thinking)
+
+
+def google_calls(gateway: LiveGateway, tools: list[Tool]) -> str:
+    options = google.HttpOptions(base_url=gateway.url)
     with genai.Client(api_key=gateway.key, http_options=options) as client:
-        config = google.GenerateContentConfig(tools=[*tools], thinking_config=thinking)
-        answer = client.models.generate_content(model="writer", contents=PROMPT, config=config)
+        answer = client.models.generate_content(model=ROUTE, contents=PROMPT, config=google_settings(tools))
     return answer.text or ""
 
 
-def with_google_streams(gateway: LiveGateway, tools: list[Tool]) -> str:
+def google_calls_in_streams(gateway: LiveGateway, tools: list[Tool]) -> str:
     options = google.HttpOptions(base_url=gateway.url)
-    thinking = google.ThinkingConfig(include_thoughts=True, thinking_budget=2048)
+    config = google_settings(tools)
     with genai.Client(api_key=gateway.key, http_options=options) as client:
-        config = google.GenerateContentConfig(tools=[*tools], thinking_config=thinking)
-        chunks = client.models.generate_content_stream(model="writer", contents=PROMPT, config=config)
+        chunks = client.models.generate_content_stream(model=ROUTE, contents=PROMPT, config=config)
         return "".join(chunk.text or "" for chunk in chunks)
 
 
-def with_openai_chat(gateway: LiveGateway, tools: list[Tool]) -> str:
+# --- OpenAI --------------------------------------------------------------------------------------
+
+
+def openai_chat_streams(gateway: LiveGateway, tools: list[Tool]) -> str:
+    """The loop as most write it: of an answer, nothing goes back but its text and its calls."""
     run = {tool.__name__: tool for tool in tools}
+    declared: list[ChatCompletionToolParam] = [
+        {"type": "function", "function": {"name": name, "parameters": schema_of(tool)}}
+        for name, tool in run.items()
+    ]
     messages: list[ChatCompletionMessageParam] = [{"role": "user", "content": PROMPT}]
     with openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=gateway.key, max_retries=0) as client:
         while True:
             with client.chat.completions.stream(
-                model="writer",
-                messages=messages,
-                reasoning_effort="low",
-                tools=[
-                    {"type": "function", "function": {"name": name, "parameters": schema_of(tool)}}
-                    for name, tool in run.items()
-                ],
+                model=ROUTE, messages=messages, reasoning_effort="low", tools=declared
             ) as stream:
                 message = stream.get_final_completion().choices[0].message
             if not message.tool_calls:
                 return message.content or ""
+            calls = [(call.id, call.function.name, call.function.arguments) for call in message.tool_calls]
             messages.append(
                 {
                     "role": "assistant",
                     "content": message.content,
                     "tool_calls": [
-                        {
-                            "type": "function",
-                            "id": call.id,
-                            "function": {"name": call.function.name, "arguments": call.function.arguments},
-                        }
-                        for call in message.tool_calls
+                        {"type": "function", "id": call, "function": {"name": name, "arguments": arguments}}
+                        for call, name, arguments in calls
                     ],
                 }
             )
-            for call in message.tool_calls:
-                result = run[call.function.name](**json.loads(call.function.arguments))
-                messages.append({"role": "tool", "tool_call_id": call.id, "content": result})
+            for call, name, arguments in calls:
+                result = run[name](**json.loads(arguments))
+                messages.append({"role": "tool", "tool_call_id": call, "content": result})
 
 
-def with_openai_responses(gateway: LiveGateway, tools: list[Tool]) -> str:
-    """The history stays with the gateway; only results go there."""
+def openai_responses_by_id(gateway: LiveGateway, tools: list[Tool]) -> str:
+    """The conversation stays with the gateway: only what is new goes there."""
     run = {tool.__name__: tool for tool in tools}
+    declared: list[FunctionToolParam] = [
+        {"type": "function", "name": name, "parameters": schema_of(tool), "strict": False}
+        for name, tool in run.items()
+    ]
+    asked: str | ResponseInputParam = PROMPT
+    previous: str | None = None
     with openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=gateway.key, max_retries=0) as client:
-        asked: str | ResponseInputParam = PROMPT
-        previous: str | None = None
         while True:
             response = client.responses.create(
-                model="writer",
+                model=ROUTE,
                 input=asked,
                 previous_response_id=previous,
                 reasoning={"effort": "low"},
-                tools=[
-                    {"type": "function", "name": name, "parameters": schema_of(tool), "strict": False}
-                    for name, tool in run.items()
-                ],
+                tools=declared,
             )
             calls = [item for item in response.output if item.type == "function_call"]
             if not calls:
@@ -151,14 +168,17 @@ def with_openai_responses(gateway: LiveGateway, tools: list[Tool]) -> str:
             ]
 
 
+# --- all of them ---------------------------------------------------------------------------------
+
 LOOPS: list[tuple[str, Loop]] = [
-    ("anthropic", with_anthropic),
-    ("anthropic", with_anthropic_streams),
-    ("gemini", with_google),
-    ("gemini", with_google_streams),
-    ("openai_chat", with_openai_chat),
-    ("openai_responses", with_openai_responses),
+    ("anthropic", anthropic_runner),
+    ("anthropic", anthropic_runner_of_streams),
+    ("gemini", google_calls),
+    ("gemini", google_calls_in_streams),
+    ("openai_chat", openai_chat_streams),
+    ("openai_responses", openai_responses_by_id),
 ]
+"""Each loop with the dialect that it speaks."""
 
 
 @pytest.mark.parametrize(
@@ -170,7 +190,9 @@ LOOPS: list[tuple[str, Loop]] = [
         if upstream.dialect != dialect
     ],
 )
-def test_a_loop_runs_to_its_end(loop: Loop, upstream: Upstream, tmp_path: Path) -> None:
+def test_a_loop_runs_to_its_end_on_other_vendors_models(
+    loop: Loop, upstream: Upstream, tmp_path: Path
+) -> None:
     pages = {"notes": "The fog is thick.", "log": "Seventeen ships wait."}
 
     def read_page(title: str) -> str:
@@ -183,13 +205,13 @@ def test_a_loop_runs_to_its_end(loop: Loop, upstream: Upstream, tmp_path: Path) 
         return "Written."
 
     model = ScriptedModel(ROUNDS, REPORT)
-    with way_to(upstream, model, ["writer"], tmp_path) as way:
+    with way_to(upstream, model, [ROUTE], tmp_path) as way:
         report = loop(way.gateway, [read_page, write_page])
-        answers = [received.answer for received in way.script.received if received.answer]
+        statuses = [received.answer.status for received in way.script.received if received.answer]
 
     assert model.misfits == []
     assert (report, pages["notes"]) == (REPORT, "The fog is lifting.")
-    assert [answer.status for answer in answers] == [200] * 3
+    assert statuses == [200] * 3
     for result in ("The fog is thick.", "Seventeen ships wait.", "Written."):
         assert result in model.results
     assert model.returned[-1] == model.signed

@@ -19,6 +19,13 @@ from dragoman.dialects.media_type import bare_type, sniffed_type
         (b"RIFF....WAVEfmt ", None),
         (b"%PDF-1.7....", "application/pdf"),
         (b"BM......", None),
+        (b"BM\x36\x00\x0c\x00\x00\x00\x00\x00\x36", "image/bmp"),
+        (b"II*\x00\x08", "image/tiff"),
+        (b"MM\x00*\x00", "image/tiff"),
+        (b"\x00\x00\x00\x18ftypheic", "image/heic"),
+        (b"\x00\x00\x00\x18ftypmif1", "image/heif"),
+        (b"\x00\x00\x00\x18ftypavif", "image/avif"),
+        (b"\x00\x00\x00\x18ftypisom", None),
         (b"", None),
     ],
 )

@@ -43,7 +43,7 @@ ADAPTIVE = Profile("f", reasoning="adaptive", efforts=("low",))
         ("openai_chat", "temperature", "$.temperature"),
         ("openai_chat", "max_tokens", "$.max_tokens"),
         ("openai_chat", "max_completion_tokens", "$.max_tokens"),
-        ("openai_chat", "reasoning_effort", "$.reasoning_effort"),
+        ("openai_chat", "reasoning_effort", "$.reasoning"),
         ("openai_responses", "temperature", "$.temperature"),
         ("openai_responses", "max_output_tokens", "$.max_tokens"),
         ("openai_responses", "text", "$.response_format"),

@@ -7,6 +7,7 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import requests
@@ -76,17 +77,47 @@ def test_the_configuration_loads(tmp_path: Path) -> None:
     assert settings.server.port == 4100
 
 
-BODIES: dict[str, dict[str, object]] = {
-    "/v1/chat/completions": {"messages": [{"role": "user", "content": "Hello!"}]},
-    "/v1/messages": {"max_tokens": 50, "messages": [{"role": "user", "content": "Hello!"}]},
-    ":generateContent": {"contents": [{"parts": [{"text": "Hello!"}]}]},
-    ":streamGenerateContent": {"contents": [{"parts": [{"text": "Hello!"}]}]},
+MESSAGES = [{"role": "user", "content": "Hello!"}]
+CONTENTS = [{"role": "user", "parts": [{"text": "Hello!"}]}]
+EMBEDDER = "gemini/gemini-embedding-001"
+
+
+class Endpoint(NamedTuple):
+    """What an endpoint wants, a word of its answers, and its model, where no conversation is had there."""
+
+    body: dict[str, object]
+    says: str = "Hello!"
+    model: str | None = None
+
+
+GENERATION, COUNT = Endpoint({"contents": CONTENTS}), Endpoint({"contents": CONTENTS}, "totalTokens")
+BODIES: dict[str, Endpoint] = {
+    "/v1/chat/completions": Endpoint({"messages": MESSAGES}),
+    "/v1/responses": Endpoint({"input": "Hello!"}),
+    "/v1/responses/input_tokens": Endpoint({"input": "Hello!"}, "input_tokens"),
+    "/v1/messages": Endpoint({"max_tokens": 50, "messages": MESSAGES}),
+    "/v1/messages/count_tokens": Endpoint({"messages": MESSAGES}, "input_tokens"),
+    "/v1/embeddings": Endpoint({"input": "Hello!"}, "embedding", EMBEDDER),
+    "/v1/completions": Endpoint({"prompt": "Hello!"}, "text_completion", "openai/gpt-3.5-turbo-instruct"),
+    "/dragoman/translate": Endpoint(
+        {"from": "openai_chat", "to": "gemini", "request": {"model": "x", "messages": MESSAGES}}
+    ),
+    ":generateContent": GENERATION,
+    ":streamGenerateContent": GENERATION,
+    ":countTokens": COUNT,
+    ":embedContent": Endpoint({"content": CONTENTS[0]}, "embedding", EMBEDDER),
+    ":batchEmbedContents": Endpoint(
+        {"requests": [{"model": f"models/{EMBEDDER}", "content": CONTENTS[0]}]}, "embedding", EMBEDDER
+    ),
 }
 ENDPOINTS = [
     *re.findall(r"`POST (/\S+)`", README),
     "/v1beta/models/{model}:streamGenerateContent",
     "/v1/models/{model}:generateContent",
     "/v1/models/{model}:streamGenerateContent",
+    "/v1beta/models/{model}:countTokens",
+    "/v1beta/models/{model}:embedContent",
+    "/v1beta/models/{model}:batchEmbedContents",
 ]
 
 
@@ -98,16 +129,18 @@ def test_every_endpoint_takes_the_key_in_every_style(
     assert f"`{style.removesuffix(':')}" in README
     name, _, prefix = style.partition(":")
     inside = style.startswith("?")
-    (ending,) = (one for one in BODIES if endpoint.endswith(one))
+    _, _, method = endpoint.partition(":")
+    wanted = BODIES[f":{method}" if method else endpoint]
+    model = wanted.model or model
     answer = requests.post(
         gateway.url + endpoint.replace("{model}", model),
         params={"key": gateway.key} if inside else {},
         headers={} if inside else {name: f"{prefix.strip()} {gateway.key}".strip()},
-        json={"model": model, **BODIES[ending]} if ending.startswith("/") else BODIES[ending],
+        json=wanted.body if method else {"model": model, **wanted.body},
         timeout=20,
     )
     assert answer.status_code == 200
-    assert "Hello!" in answer.text
+    assert wanted.says in answer.text
 
 
 @pytest.mark.parametrize("path", ["/v1/models", "/v1/models/sonnet", "/v1beta/models"])

@@ -11,6 +11,8 @@ PATHS = {
     "$.max_tokens": "$.generationConfig.maxOutputTokens",
     "$.tools": "$.tools[0].functionDeclarations",
     "$.tools.x": "$.elsewhere",
+    "$.tools[*].function.parameters": "$.tools[0].functionDeclarations[*].parametersJsonSchema",
+    "$.a[*].b[*]": "$.z[*].y[*].x",
 }
 
 
@@ -19,6 +21,13 @@ PATHS = {
     [
         ("$.max_tokens", "$.generationConfig.maxOutputTokens"),
         ("$.tools[2].function", "$.tools[0].functionDeclarations[2].function"),
+        (
+            "$.tools[12].function.parameters.properties.x",
+            "$.tools[0].functionDeclarations[12].parametersJsonSchema.properties.x",
+        ),
+        ("$.tools[1].function.parameters_too", "$.tools[0].functionDeclarations[1].function.parameters_too"),
+        ("$.a[3].b[*].c", "$.z[3].y[*].x.c"),
+        ("$.a[3].c", "$.a[3].c"),
         ("$.tools.x.y", "$.elsewhere.y"),
         ("$.max_tokens_of_another", "$.max_tokens_of_another"),
         ("$.contents[1].parts[0]", "$.contents[1].parts[0]"),

@@ -215,14 +215,14 @@ def test_an_unknown_path_is_not_found(client: Client, path: str, method: str, fa
 
 
 OWN_PATHS = [
-    ("anthropic", "/v1/messages/count_tokens"),
     ("anthropic", "/v1/messages/batches"),
-    ("gemini", "/v1beta/models/flash:countTokens"),
-    ("gemini", "/v1beta/models/flash:embedContent"),
+    ("anthropic", "/v1/files"),
     ("gemini", "/v1/models/flash:predict"),
     ("gemini", "/v1beta/cachedContents"),
-    ("openai_chat", "/v1/embeddings"),
+    ("openai_chat", "/v1/audio/speech"),
     ("openai_chat", "/v1/chat/completions/"),
+    ("openai_responses", "/v1/conversations"),
+    ("openai_responses", "/v1/responses/compact"),
 ]
 
 

@@ -1,5 +1,6 @@
 """Conversations that are kept here go on by id, at any upstream, for whoever began them."""
 
+import json
 from collections.abc import Iterator
 
 import openai
@@ -8,6 +9,8 @@ from openai.types.responses import Response
 from tests.conftest import CLIENT_KEY, UPSTREAM_KEY, LiveGateway, serving
 from tests.live.answers import saying
 
+from dragoman.conversation.failure import Failure, FailureKind
+from dragoman.testing.script import Scripted
 from dragoman.testing.server import FakeServer
 
 OTHER_KEY = "sk-somebody-else-0123"
@@ -59,13 +62,15 @@ def keeping(fake_upstream: FakeServer, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture
-def client(keeping: LiveGateway) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{keeping.url}/v1", api_key=keeping.key, max_retries=0)
+def client(keeping: LiveGateway) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=f"{keeping.url}/v1", api_key=keeping.key, max_retries=0) as client:
+        yield client
 
 
 @pytest.fixture
-def stranger(keeping: LiveGateway) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{keeping.url}/v1", api_key=OTHER_KEY, max_retries=0)
+def stranger(keeping: LiveGateway) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=f"{keeping.url}/v1", api_key=OTHER_KEY, max_retries=0) as client:
+        yield client
 
 
 def begun(client: openai.OpenAI, route: str, *, stream: bool = False) -> Response:
@@ -188,3 +193,20 @@ def test_kept_answers_outlive_the_process(
     with serving(config(fake_upstream, 3600), folder) as gateway:
         client = openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=gateway.key, max_retries=0)
         assert client.responses.retrieve(first.id).output_text == "Hello, Ada."
+
+
+@TRANSLATED
+def test_a_stream_that_breaks_off_is_not_kept_and_tells_no_key(
+    client: openai.OpenAI, fake: FakeServer, route: str
+) -> None:
+    words = f"The key {UPSTREAM_KEY} has had enough."
+    failure = Failure(FailureKind.OVERLOADED, words)
+    fake.script.add(Scripted(saying("word " * 40), frames=4, failure=failure))
+    seen: list[str] = []
+    events = client.responses.create(model=route, input="Hello.", stream=True)
+    with events, pytest.raises(openai.APIError) as caught:
+        seen.extend(event.model_dump_json() for event in events)
+    assert UPSTREAM_KEY not in str(caught.value) + "".join(seen)
+    identity = json.loads(seen[0])["response"]["id"]
+    with pytest.raises(openai.NotFoundError):
+        client.responses.retrieve(identity)

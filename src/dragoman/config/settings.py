@@ -61,6 +61,8 @@ class ProviderSettings(Section, frozen=True, forbid_unknown_fields=True):
     """Model names worth listing; clients may also use them without `NAME/` in front."""
     headers: dict[str, Secret] = {}
     """Headers to send along with every request."""
+    remote_media: bool | None = None
+    """Whether it takes pictures and documents by URL; otherwise they are fetched here, see `[media]`."""
 
 
 class RouteSettings(Section, frozen=True, forbid_unknown_fields=True):

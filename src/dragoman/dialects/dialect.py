@@ -295,7 +295,8 @@ class Dialect:
     """What may stand between frames of a stream to show that it is alive, and before the first."""
     field_paths: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     """Where the losses' paths, which are in the words of Chat Completions (`$.max_tokens`), lie in
-    a request of this format (`$.generationConfig.maxOutputTokens`). Prefixes; the longest wins."""
+    a request of this format (`$.generationConfig.maxOutputTokens`). Prefixes; the longest wins. `[*]`
+    stands for any index, and in the path of this format for the same one."""
     counting: "Counting | None" = None
     """How prompts are counted before they are sent; None for formats without a way to ask."""
     embedding: "Embedding | None" = None

@@ -119,10 +119,10 @@ class Delivery:
         response = await self._read(planned, accepted)
         encoder = self._call.dialect.stream_encoder(reply)
         out = b"".join(encoder.encode(event) for event in unfold(response)) + encoder.close()
+        accepted.limits.lift()
         if self._state is not None:
             answer = self._call.dialect.render_response(response, reply)
             await keep(self._gateway, self._call, self._state, answer)
-        accepted.limits.lift()
         headers = self._headers(accepted, self._call.dialect.stream_type(self._call.location))
         await outlet.commit(stream_headers(self._call, headers), out)
         await outlet.finish()
@@ -132,6 +132,7 @@ class Delivery:
         call, record = self._call, self._record
         if isinstance(accepted.planned, Passthrough) and _media_type(accepted.upstreams[0]) != _STREAM:
             body = await read_answer(accepted.upstreams[0], accepted.limits)
+            accepted.limits.lift()
             meter = call.dialect.meter_response(body)
             record.usage, record.stops = meter.usage, meter.stops
             if self._state is not None and (identity := self._state.identified(body)):
@@ -140,9 +141,9 @@ class Delivery:
             planned, accepted = self._translated(accepted)
             response = await self._read(planned, accepted)
             body = call.dialect.render_response(response, self._reply(planned, accepted.target))
+            accepted.limits.lift()
             if self._state is not None:
                 await keep(self._gateway, call, self._state, body)
-        accepted.limits.lift()
         await self._client.respond(200, self._headers(accepted, "application/json"), body)
 
     def _translated(self, accepted: Accepted) -> tuple[Translation, Accepted]:

@@ -1,5 +1,7 @@
 """What a target gets differently or not at all: said in the client's own words, or reason to refuse."""
 
+import functools
+import re
 from collections.abc import Collection, Mapping
 
 import msgspec
@@ -9,6 +11,8 @@ from dragoman.conversation.loss import Loss, LossKind
 from dragoman.dialects.foreign_reasoning import CODE as FOREIGN_REASONING
 
 _MOST_NAMED = 20
+_ANY = "[*]"
+"""Stands in a known path for any index; where it stands in the client's own path, too, the index is kept."""
 
 
 def localized(
@@ -29,13 +33,23 @@ def localized(
 
 
 def _path(path: str, paths: Mapping[str, str], fields: Collection[str]) -> str:
-    found = [known for known in paths if path == known or path.startswith((known + ".", known + "["))]
-    if not found:
-        return path
-    known = max(found, key=len)
-    if _member(path) in fields and _member(paths[known]) not in fields:
-        return path
-    return paths[known] + path[len(known) :]
+    for known in sorted(paths, key=len, reverse=True):
+        found = _pattern(known).match(path)
+        if found is None:
+            continue
+        own = paths[known]
+        if _member(path) in fields and _member(own) not in fields:
+            return path
+        for index in found.groups():
+            own = own.replace(_ANY, f"[{index}]", 1)
+        return own + path[found.end() :]
+    return path
+
+
+@functools.lru_cache(maxsize=256)
+def _pattern(known: str) -> re.Pattern[str]:
+    """What begins with a known path, its indexes in groups."""
+    return re.compile(re.escape(known).replace(re.escape(_ANY), r"\[(\d+|\*)\]") + r"(?=[.\[]|$)")
 
 
 def _member(path: str) -> str:

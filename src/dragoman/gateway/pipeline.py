@@ -60,6 +60,9 @@ class Reading:
         if isinstance(event, Failed):
             self.failure = self._clean(event.failure)
             return
+        if isinstance(event, Failed):
+            self.failure = self._clean(event.failure)
+            return
         for listener in self._listeners:
             listener(event)
         match event:

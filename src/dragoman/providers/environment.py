@@ -85,7 +85,7 @@ def _configured(
         tuple(urls),
         base_url=urls[first],
         api_key=api_key,
-        host=_host(place, urls[first]),
+        host=_host(place, urls[first], settings),
         model_patterns=() if place is None else place.models,
         models=settings.models,
         headers=tuple((header, value.reveal()) for header, value in settings.headers.items()),
@@ -163,10 +163,13 @@ def _tidied(dialect: str, url: str) -> str:
     return url.rstrip("/")
 
 
-def _host(place: Place | None, url: str) -> Host:
-    """The quirks of a known name or, under any other name, of a known address."""
+def _host(place: Place | None, url: str, settings: ProviderSettings) -> Host:
+    """The quirks of a known name or, under any other name, of a known address, and what is said of it."""
     found = place or _place_at(url)
-    return Host() if found is None else found.host
+    host = Host() if found is None else found.host
+    if settings.remote_media is None:
+        return host
+    return msgspec.structs.replace(host, remote_media=settings.remote_media)
 
 
 def _place_at(url: str | None) -> Place | None:

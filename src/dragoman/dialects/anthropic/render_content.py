@@ -34,6 +34,7 @@ from dragoman.dialects.anthropic.wire import DIALECT
 from dragoman.dialects.arguments import call_input
 from dragoman.dialects.foreign_content import foreign_block, foreign_file
 from dragoman.dialects.media_type import bare_type, sniffed_type
+from dragoman.dialects.picture_types import COMMON, check_picture, labelled
 from dragoman.dialects.places import place_of, place_within
 from dragoman.dialects.tool_names import ToolNames
 
@@ -51,7 +52,6 @@ W = TypeVar(
 MAX_MARKS = 4
 """Cache breakpoints that one request may have."""
 
-_IMAGE_TYPES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 _TEXT_TYPES = frozenset(
     {
         "application/json",
@@ -144,14 +144,8 @@ def image_source(image: Image, path: str) -> wire.Base64Source | wire.UrlSource 
     """Where a picture is. Raises `FailureError` for kinds of pictures that are not accepted."""
     source = image.source
     if isinstance(source, Inline):
-        media_type = sniffed_type(source.data) or bare_type(source.media_type)
-        if media_type not in _IMAGE_TYPES:
-            raise _refused(
-                path,
-                f"`{media_type}` images are not accepted: send JPEG, PNG, GIF or WebP",
-                "unsupported_image",
-            )
-        return wire.Base64Source(media_type, source.data)
+        check_picture(source, COMMON, path)
+        return wire.Base64Source(labelled(source).media_type, source.data)
     return _elsewhere(source, path)
 
 
@@ -163,7 +157,7 @@ def document_source(
     if not isinstance(source, Inline):
         return _elsewhere(source, path)
     media_type = sniffed_type(source.data) or bare_type(source.media_type)
-    if media_type == "application/pdf" or media_type in _IMAGE_TYPES:
+    if media_type == "application/pdf" or media_type in COMMON:
         return wire.Base64Source(media_type, source.data)
     if media_type.startswith("text/") or media_type in _TEXT_TYPES:
         try:
@@ -249,7 +243,7 @@ class ContentRenderer:
     def _document(self, document: Document) -> wire.Encodable:
         source = document_source(document, "messages")
         control = self._marks.take(document.cache)
-        if isinstance(source, wire.Base64Source) and source.media_type in _IMAGE_TYPES:
+        if isinstance(source, wire.Base64Source) and source.media_type in COMMON:
             return wire.ImageBlock(source, control)
         as_sent = next(
             (each for each in document.opaque if (each.dialect, each.field) == (DIALECT, "source")), None

@@ -13,8 +13,8 @@ from dragoman.conversation.request import (
     ToolChoiceMode,
 )
 from dragoman.dialects.anthropic import wire
-from dragoman.dialects.anthropic.reasoning import Thought, render_reasoning
 from dragoman.dialects.anthropic.field_paths import FIELD_PATHS
+from dragoman.dialects.anthropic.reasoning import Thought, render_reasoning
 from dragoman.dialects.anthropic.render_content import (
     MAX_MARKS,
     CacheMarks,

@@ -10,6 +10,7 @@ from dragoman.conversation.opaque import Opaque
 from dragoman.dialects.foreign_content import foreign_file
 from dragoman.dialects.gemini.signatures import unpacked
 from dragoman.dialects.gemini.wire import Blob, FileData, Part, given
+from dragoman.dialects.picture_types import labelled
 
 DIALECT = "gemini"
 
@@ -126,8 +127,9 @@ def media_data(block: Media, path: str) -> dict[str, object]:
     Raises `FailureError` for a file that is stored at another vendor.
     """
     match block.source:
-        case Inline(media_type=media_type, data=data):
-            return {"inlineData": Blob(mime_type=media_type, data=data)}
+        case Inline() as source:
+            told = labelled(source) if isinstance(block, Image) else source
+            return {"inlineData": Blob(mime_type=told.media_type, data=told.data)}
         case Remote(url=url, media_type=media_type):
             guess = media_type or guessed_type(url) or _FALLBACK[type(block)]
             return {"fileData": FileData(file_uri=url, mime_type=guess)}

@@ -30,6 +30,7 @@ from dragoman.dialects.gemini.arguments import arguments_object
 from dragoman.dialects.gemini.media import attributes, media_data
 from dragoman.dialects.gemini.signatures import PLACEHOLDER
 from dragoman.dialects.json_text import is_json_object
+from dragoman.dialects.picture_types import GOOGLE, check_picture
 from dragoman.dialects.places import place_of, place_within
 from dragoman.dialects.tool_names import ToolNames
 
@@ -90,6 +91,8 @@ class ContentsRenderer:
             case Image(source=source) | Audio(source=source) | Document(source=source):
                 if isinstance(source, Stored) and source.dialect != DIALECT:
                     raise foreign_file(source, path)
+                if isinstance(block, Image) and isinstance(source, Inline):
+                    check_picture(source, GOOGLE, path)
             case Unknown(dialect=dialect, server_side=server_side):
                 if dialect != DIALECT and not server_side:
                     raise foreign_block(block, path)

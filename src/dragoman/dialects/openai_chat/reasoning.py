@@ -18,6 +18,7 @@ from dragoman.conversation.blocks import Block, Text, Thinking, ToolCall
 from dragoman.conversation.envelope import seal, unseal
 from dragoman.conversation.opaque import Signature
 from dragoman.dialects.openai_chat.wire import NAME, DetailWire, MessageWire, ThinkingBlockWire, ToolCallWire
+from dragoman.dialects.openai_family import RESPONSES
 
 _DETAILS = msgspec.json.Decoder(list[DetailWire])
 _THINKING_BLOCKS = msgspec.json.Decoder(list[ThinkingBlockWire])
@@ -111,6 +112,8 @@ def _read_details(details: list[DetailWire], text: str, call_ids: list[str]) -> 
             call = _signed_call(detail, signature, call_ids, calls)
             if call is not None and signature is not None:
                 calls[call] = signature
+            elif _follows_its_summary(signature, placed):
+                placed[-1] = Placed(placed[-1].place, Thinking(placed[-1].thinking.text, signature))
             else:
                 signed = int(found["signed"]) if found is not None and found["signed"] else None
                 placed.append(Placed(place, Thinking("", signature, redacted=True), signed))
@@ -132,9 +135,19 @@ def _foreign_signature(detail: DetailWire) -> Signature | None:
         return Signature("anthropic", "", value)
     if value and form.startswith("google"):
         return Signature("gemini", "", value)
+    if form.startswith("openai-responses"):
+        return Signature(RESPONSES, "", f"{detail.id or ''} {detail.data}") if detail.data else None
     if value or form:
         return Signature(NAME, "", entry_json(detail))
     return None
+
+
+def _follows_its_summary(signature: Signature | None, placed: list[Placed]) -> bool:
+    """Whether encrypted reasoning of OpenAI's comes right behind what can be read of it."""
+    if signature is None or signature.dialect != RESPONSES or not placed:
+        return False
+    last = placed[-1].thinking
+    return last.signature is None and bool(last.text)
 
 
 def _signed_call(

@@ -33,6 +33,7 @@ from dragoman.dialects.openai_chat.media import audio_format
 from dragoman.dialects.openai_chat.render_tools import cache_control
 from dragoman.dialects.openai_chat.wire import NAME
 from dragoman.dialects.openai_family import FAMILY, UNMARKED, own_fields
+from dragoman.dialects.picture_types import COMMON, check_picture, labelled
 from dragoman.dialects.places import conversation_of, place_within
 
 Part = dict[str, object] | msgspec.Raw
@@ -70,8 +71,8 @@ class ContentWriter:
         `place`: later, when turns are arranged anew, it is not known any more.
         """
         match block:
-            case Image(source=Inline()):
-                pass  # can be said, and may be large
+            case Image(source=Inline() as source):
+                check_picture(source, COMMON, place)
             case Document(source=Inline()) if self._host.files:
                 pass
             case Image() | Audio() | Document() | Unknown(server_side=False):
@@ -197,7 +198,7 @@ class ContentWriter:
     def _url(self, source: Source) -> str:
         match source:
             case Inline():
-                return data_url(source)
+                return data_url(labelled(source))
             case Remote(url=url):
                 return url
             case Stored():

@@ -10,6 +10,7 @@ from dragoman.dialects.bare_word import wants_bare_word
 from dragoman.dialects.custom_tools import custom_tools
 from dragoman.dialects.dialect import Emulation, Rendered, Target, WireRequest
 from dragoman.dialects.foreign_fields import check_foreign_fields, foreign_losses
+from dragoman.dialects.openai_chat.field_paths import FIELD_PATHS
 from dragoman.dialects.openai_chat.passthrough import PATH
 from dragoman.dialects.openai_chat.render_message import render_messages
 from dragoman.dialects.openai_chat.render_output import render_output
@@ -27,7 +28,6 @@ from dragoman.dialects.rejected_fields import rejected_field
 from dragoman.dialects.tool_names import ToolNames, tool_names
 
 MAX_STOPS = 4
-_NEWER_NAMES = {"$.max_tokens": "$.max_completion_tokens"}
 Body = dict[str, object]
 
 
@@ -78,7 +78,7 @@ def render_request(request: Request, target: Target) -> Rendered:
         emulation = msgspec.structs.replace(emulation, wrapped_in=form.wrapped_in, bare=bare)
     for name in sorted(target.host.rejects & body.keys()):
         del body[name]
-        losses.append(rejected_field(name, _NEWER_NAMES, target.provider))
+        losses.append(rejected_field(name, FIELD_PATHS, target.provider))
     return Rendered(WireRequest(PATH, msgspec.json.encode(body)), tuple(losses), emulation)
 
 

@@ -30,6 +30,7 @@ from dragoman.dialects.data_url import data_url
 from dragoman.dialects.foreign_content import foreign_block, foreign_file
 from dragoman.dialects.openai_family import FAMILY, UNMARKED, own_fields
 from dragoman.dialects.openai_responses.wire import NAME
+from dragoman.dialects.picture_types import COMMON, check_picture, labelled
 from dragoman.dialects.places import conversation_of, place_within
 
 Part = dict[str, object] | msgspec.Raw
@@ -74,8 +75,8 @@ class ContentWriter:
         `place`: later, when turns are arranged anew, it is not known any more.
         """
         match block:
-            case Image(source=Inline()):
-                pass  # can be said, and may be large
+            case Image(source=Inline() as source):
+                check_picture(source, COMMON, place)
             case Document(source=Inline()) if self._files:
                 pass
             case Image() | Audio() | Document():
@@ -140,7 +141,7 @@ class ContentWriter:
     def _pictured(self, source: Source) -> dict[str, object]:
         match source:
             case Inline():
-                return {"image_url": data_url(source)}
+                return {"image_url": data_url(labelled(source))}
             case Remote(url=url):
                 return {"image_url": url}
             case Stored(dialect=dialect, file_id=file_id) if dialect in FAMILY:
