@@ -18,9 +18,8 @@ class Client(NamedTuple):
 
     `title` is the heading of its section in the page, `package` its name in the registry. `begin` and
     `go_on` are its calls for a new session and for the latest one, to which the prompt is added.
-    `models` are what it asks for unless it is told otherwise.
-    `edit` gives the rounds of tool calls that read some files and then replace one text by another
-    in the first of them.
+    `models` are what it asks for unless it is told otherwise. `edit` gives the rounds of tool calls that
+    read some files and then replace one text by another in the first of them.
     """
 
     title: str
@@ -54,15 +53,14 @@ def _addressed(text: str, gateway: LiveGateway) -> str:
 
 
 def _with_claude_code(files: tuple[Path, ...], old: str, new: str) -> Rounds:
-    edit: Use = Use("Edit", {"file_path": str(files[0]), "old_string": old, "new_string": new})
+    edit = Use("Edit", {"file_path": str(files[0]), "old_string": old, "new_string": new})
     return tuple(Use("Read", {"file_path": str(file)}) for file in files), (edit,)
 
 
 def _with_codex(files: tuple[Path, ...], old: str, new: str) -> Rounds:
     patch = f"*** Begin Patch\n*** Update File: {files[0].name}\n@@\n-{old}\n+{new}\n*** End Patch\n"
-    return tuple(Use("exec_command", {"cmd": f"cat {file.name}"}) for file in files), (
-        Use("apply_patch", patch),
-    )
+    reads = tuple(Use("exec_command", {"cmd": f"cat {file.name}"}) for file in files)
+    return reads, (Use("apply_patch", patch),)
 
 
 def _with_gemini_cli(files: tuple[Path, ...], old: str, new: str) -> Rounds:

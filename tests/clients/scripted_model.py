@@ -70,8 +70,9 @@ class ScriptedModel:
                 self.misfits.append(str(error))
             else:
                 stop = StopReason.TOOL_CALLS
-                self.signed += _signatures([*thoughts, *said]) + (signature is not None)
         said[0] = msgspec.structs.replace(said[0], signature=signature)
+        if stop is StopReason.TOOL_CALLS:
+            self.signed += _signatures([*thoughts, *said])
         return _answer(request, [*thoughts, *said], stop)
 
     @property

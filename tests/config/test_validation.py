@@ -17,7 +17,7 @@ Problem = Callable[..., str]
         pytest.param(
             '[providers.openai]\nbase_url = "http://x"\napi_kee = "sk"\n',
             "dragoman.toml:3: providers.openai.api_kee: unknown key; did you mean 'api_key'? (known here: "
-            "dialect, dialects, base_url, api_key, models, headers)",
+            "dialect, dialects, base_url, api_key, models, headers, remote_media)",
             id="a misspelt key",
         ),
         pytest.param(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from dragoman.conversation.blocks import Block, Document, Image, Inline, Remote, Text, ToolResult
+from dragoman.conversation.failure import FailureError
 from dragoman.conversation.request import Message, Request, Role
 from dragoman.dialects.dialect import Host, Target
 from dragoman.gateway.inlining import inlined
@@ -70,8 +71,11 @@ async def test_an_upstream_that_fetches_itself_gets_the_address() -> None:
 
 
 async def test_nothing_is_fetched_where_that_is_turned_off() -> None:
-    asked = request(PICTURE)
+    asked = request(Text("x"))
     assert await inlined(asked, HERE, None) is asked
+    with pytest.raises(FailureError) as caught:
+        await inlined(request(Text("x"), PICTURE), HERE, None)
+    assert caught.value.failure.param == "messages[0].content[1]"
 
 
 async def test_addresses_that_are_no_web_pages_are_left_to_the_renderer() -> None:

@@ -38,6 +38,26 @@ def test_a_path_lies_where_the_client_has_put_it(path: str, expected: str) -> No
     assert (loss.path, loss.code, loss.detail) == (expected, "code", "detail")
 
 
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ((), "$.max_completion_tokens"),
+        (("max_completion_tokens",), "$.max_completion_tokens"),
+        (("max_tokens",), "$.max_tokens"),
+        (("max_tokens", "max_completion_tokens"), "$.max_completion_tokens"),
+    ],
+)
+def test_of_two_names_the_one_that_the_client_used_is_said(fields: tuple[str, ...], expected: str) -> None:
+    paths = {"$.max_tokens": "$.max_completion_tokens"}
+    (loss,) = localized((dropped("$.max_tokens", "max_tokens"),), paths, fields)
+    assert loss.path == expected
+
+
+def test_what_is_lost_in_several_places_alike_is_said_once() -> None:
+    lost = dropped("$..cache_control", "cache_control")
+    assert localized((lost, dropped("$.top_k", "top_k"), lost), {}) == (lost, dropped("$.top_k", "top_k"))
+
+
 def test_a_strict_request_is_refused_with_all_that_would_be_lost() -> None:
     losses = (
         emulated("$.n", "n"),

@@ -46,6 +46,28 @@ def test_signed_reasoning_comes_back_before_its_call() -> None:
     )
 
 
+def test_reasoning_comes_back_among_the_text_where_it_stood() -> None:
+    answer = (SIGNED, Text("Let me see. "), HIDDEN, Text("So."), CALL)
+    memory = kept(*answer)
+    assert restored(next_request(Text("Let me see. So."), CALL), memory) == answer
+    assert restored(next_request(Text("Let me see. "), Text("So."), CALL), memory) == answer
+    # a client that shortened its text has the rest before the call all the same
+    assert restored(next_request(Text("Let"), CALL), memory) == (SIGNED, Text("Let"), HIDDEN, CALL)
+
+
+def test_places_are_counted_from_the_call_before() -> None:
+    answer = (Text("One. "), CALL, Text("Two. "), SIGNED, Text("Three."), without_signature(SECOND))
+    memory = kept(*answer)
+    back = next_request(Text("One. "), CALL, Text("Two. Three."), without_signature(SECOND))
+    assert restored(back, memory) == answer
+
+
+def test_reasoning_that_came_back_stays_where_the_client_has_it() -> None:
+    memory = kept(SIGNED, Text("Let me see."), HIDDEN, CALL)
+    theirs = (Text("Let"), SIGNED, Text(" me see."), HIDDEN, CALL)
+    assert restored(next_request(*theirs), memory) == theirs
+
+
 def test_a_calls_own_signature_comes_back() -> None:
     memory = kept(CALL, SECOND)
     assert restored(next_request(CALL, without_signature(SECOND)), memory) == (CALL, SECOND)

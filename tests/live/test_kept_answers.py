@@ -95,6 +95,23 @@ def test_a_conversation_goes_on_by_the_id_of_its_last_answer(
         assert sent.index("My name is Ada.") < sent.index("Hello, Ada.") < sent.index("Who am I?")
 
 
+@EVERY
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_names_the_one_that_it_went_on_from(
+    client: openai.OpenAI, fake: FakeServer, route: str, stream: bool
+) -> None:
+    fake.script.add(saying("Hello, Ada."), saying("Ada."))
+    first = begun(client, route)
+    assert first.previous_response_id is None
+    if stream:
+        with client.responses.stream(model=route, input="?", previous_response_id=first.id) as events:
+            second = events.get_final_response()
+    else:
+        second = client.responses.create(model=route, input="?", previous_response_id=first.id)
+    assert second.previous_response_id == first.id
+    assert client.responses.retrieve(second.id).previous_response_id == first.id
+
+
 @TRANSLATED
 def test_a_long_conversation_is_kept_whole(client: openai.OpenAI, fake: FakeServer, route: str) -> None:
     last: str | None = None

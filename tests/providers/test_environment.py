@@ -179,6 +179,16 @@ def test_dialects_can_be_given_with_their_addresses(directory: Path) -> None:
     assert provider.headers == (("X-One", "1"),)
 
 
+def test_a_place_can_be_said_to_take_no_urls(directory: Path) -> None:
+    known = built("[providers.ollama]\n[providers.ollama-too]\nremote_media = true\n" + LOCAL)
+    assert [provider.host.remote_media for provider in known.values()] == [False, True]
+    mine = built('[providers.mine]\ndialect = "openai_chat"\nbase_url = "http://x"\nremote_media = false\n')
+    assert not mine["mine"].host.remote_media
+
+
+LOCAL = 'base_url = "http://localhost:11434/v1"\n'
+
+
 def test_another_name_for_a_known_address_has_its_quirks_and_dialect(directory: Path) -> None:
     provider = built('[providers.two]\nbase_url = "https://api.groq.com/openai/v1"\napi_key = "k"\n')["two"]
     assert provider.dialects == ("openai_chat",)

@@ -57,9 +57,7 @@ def test_statement_015_leading_instructions_are_hoisted(house: House, client: st
 
 
 @with_instructions
-def test_statement_015_later_instructions_are_never_hoisted(
-    house: House, client: str, upstream: str
-) -> None:
+def test_statement_015_later_instructions_are_never_hoisted(house: House, client: str, upstream: str) -> None:
     said = (system("Be brief."), user("Hello"), system("Be kind."), user("Go on."))
     body = house.send(client, MODELS[upstream], conversation(client, *said))
     assert instructions(upstream, body) == ["Be brief."]
@@ -368,9 +366,7 @@ def pictured(client: str) -> Object:
 
 
 @pytest.mark.parametrize("client", [R, A, G])
-def test_statement_027_pictures_in_results_follow_them_in_chat_completions(
-    house: House, client: str
-) -> None:
+def test_statement_027_pictures_in_results_follow_them_in_chat_completions(house: House, client: str) -> None:
     body = house.send(client, MODELS[C], pictured(client))
     assert outline(C, body)[2:] == [
         "result: seen\n(see attached content for tool call c1)",

@@ -69,7 +69,7 @@ def signed_answer(upstream: str, model: str = "") -> Signed:
 
 def asking(client: str, *more: JSON) -> Object:
     """A question with a tool and reasoning, and the turns after it."""
-    body = conversation(client, user("Look twice."), tools=[tool(client, "look")])
+    body = conversation(client, user("Please look at Oslo."), tools=[tool(client, "look")])
     if client == A:
         wish = wishing(budget(A, 2048), limit(A, 9000))
     else:

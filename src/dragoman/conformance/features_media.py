@@ -77,7 +77,7 @@ def _sending(
 
 
 _FETCHED = "a gateway may fetch what a URL names, and say so where it cannot"
-_DOT = Media("image", "image/gif", "R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==")
+_DOT = Media("image", "image/webp", "UklGRhoAAABXRUJQVlA4TA0AAAAvAAAAEAcQERGIiP4HAA==")
 
 _WORDS = "The ship leaves at nine, not at ten."
 _NOTE = Media("document", "text/plain", base64.b64encode(_WORDS.encode()).decode())

@@ -99,10 +99,15 @@ class Stage:
     # asking
 
     def headers(self, key: str | None = None) -> dict[str, str]:
-        """What a client of this format sends, with the gateway's own wishes."""
-        named = self.client.headers(self.subject.key if key is None else key)
+        """What a client of this format sends, with the gateway's own wishes; `key` takes the place of the
+        gateway's key.
+        """
+        own = self.subject.key
         theirs = self.subject.upstream_headers.get(self.upstream.name, {})
-        return {**named, **self.subject.headers, **theirs}
+        headers = {**self.client.headers(own), **self.subject.headers, **theirs}
+        if key is None or not own:
+            return headers
+        return {name: value.replace(own, key) for name, value in headers.items()}
 
     def url(self, question: Question) -> str:
         """Where the question goes."""

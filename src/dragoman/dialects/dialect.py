@@ -186,7 +186,8 @@ class Reply(msgspec.Struct, frozen=True):
 
     `created` is in Unix seconds and `fallback_id` is unique: codecs read no clock and draw no
     random numbers, so the gateway says them. `fingerprint` stands for the backend's configuration
-    (OpenAI's `system_fingerprint`). `origin` is where the answer comes from.
+    (OpenAI's `system_fingerprint`). `origin` is where the answer comes from. `previous` is the id of the
+    answer that the request went on from, where the gateway has completed its conversation.
     """
 
     request: Request
@@ -195,6 +196,7 @@ class Reply(msgspec.Struct, frozen=True):
     fallback_id: str
     fingerprint: str
     origin: str
+    previous: str | None = None
 
 
 class ErrorBody(msgspec.Struct, frozen=True):

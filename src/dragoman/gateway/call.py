@@ -11,7 +11,8 @@ class Call(msgspec.Struct, frozen=True):
     """One client request, read to its last byte.
 
     `headers` are as HTTP servers give them: lower-case names, undecoded values. `key` is the name of
-    the client's key, never the key. `request_id` is ours and goes back with the answer.
+    the client's key, never the key. `request_id` is ours and goes back with the answer. `previous` is the id
+    of the kept answer with whose conversation the body was completed.
     """
 
     dialect: Dialect
@@ -20,6 +21,7 @@ class Call(msgspec.Struct, frozen=True):
     headers: list[tuple[bytes, bytes]]
     key: str
     request_id: str
+    previous: str | None = None
 
 
 class Client(Protocol):

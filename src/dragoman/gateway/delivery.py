@@ -191,6 +191,7 @@ class Delivery:
             fallback_id=os.urandom(12).hex(),
             fingerprint=f"fp_{backend[:10]}",
             origin=target.origin,
+            previous=self._call.previous,
         )
 
     def _headers(self, accepted: Accepted, media_type: str) -> Headers:

@@ -16,7 +16,7 @@ from dragoman.gateway.attempt import address, send_all
 from dragoman.gateway.call import Call, Client
 from dragoman.gateway.delivery import Accepted, Delivery, stream_headers
 from dragoman.gateway.gateway import Gateway
-from dragoman.gateway.inlining import inlined
+from dragoman.gateway.inlining import inlined, needs_inlining
 from dragoman.gateway.kept_answers import resumed, within
 from dragoman.gateway.losses import check_losses
 from dragoman.gateway.outlet import Outlet
@@ -186,7 +186,7 @@ class Exchange:
     async def _plan(self, head: Head, route: Route, spoken: Dialect, target: Target) -> Plan:
         """What is sent, and what was lost on the way. Raises `FailureError` for what cannot be served."""
         call, gateway = self._call, self._gateway
-        if passes(call.dialect, head, spoken, target):
+        if passes(call.dialect, head, spoken, target) and not await self._has_media_to_fetch(target):
             return passthrough(call.dialect, head, call.body, target)
         request = await inlined(await self._read(), target, gateway.remote_media)
         planned = translation(call.dialect, request, spoken, target, head.fields)
@@ -197,6 +197,12 @@ class Exchange:
         self._record.losses = planned.losses
         self._record.report_losses = route.on_loss != "drop"
         return planned
+
+    async def _has_media_to_fetch(self, target: Target) -> bool:
+        """Whether the request gives something by URL that this target does not fetch."""
+        if target.host.remote_media or b"http" not in self._call.body:
+            return False
+        return needs_inlining(await self._read(), target)
 
     async def _read(self) -> Request:
         """The client's request, with the signatures back that it left out. Read once."""

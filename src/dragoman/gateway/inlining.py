@@ -6,6 +6,7 @@ from typing import Protocol
 import msgspec
 
 from dragoman.conversation.blocks import Audio, Block, Document, Image, Inline, Remote, ToolResult
+from dragoman.conversation.failure import invalid
 from dragoman.conversation.request import Request
 from dragoman.dialects.dialect import Target
 from dragoman.dialects.places import place_of, place_within
@@ -29,14 +30,19 @@ class MediaSource(Protocol):
 async def inlined(request: Request, target: Target, media: MediaSource | None) -> Request:
     """The request with everything inline that the target would have to fetch and cannot.
 
-    Without `media` it stays as it is, and the target's renderer refuses it by name. Raises `FailureError`
-    for what cannot be fetched.
+    Raises `FailureError` (invalid request) for what cannot be fetched, and for everything without `media`.
     """
-    if media is None or target.host.remote_media:
+    if not needs_inlining(request, target):
         return request
     wanted = list(_wanted(request))
-    if not wanted:
-        return request
+    if media is None:
+        path = wanted[0].param
+        raise invalid(
+            f"'{path}': this model takes no URLs, and nothing is fetched here: send the content inline as "
+            "base64.",
+            path,
+            "remote_media",
+        )
     found = await media.fetch_all(wanted)
     fetched = {one.url: inline for one, inline in zip(wanted, found, strict=True)}
     messages = tuple(
@@ -44,6 +50,11 @@ async def inlined(request: Request, target: Target, media: MediaSource | None) -
         for message in request.messages
     )
     return msgspec.structs.replace(request, messages=messages)
+
+
+def needs_inlining(request: Request, target: Target) -> bool:
+    """Whether something is given by URL to a target that fetches nothing."""
+    return not target.host.remote_media and next(_wanted(request), None) is not None
 
 
 def _wanted(request: Request) -> Iterator[Wanted]:

@@ -50,7 +50,8 @@ async def resumed(gateway: Gateway, call: Call, head: Head) -> Resumed:
     if kept.provider:
         return Resumed(call, head, kept.provider)
     body = state.continued(call.body, kept.history)
-    return Resumed(msgspec.structs.replace(call, body=body), call.dialect.read_head(body, call.location))
+    complete = msgspec.structs.replace(call, body=body, previous=previous)
+    return Resumed(complete, call.dialect.read_head(body, call.location))
 
 
 def within(route: Route, held_by: str | None) -> Route:

@@ -289,3 +289,23 @@ def test_disabled_thinking_keeps_its_effort(body_of: BodyOf, parse: Parse) -> No
     body = body_of(parse(thinking={"type": "disabled"}, output_config={"effort": "high"}), "opus")
     assert body["thinking"] == {"type": "disabled"}
     assert body["output_config"] == {"effort": "high"}
+
+
+def test_the_clients_own_budget_gives_way_to_a_tool_loop_that_another_model_began(
+    body_of: BodyOf, losses_of: LossesOf, parse: Parse
+) -> None:
+    sealed = "dgm1.Z2VtaW5pCmc.c2ln"
+    answered: list[dict[str, object]] = [
+        {"role": "user", "content": "Look."},
+        {
+            "role": "assistant",
+            "content": [
+                {"type": "thinking", "thinking": "Hm.", "signature": sealed},
+                {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {}},
+            ],
+        },
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_1", "content": "seen"}]},
+    ]
+    request = parse({"messages": answered, "max_tokens": 9000, "thinking": enabled(2048)})
+    assert "thinking" not in body_of(request, "sonnet")
+    assert "reasoning_off" in losses_of(request, "sonnet")

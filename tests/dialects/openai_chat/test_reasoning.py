@@ -77,17 +77,17 @@ def test_a_signature_of_gemini_without_a_call_belongs_to_the_first() -> None:
     assert got.blocks[0] == ToolCall("a", "f", "{}", signature=Signature("gemini", "", "SIG"))
 
 
-def test_reasoning_of_other_vendors_is_for_hosts_of_this_dialect() -> None:
-    details = [
-        {"type": "reasoning.summary", "summary": "hm", "format": "openai-responses-v1", "index": 0},
-        {
-            "type": "reasoning.encrypted",
-            "data": "ENC",
-            "format": "openai-responses-v1",
-            "id": "rs_1",
-            "index": 0,
-        },
+def entries(form: str) -> list[dict[str, object]]:
+    """What can be read of some reasoning, and the same encrypted, in a vendor's format."""
+    common: dict[str, object] = {"format": form, "index": 0}
+    return [
+        {"type": "reasoning.summary", "summary": "hm", **common},
+        {"type": "reasoning.encrypted", "data": "ENC", "id": "rs_1", **common},
     ]
+
+
+def test_reasoning_of_other_vendors_is_for_hosts_of_this_dialect() -> None:
+    details = entries("xai-responses-v1")
     first, second, _ = parse({"content": "x", "reasoning": "hm", "reasoning_details": details}).blocks
     assert isinstance(first, Thinking)
     assert isinstance(second, Thinking)
@@ -96,6 +96,15 @@ def test_reasoning_of_other_vendors_is_for_hosts_of_this_dialect() -> None:
     assert second.signature is not None
     assert second.signature.dialect == "openai_chat"
     assert msgspec.json.decode(second.signature.value) == details[1]
+
+
+def test_openais_reasoning_is_for_responses_its_summary_with_it() -> None:
+    details = entries("openai-responses-v1")
+    signature = Signature("openai_responses", "", "rs_1 ENC")
+    got = parse({"content": "x", "reasoning": "hm", "reasoning_details": details})
+    assert got.blocks == (Thinking("hm", signature), Text("x"))
+    got = parse({"content": "x", "reasoning_details": details[1:]})
+    assert got.blocks == (Thinking("", signature, redacted=True), Text("x"))
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from dragoman.conversation.failure import FailureError, FailureKind
 from dragoman.conversation.request import Message, Request, Role, Sampling
 from dragoman.dialects.dialect import Location, Target
 from dragoman.dialects.openai_responses.counting import COUNTING
+from dragoman.dialects.openai_responses.parse_request import INSTRUCTIONS
 from dragoman.models.profile import UNKNOWN
 
 TARGET = Target("openai", "gpt-4o-2024", "openai/gpt-4o", UNKNOWN)
@@ -25,7 +26,7 @@ def test_a_passed_through_count_keeps_every_byte_but_the_model() -> None:
 def test_instructions_may_be_counted_without_any_input() -> None:
     body = b'{"model":"gpt-4o","instructions":"Be kind."}'
     assert COUNTING.read_head(body, Location()).fields.keys() == {"model", "instructions"}
-    assert COUNTING.parse_request(body, Location()).system == (Text("Be kind."),)
+    assert COUNTING.parse_request(body, Location()).system == (Text("Be kind.", opaque=(INSTRUCTIONS,)),)
 
 
 def test_a_translated_count_holds_only_what_the_endpoint_takes() -> None:

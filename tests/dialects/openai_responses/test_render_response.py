@@ -26,6 +26,7 @@ from dragoman.conversation.response import Choice, Response, Stop, StopReason
 from dragoman.conversation.usage import Usage
 from dragoman.dialects.dialect import Location, Reply
 from dragoman.dialects.openai_responses import DIALECT
+from dragoman.dialects.openai_responses.parse_request import INSTRUCTIONS
 from dragoman.testing.grammar.openai_responses import check_response
 
 Json = dict[str, Any]
@@ -193,7 +194,7 @@ def test_a_request_of_another_kind_is_repeated_in_this_formats_words() -> None:
         "openai_responses",
         "asked",
         (),
-        system=(Text("Be brief."), Text("Be kind.")),
+        system=(Text("Be brief.", opaque=(INSTRUCTIONS,)), Text("Be kind.")),
         sampling=Sampling(temperature=0.1, presence_penalty=0.5),
         output=OutputFormat(OutputMode.JSON_SCHEMA, SCHEMA, "sum"),
         tools=(ServerTool("openai_responses", "web_search", b'{"type": "web_search"}'),),
@@ -201,7 +202,7 @@ def test_a_request_of_another_kind_is_repeated_in_this_formats_words() -> None:
         extras=(Opaque("anthropic", "store", b"1"), Opaque("openai_responses", "unheard_of", b"1")),
     )
     answer = rendered(request=request)
-    assert answer["instructions"] == "Be brief.\n\nBe kind."
+    assert answer["instructions"] == "Be brief."
     assert answer["presence_penalty"] == 0.5
     assert answer["text"]["format"]["schema"] == json.loads(SCHEMA)
     assert answer["text"]["format"]["name"] == "sum"
@@ -209,6 +210,22 @@ def test_a_request_of_another_kind_is_repeated_in_this_formats_words() -> None:
     assert answer["reasoning"]["effort"] == "high"
     assert answer["store"] is True
     assert "unheard_of" not in answer
+
+
+def test_what_developers_say_in_items_is_no_part_of_the_instructions() -> None:
+    items = [{"role": "developer", "content": "Be kind."}, {"role": "user", "content": "hi"}]
+    for instructions in ("Be brief.", None):
+        body = json.dumps({"model": "m", "input": items, "instructions": instructions}).encode()
+        assert rendered(request=DIALECT.parse_request(body, Location()))["instructions"] == instructions
+
+
+def test_the_answer_names_the_one_before_it() -> None:
+    assert rendered()["previous_response_id"] is None
+    assert asked(previous_response_id="resp_0")["previous_response_id"] == "resp_0"
+    request = DIALECT.parse_request(b'{"model":"m","input":"hi"}', Location())
+    reply = Reply(request, Location(), 7, "x", "fp", "o", previous="resp_1")
+    whole = DIALECT.render_response(Response("r", "m", (Choice(0, (), Stop(StopReason.END)),)), reply)
+    assert json.loads(whole)["previous_response_id"] == "resp_1"
 
 
 def test_the_tier_that_served_goes_before_the_one_that_was_asked_for() -> None:

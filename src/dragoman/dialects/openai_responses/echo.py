@@ -16,6 +16,7 @@ from dragoman.conversation.request import (
 )
 from dragoman.dialects.openai_family import flat_format
 from dragoman.dialects.openai_responses.namespaces import FIELD, Place, namespaces, place_of
+from dragoman.dialects.openai_responses.parse_request import INSTRUCTIONS
 from dragoman.dialects.openai_responses.parse_tools import ADDED
 from dragoman.dialects.openai_responses.wire import NAME
 
@@ -47,14 +48,18 @@ _DEFAULTS: Wire = {
 }
 
 
-def echo(request: Request) -> Wire:
-    """The fields of a response that repeat its request, with OpenAI's values for what it leaves open."""
+def echo(request: Request, previous: str | None = None) -> Wire:
+    """The fields of a response that repeat its request, with OpenAI's values for what it leaves open.
+    `previous` is the id of the answer that it went on from, where it was completed here.
+    """
     sampling = request.sampling
-    kept = {one.field: msgspec.Raw(one.json) for one in request.extras if one.dialect == NAME}
+    kept: Wire = {one.field: msgspec.Raw(one.json) for one in request.extras if one.dialect == NAME}
+    if previous is not None:
+        kept["previous_response_id"] = previous
     choice = request.tool_choice
     return {
         **_DEFAULTS,
-        "instructions": "\n\n".join(text.text for text in request.system) or None,
+        "instructions": next((text.text for text in request.system if INSTRUCTIONS in text.opaque), None),
         "max_output_tokens": request.max_tokens,
         "temperature": 1.0 if sampling.temperature is None else sampling.temperature,
         "top_p": 1.0 if sampling.top_p is None else sampling.top_p,

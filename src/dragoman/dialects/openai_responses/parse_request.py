@@ -22,6 +22,9 @@ _SETTINGS = msgspec.json.Decoder(SettingsWire)
 _SETTING_NAMES = frozenset(SettingsWire.__struct_fields__)
 _MEMBERS: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
+INSTRUCTIONS = Opaque(NAME, "instructions", b"true")
+"""Marks the instruction that came in this field, and not in an item: answers repeat it."""
+
 _READ = _SETTING_NAMES - {"store", "previous_response_id", "safety_identifier"} | {"input", "tools"}
 _DEFAULTS = {"background": b"false", "truncation": b'"disabled"'}
 """Wishes that go without saying: no other format has to do anything for them."""
@@ -35,7 +38,7 @@ def parse_request(body: bytes, location: Location) -> Request:
     conversation = parse_input(bytes(fields["input"]) if given(fields, "input") else b"[]")
     tools = parse_tools(bytes(fields["tools"])) if given(fields, "tools") else ()
     tools = (*tools, *added_tools(conversation.added_tools))
-    instructions = () if wire.instructions is None else (Text(wire.instructions),)
+    instructions = () if wire.instructions is None else (Text(wire.instructions, opaque=(INSTRUCTIONS,)),)
     return Request(
         dialect=NAME,
         model=wire.model,

@@ -30,6 +30,7 @@ from dragoman.dialects.tool_names import ToolNames, tool_names
 _KEPT_UPSTREAM = frozenset({"previous_response_id", "conversation", "prompt"})
 """Fields by which a request goes on from what the upstream keeps."""
 
+_MARK = "prompt_cache_breakpoint"
 _BETWEEN_INSTRUCTIONS = "\n\n"
 
 Body = dict[str, object]
@@ -89,7 +90,7 @@ def _conversation(
     system = (*request.system, *(Text(words) for words in added))
     items, lost = render_input(request, target, names, complete=_is_complete(request))
     losses.extend(lost)
-    marked = any(True for text in system for _ in own_fields(text.opaque, NAME))
+    marked = any(one.field == _MARK for text in system for one in own_fields(text.opaque, NAME))
     if system and (marked or (form.says_json and request.dialect != NAME)):
         items = [instruction_item(system, target.host.instructions_role or "developer", request), *items]
     elif system:

@@ -149,7 +149,7 @@ class ResponsesStreamEncoder:
             return self._writer, b""
         reply, start = self._reply, self._start
         self._id = answer_id(start.id, reply.fallback_id, ANSWER_PREFIX)
-        fields = echo(reply.request)
+        fields = echo(reply.request, reply.previous)
         if start.service_tier is not None:
             fields["service_tier"] = start.service_tier
         self._base = {name: msgspec.Raw(compact(_encode(value))) for name, value in fields.items()}
