@@ -5,7 +5,7 @@ import json
 import re
 
 import pytest
-from tests.conformance.faulty import Fault, measure
+from tests.conformance.faulty import Fault, measure, measure_pretender
 
 from dragoman.conformance.cell import Verdict
 from dragoman.conformance.runner import Pattern
@@ -99,6 +99,22 @@ FAULTS = {
     ),
     "sends the answer at the end": (Fault(hoards=True), "streams-at-once", "openai_chat"),
     "does not see that the client has left": (Fault(stays=True), "departure-whole", "openai_chat"),
+    "loses a call": (
+        Fault(answered=lambda body: re.sub(rb'data: [^\n]*"index":1,"id"[^\n]*\n\n', b"", body)),
+        "call-parallel",
+        "openai_chat",
+    ),
+    "sends a whole stream again": (Fault(answered=lambda body: body + body), "grammar-text", "anthropic"),
+    "says that Google's calls are named otherwise": (
+        _replacing(b'"name":"get_weather"', b'"name":"weather"'),
+        "call-nested",
+        "gemini",
+    ),
+    "changes what Responses encrypted": (
+        Fault(answered=lambda body: re.sub(rb'"encrypted_content":"[^"]{5}', b'"encrypted_content":"', body)),
+        "signature-round-trip",
+        "openai_responses",
+    ),
     "loses unknown fields": (_without("x_conformance"), "unknown-fields", "openai_chat"),
 }
 
@@ -133,3 +149,22 @@ def test_a_request_that_the_vendor_refuses_is_told_in_its_words() -> None:
     cells = asyncio.run(measure(fault, Pattern("text-exact", "openai_chat", "openai_chat")))
     assert "the upstream refused" in cells[0].findings[0].reason
     assert "temperature" in cells[0].findings[0].reason
+
+
+def test_a_gateway_that_says_nothing_of_what_cannot_be_done_misleads() -> None:
+    pattern = Pattern("logprobs", "openai_chat", "anthropic")
+    cells = asyncio.run(measure_pretender(pattern))
+    assert {cell.verdict for cell in cells} == {Verdict.MISLED}
+    assert cells[0].findings[0].reason == "HTTP 200 where a refusal (400) is due"
+    assert "log probabilities" in cells[0].impossible
+
+
+@pytest.mark.parametrize("feature", ["text-exact", "system", "tool-declaration", "max-tokens", "json-schema"])
+def test_a_gateway_that_only_pretends_to_translate_is_caught(feature: str) -> None:
+    cells = asyncio.run(measure_pretender(Pattern(feature, "openai_chat", "anthropic")))
+    assert {cell.verdict for cell in cells} == {Verdict.FAIL}
+
+
+def test_a_whole_answer_in_place_of_a_stream_is_caught() -> None:
+    cells = asyncio.run(measure_pretender(Pattern("grammar-text", "openai_chat", "anthropic")))
+    assert {cell.mode: cell.verdict for cell in cells} == {"whole": Verdict.PASS, "streamed": Verdict.FAIL}

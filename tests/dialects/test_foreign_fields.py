@@ -1,5 +1,6 @@
 """What a request brings along for its own format alone."""
 
+import msgspec
 import pytest
 
 from dragoman.conversation.blocks import Text
@@ -60,6 +61,17 @@ def test_every_other_field_is_dropped_and_reported(extra: Opaque) -> None:
         if name != extra.dialect:
             rendered = dialect.render_request(bringing(extra), Target("p", "m", "p/unknown", UNKNOWN))
             assert f"$.{extra.field}" in [loss.path for loss in rendered.losses]
+
+
+@pytest.mark.parametrize(("user", "paths"), [("me", []), ("you", ["$.safety_identifier"])])
+def test_who_asks_is_said_by_its_neutral_name(user: str, paths: list[str]) -> None:
+    named = bringing(Opaque("openai_chat", "safety_identifier", b'"me"'))
+    request = msgspec.structs.replace(named, user=user)
+    assert [loss.path for loss in foreign_losses(request, "anthropic")] == paths
+    # Google hears of nobody, and its loss is told by the name that the client used
+    target = Target("p", "m", "p/unknown", UNKNOWN)
+    lost = [loss.path for loss in DIALECTS["gemini"].render_request(request, target).losses]
+    assert sorted(lost) == ["$.safety_identifier", *(["$.user"] if paths else [])]
 
 
 def test_a_copy_of_what_every_format_can_say_is_no_loss() -> None:

@@ -39,6 +39,8 @@ TOOLS = [{"type": "function", "function": {"name": "f"}}]
         ("reasoning_off", {"tools": TOOLS, "reasoning_effort": "low"}, "openai_responses"),
         ("reasoning_off", {"tools": TOOLS, "reasoning_effort": "none"}, "openai_chat"),
         ("never", {"tools": TOOLS, "reasoning_effort": "none"}, "openai_responses"),
+        ("never", {"functions": [{"name": "f"}]}, "openai_responses"),
+        ("without_effort", {"functions": [{"name": "f"}], "reasoning_effort": "high"}, "openai_responses"),
         ("never", {"tools": []}, "openai_chat"),
         ("never", {"reasoning_effort": "high"}, "openai_chat"),
     ],

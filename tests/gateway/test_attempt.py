@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from tests.gateway.ends import BROKEN, SILENCE, Road, Upstream
 
+from dragoman.access.keys import KeyInfo
 from dragoman.config.settings import Timeouts
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
 from dragoman.dialects import anthropic, openai_chat
@@ -26,7 +27,7 @@ REQUEST = UpstreamRequest("POST", "http://there/base/v1/messages", (), b"{}")
 
 
 def addressed(*headers: tuple[bytes, bytes], asked: Dialect = anthropic.DIALECT) -> dict[str, str]:
-    call = Call(asked, Location(), b"{}", list(headers), "key 1", "req_1")
+    call = Call(asked, Location(), b"{}", list(headers), KeyInfo("1a2b3c", "key 1"), "req_1")
     request = address(call, anthropic.DIALECT, WIRE, PROVIDER)
     assert (request.method, request.url, request.body) == ("POST", REQUEST.url, b"{}")
     assert len({name for name, _ in request.headers}) == len(request.headers)
@@ -70,14 +71,21 @@ def test_features_that_are_named_by_several_are_all_named_once() -> None:
     wire = WireRequest("/v1/messages", b"{}", (("anthropic-beta", "ours,both"),))
     provider = Provider("claude", ("anthropic",), headers=(("Anthropic-Beta", "configured, both"),))
     sent = [(b"anthropic-beta", b"theirs, both"), (b"anthropic-beta", b"more")]
-    call = Call(anthropic.DIALECT, Location(), b"{}", sent, "key 1", "req_1")
+    call = Call(anthropic.DIALECT, Location(), b"{}", sent, KeyInfo("1a2b3c", "key 1"), "req_1")
     headers = dict(address(call, anthropic.DIALECT, wire, provider).headers)
     assert headers["anthropic-beta"] == "ours,both,theirs,more,configured"
 
 
 def test_what_is_no_list_is_what_the_configuration_says() -> None:
     provider = Provider("claude", ("anthropic",), headers=(("Anthropic-Version", "2077-07-07"),))
-    call = Call(anthropic.DIALECT, Location(), b"{}", [(b"anthropic-version", b"x")], "key 1", "req_1")
+    call = Call(
+        anthropic.DIALECT,
+        Location(),
+        b"{}",
+        [(b"anthropic-version", b"x")],
+        KeyInfo("1a2b3c", "key 1"),
+        "req_1",
+    )
     assert dict(address(call, anthropic.DIALECT, WIRE, provider).headers)["anthropic-version"] == "2077-07-07"
 
 

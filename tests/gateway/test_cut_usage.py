@@ -7,7 +7,7 @@ from dragoman.conversation.events import ArgumentsDelta, BlockStarted, TextDelta
 from dragoman.conversation.request import Message, Request, Role
 from dragoman.conversation.token_estimate import estimate_tokens
 from dragoman.conversation.usage import Usage
-from dragoman.gateway.cut_usage import CutUsage
+from dragoman.gateway.cut_usage import MOST_HEARD, CutUsage
 
 REQUEST = Request("openai_chat", "m", (Message(Role.USER, (Text("Count to ten."),)),))
 ASKED = estimate_tokens(REQUEST)
@@ -25,6 +25,17 @@ def test_without_a_word_of_the_upstream_both_sides_are_estimated() -> None:
 
 def test_the_copies_of_a_request_are_counted_each() -> None:
     assert CutUsage(REQUEST, copies=3).estimated(None).input == 3 * ASKED
+
+
+def test_a_long_answer_is_taken_to_go_on_as_it_began() -> None:
+    cut, short = CutUsage(), CutUsage()
+    words = "one two three " * (MOST_HEARD // 14 + 1)
+    short.hear(TextDelta(0, words))
+    for _ in range(20):
+        cut.hear(TextDelta(0, words))
+    assert cut.estimated(None).output == 20 * (short.estimated(None).output or 0)
+    assert cut.estimated(None).input is None
+    assert cut.estimated(None, REQUEST).input == ASKED
 
 
 def test_reasoning_and_arguments_count_as_output() -> None:

@@ -6,7 +6,7 @@ import json
 import pytest
 from tests.gateway.ends import BROKEN, SILENCE, Reader, Road, Upstream
 
-from dragoman.access.keys import KeyRing
+from dragoman.access.keys import KeyInfo, KeyRing
 from dragoman.config.settings import RouteSettings, Timeouts
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
 from dragoman.coordination.memory import MemoryRecollection
@@ -72,7 +72,14 @@ class Service:
 
     async def serve(self, client: Reader, model: str, **more: object) -> None:
         asked = {"model": model, "messages": [{"role": "user", "content": "x"}], **more}
-        call = Call(openai_chat.DIALECT, Location(), json.dumps(asked).encode(), [], "key 1", "req_1")
+        call = Call(
+            openai_chat.DIALECT,
+            Location(),
+            json.dumps(asked).encode(),
+            [],
+            KeyInfo("1a2b3c", "key 1"),
+            "req_1",
+        )
         await exchange(self.gateway, call, client)
 
     @property
@@ -82,7 +89,7 @@ class Service:
 
 
 def test_a_known_key_has_a_name() -> None:
-    assert authenticate(Service().gateway, "sk-client") == "key 1"
+    assert authenticate(Service().gateway, "sk-client").name == "key 1"
 
 
 @pytest.mark.parametrize(("key", "words"), [(None, "No API key"), ("sk-wrong", "not valid")])

@@ -3,12 +3,14 @@
 import asyncio
 
 import pytest
+from starlette.types import Message
 from tests.gateway.ends import Reader
 
 from dragoman.conversation.failure import Failure, FailureKind
 from dragoman.dialects import anthropic, gemini, openai_chat
 from dragoman.dialects.dialect import Dialect, Location
 from dragoman.gateway.outlet import Outlet
+from dragoman.server.connection import Connection
 
 pytestmark = pytest.mark.anyio
 
@@ -100,3 +102,30 @@ async def test_a_failure_after_signs_of_life_is_an_error_in_the_stream() -> None
     assert client.finished
     assert b"event: error" in client.body
     assert b"overloaded_error" in client.body
+
+
+async def test_a_sign_that_the_client_has_not_taken_yet_is_not_followed_by_another() -> None:
+    client = Reader(slow=0.2)
+    out = outlet(client)
+    await asyncio.sleep(0.3)
+    out.close()
+    assert client.body == b": keep-alive\n\n"
+
+
+async def test_an_error_waits_for_the_head_that_a_sign_of_life_is_about_to_send() -> None:
+    reads, sent = asyncio.Event(), list[Message]()
+
+    async def send(message: Message) -> None:
+        await reads.wait()
+        sent.append(message)
+
+    out = Outlet(Connection(send), openai_chat.DIALECT, Location(), HEADERS, interval=0.01)
+    await asyncio.sleep(0.03)
+    assert out.opened
+    refused = asyncio.ensure_future(out.refuse(Failure(FailureKind.OVERLOADED, "Too much.")))
+    await asyncio.sleep(0)
+    reads.set()
+    await asyncio.wait_for(refused, 5)
+    assert [message["type"] for message in sent] == ["http.response.start", *["http.response.body"] * 3]
+    assert b"keep-alive" in sent[1]["body"]
+    assert b"Too much." in sent[2]["body"]

@@ -1,5 +1,6 @@
 """Conversations that are kept here go on by id, at any upstream, for whoever began them."""
 
+import contextlib
 import json
 from collections.abc import Iterator
 
@@ -10,8 +11,9 @@ from tests.conftest import CLIENT_KEY, UPSTREAM_KEY, LiveGateway, serving
 from tests.live.answers import saying
 
 from dragoman.conversation.failure import Failure, FailureKind
+from dragoman.testing.provider import FakeProvider
 from dragoman.testing.script import Scripted
-from dragoman.testing.server import FakeServer
+from dragoman.testing.server import FakeServer, fake_server
 
 OTHER_KEY = "sk-somebody-else-0123"
 
@@ -227,3 +229,34 @@ def test_a_stream_that_breaks_off_is_not_kept_and_tells_no_key(
     identity = json.loads(seen[0])["response"]["id"]
     with pytest.raises(openai.NotFoundError):
         client.responses.retrieve(identity)
+
+
+def test_a_kept_answer_stays_with_its_key_when_the_keys_are_listed_in_another_order(
+    fake_upstream: FakeServer, fake: FakeServer, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder, text = tmp_path_factory.mktemp("reordered"), config(fake_upstream, 3600)
+    with serving(text, folder) as gateway:
+        client = openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=CLIENT_KEY, max_retries=0)
+        first = begun(client, "anthropic")
+    swapped = text.replace(f'"{CLIENT_KEY}", "{OTHER_KEY}"', f'"{OTHER_KEY}", "{CLIENT_KEY}"')
+    assert swapped != text
+    with serving(swapped, folder) as gateway:
+        client = openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=CLIENT_KEY, max_retries=0)
+        stranger = openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=OTHER_KEY, max_retries=0)
+        with pytest.raises(openai.NotFoundError):
+            stranger.responses.retrieve(first.id)
+        assert client.responses.retrieve(first.id).id == first.id
+
+
+def test_an_upstream_that_cannot_be_asked_for_a_kept_answer_is_not_told_by_its_address(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    with contextlib.ExitStack() as stack:
+        with fake_server(FakeProvider(keys=frozenset({UPSTREAM_KEY}))) as mortal:
+            gateway = stack.enter_context(serving(config(mortal, 3600), tmp_path_factory.mktemp("orphaned")))
+            client = openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=gateway.key, max_retries=0)
+            first = begun(client, "openai_responses")
+        with pytest.raises(openai.InternalServerError) as caught:
+            client.responses.retrieve(first.id)
+    assert mortal.url.removeprefix("http://") not in caught.value.response.text
+    assert "'responses'" in caught.value.response.text

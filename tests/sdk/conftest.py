@@ -14,7 +14,7 @@ import openai
 import pytest
 from google import genai
 from google.genai import types as google
-from tests.conftest import LiveGateway
+from tests.conftest import ROUTES, LiveGateway
 from tests.sdk.sent import Sent, dialect_of, read
 
 from dragoman.conversation.blocks import Text
@@ -40,11 +40,11 @@ CREDENTIALS = {"authorization": "Bearer {}", "x-api-key": "{}", "x-goog-api-key"
 """The header in which each vendor wants its key."""
 
 
-@pytest.fixture(params=["openai_chat", "anthropic", "gemini"])
+@pytest.fixture(params=list(ROUTES))
 def upstream(request: pytest.FixtureRequest) -> Upstream:
     """Each kind of upstream in turn."""
     dialect: str = request.param
-    return Upstream(dialect, {"openai_chat": "gpt-4o", "anthropic": "sonnet", "gemini": "flash"}[dialect])
+    return Upstream(dialect, ROUTES[dialect])
 
 
 @pytest.fixture(scope="session")
@@ -87,6 +87,7 @@ def _keys_stay_where_they_belong(fake: FakeServer, gateway: LiveGateway) -> Iter
 def _credential_of(received: Received) -> str:
     return {
         "openai_chat": "authorization",
+        "openai_responses": "authorization",
         "anthropic": "x-api-key",
         "gemini": "x-goog-api-key",
     }[dialect_of(received)]
@@ -122,7 +123,7 @@ def counted() -> Response:
 def broken(request: pytest.FixtureRequest) -> Scripted:
     """Streams that break off after some text, in each way in which that happens."""
     text = Text("Once upon a time. " * 20)
-    answer = Scripted(Response("", "", (Choice(0, (text,), Stop(StopReason.END)),)), frames=5)
+    answer = Scripted(Response("", "", (Choice(0, (text,), Stop(StopReason.END)),)), frames=6)
     ways = {
         "error": msgspec.structs.replace(answer, failure=Failure(FailureKind.SERVER, "Out of ink.")),
         "truncated": answer,

@@ -47,6 +47,8 @@ def read(received: Received) -> Sent:
     match dialect_of(received):
         case "openai_chat":
             return _read_openai(wire)
+        case "openai_responses":
+            return _read_responses(wire)
         case "anthropic":
             return _read_anthropic(wire)
         case _:
@@ -57,14 +59,18 @@ def dialect_of(received: Received) -> str:
     """The wire format of a request, by its path."""
     if received.path == "/v1/chat/completions":
         return "openai_chat"
+    if received.path == "/v1/responses":
+        return "openai_responses"
     return "anthropic" if received.path == "/v1/messages" else "gemini"
 
 
 class _Body(msgspec.Struct):
-    """The top level of a request in any of the three formats."""
+    """The top level of a request in any of the formats."""
 
     messages: list["_Message"] = []
     system: "list[_Block] | str" = ""
+    instructions: str | None = None
+    input: "list[_Item] | str" = []
     contents: list["_Content"] = []
     systemInstruction: "_Content | None" = None  # noqa: N815 - the vendor's spelling
 
@@ -108,6 +114,37 @@ class _Message(msgspec.Struct):
     content: "list[_Block] | str | None" = None
     tool_calls: list[_Call] = []
     tool_call_id: str = ""
+
+
+class _ItemPart(msgspec.Struct):
+    """A part of a message, or of a tool's output, in OpenAI's Responses."""
+
+    type: str
+    text: str = ""
+    image_url: str = ""
+
+
+class _Item(msgspec.Struct):
+    """An item of Responses. Messages may be written without their type."""
+
+    type: str = "message"
+    role: str = ""
+    content: list[_ItemPart] | str | None = None
+    call_id: str = ""
+    name: str = ""
+    arguments: str = ""
+    output: list[_ItemPart] | str = ""
+    encrypted_content: str | None = None
+
+    @property
+    def parts(self) -> list[_ItemPart]:
+        """What it says, or what a tool has answered."""
+        told = self.output or self.content or []
+        return [_ItemPart("text", told)] if isinstance(told, str) else told
+
+    @property
+    def text(self) -> str:
+        return "".join(part.text for part in self.parts)
 
 
 class _InlineData(msgspec.Struct):
@@ -188,6 +225,31 @@ def _read_openai(wire: Object) -> Sent:
         ),
         images=tuple(_of_data_url(url) for url in images),
         thoughts=(),
+    )
+
+
+def _read_responses(wire: Object) -> Sent:
+    body = msgspec.convert(wire, _Body)
+    items = [_Item(role="user", content=body.input)] if isinstance(body.input, str) else body.input
+    calls = {item.call_id: item for item in items if item.type == "function_call"}
+    messages = [item for item in items if item.type == "message"]
+    leading = [one.text for one in messages if one.role in {"system", "developer"}]
+    return Sent(
+        dialect="openai_responses",
+        body=wire,
+        system="\n".join([body.instructions] if body.instructions else leading),
+        turns=tuple(
+            ("user" if one.role == "user" else "model", one.text)
+            for one in messages
+            if one.role in {"user", "assistant"} and one.text
+        ),
+        answered=tuple(
+            Answered(calls[one.call_id].name, msgspec.json.decode(calls[one.call_id].arguments), one.text)
+            for one in items
+            if one.type == "function_call_output"
+        ),
+        images=tuple(_of_data_url(part.image_url) for one in items for part in one.parts if part.image_url),
+        thoughts=tuple(one.encrypted_content for one in items if one.encrypted_content),
     )
 
 

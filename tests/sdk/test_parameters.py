@@ -290,6 +290,35 @@ PARAMETERS: dict[str, Parameter] = {
 }
 
 
+RESPONSES_TOOLS: list[Object] = [
+    {"type": "function", **GET_WEATHER, "strict": False},
+    {"type": "function", **LOCAL_TIME, "parameters": {"type": "object", "properties": {}}, "strict": False},
+]
+RESPONSES: dict[str, Said] = {
+    "presence_penalty": Said({"presence_penalty": None}, "presence_penalty;kind=dropped"),
+    "frequency_penalty": Said({"frequency_penalty": None}, "frequency_penalty;kind=dropped"),
+    "logit_bias": Said({"logit_bias": None}, "logit_bias;kind=dropped"),
+    "seed": Said({"seed": None}, "seed;kind=dropped"),
+    "max_tokens": Said({"max_output_tokens": 16, "max_tokens": None}, "max_tokens;kind=approximated"),
+    "max_completion_tokens": Said({"max_output_tokens": 16}, "max_tokens;kind=approximated"),
+    "no limit": Said({"max_output_tokens": None}),
+    "stop as a string": Said({"stop": None}, "stop;kind=emulated"),
+    "stop as an array": Said({"stop": None}, "stop;kind=emulated"),
+    "stop at white space": Said({"stop": None}, "stop;kind=emulated"),
+    "n": Said({"n": None}, "n;kind=emulated"),
+    "logprobs": Said({"top_logprobs": 2, "include": ["message.output_text.logprobs"]}),
+    "no logprobs": Said({"top_logprobs": None, "logprobs": None}),
+    "response_format text": Said({"response_format": None}),
+    "response_format json_object": Said({"text.format": {"type": "json_object"}}),
+    "response_format json_schema": Said(
+        {"text.format": {"type": "json_schema", "name": "person", "schema": SCHEMA, "strict": True}}
+    ),
+    "tools": Said({"tools": RESPONSES_TOOLS}),
+    "tool_choice by name": Said({"tool_choice": {"type": "function", "name": "local_time"}}),
+}
+"""What Responses gets where that is not what OpenAI's other format gets."""
+
+
 def send(client: openai.OpenAI, model: str, fields: Object) -> tuple[ChatCompletion, str]:
     """An answer, and what its header says was lost."""
     raw = client.chat.completions.with_raw_response.create(
@@ -311,6 +340,7 @@ def test_a_parameter_does_its_job_at_every_upstream(
     parameter = PARAMETERS[name]
     expected = {
         "openai_chat": parameter.openai,
+        "openai_responses": RESPONSES.get(name, parameter.openai),
         "anthropic": parameter.anthropic,
         "gemini": parameter.gemini,
     }[upstream.dialect]

@@ -34,9 +34,19 @@ PAIRS = [(client, upstream) for client in CLIENTS for upstream in CLIENTS]
 every_client = pytest.mark.parametrize("client", CLIENTS)
 every_upstream = pytest.mark.parametrize("upstream", CLIENTS)
 every_pair = pytest.mark.parametrize(("client", "upstream"), PAIRS)
-foreign_pairs = pytest.mark.parametrize(
-    ("client", "upstream"), [(client, upstream) for client, upstream in PAIRS if client != upstream]
-)
+FOREIGN = [(client, upstream) for client, upstream in PAIRS if client != upstream]
+"""Pairs of two formats: what a client sends in the upstream's own format is its own affair."""
+foreign_pairs = pytest.mark.parametrize(("client", "upstream"), FOREIGN)
+
+
+def apart(*models: str, beside: str | None = None) -> list[tuple[str, str]]:
+    """Each client with those of the models that are behind another format than its own, or `beside` that."""
+    return [
+        (client, model)
+        for client in CLIENTS
+        for model in models
+        if model.partition("/")[0] != client or model == beside
+    ]
 
 
 class Call(NamedTuple):
@@ -336,7 +346,7 @@ def pieces(upstream: str, body: Object) -> list[tuple[str, JSON]]:
         case "openai_chat":
             return [(str(one["role"]), one) for one in objects(body, "messages")]
         case "openai_responses":
-            return [(str(one.get("role", one["type"])), one) for one in objects(body, "input")]
+            return [(str(one.get("role") or one["type"]), one) for one in objects(body, "input")]
         case "anthropic":
             return [(str(one["role"]), block) for one in objects(body, "messages") for block in _content(one)]
         case _:

@@ -3,36 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.conftest import CLIENT_KEY, UPSTREAM_KEY, LiveGateway, serving
+from tests.conftest import LiveGateway
 from tests.statements.asking import House
+from tests.statements.houses import every_dialect_at
 
 from dragoman.testing.server import FakeServer
-
-CONFIG = """
-[server]
-port = 0
-[auth]
-keys = ["{client_key}"]
-[log]
-level = "error"
-[media]
-allow_private = true
-[providers.openai_chat]
-dialect = "openai_chat"
-base_url = "{url}/v1"
-api_key = "{upstream_key}"
-[providers.openai_responses]
-dialect = "openai_responses"
-base_url = "{url}/v1"
-api_key = "{upstream_key}"
-[providers.anthropic]
-base_url = "{url}"
-api_key = "{upstream_key}"
-[providers.gemini]
-base_url = "{url}"
-api_key = "{upstream_key}"
-"""
-"""Clients call models `openai_chat/gpt-4o`, `anthropic/claude-sonnet-4-5` and so on."""
 
 
 @pytest.fixture(scope="session")
@@ -40,8 +15,7 @@ def every_dialect(
     fake_upstream: FakeServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LiveGateway]:
     """A gateway with one provider for each dialect, which speaks nothing else."""
-    config = CONFIG.format(url=fake_upstream.url, client_key=CLIENT_KEY, upstream_key=UPSTREAM_KEY)
-    with serving(config, tmp_path_factory.mktemp("every_dialect")) as running:
+    with every_dialect_at(fake_upstream, tmp_path_factory.mktemp("every_dialect")) as running:
         yield running
 
 

@@ -38,5 +38,3 @@ def judged(client: str, upstream: str, model: str, body: Object) -> Judged:
     incoming = Incoming("POST", address, {"alt": "sse"} if query else {}, headers, planned.wire.body)
     VENDORS[upstream].check_request(incoming, Access())
     return Judged(decode_object(planned.wire.body), planned.losses)
-
-

@@ -3,8 +3,6 @@
 import json
 from collections.abc import Sequence
 
-
-
 from dragoman.testing.exchange import Answer, Chunk
 from dragoman.testing.json_value import JSON, Object
 
@@ -114,5 +112,3 @@ def _responses(pieces: Sequence[str]) -> list[bytes]:
     ]
     numbered = [{**event, "sequence_number": number} for number, event in enumerate(events)]
     return [_frame(event, str(event["type"])) for event in numbered]
-
-

@@ -5,9 +5,9 @@ import re
 import pytest
 from structlog.testing import capture_logs
 from tests.live.answers import saying
-from tests.statements.asking import A, C, G, MODELS, R, THINKERS, House, conversation, user
+from tests.statements.asking import MODELS, THINKERS, A, C, G, House, R, conversation, user
 from tests.statements.streams import text_stream
-from tests.statements.wishes import answered, losses
+from tests.statements.wishes import answered, losses, refused
 
 from dragoman.conversation.failure import Failure, FailureKind
 from dragoman.testing.exchange import json_answer
@@ -105,7 +105,17 @@ def test_statement_052_an_upstream_that_can_is_asked_once(
     assert all(answer.others.values())
 
 
-@pytest.mark.parametrize(("client", "upstream"), [(C, A), (C, G), (C, R), (G, C)])
+@pytest.mark.parametrize(("client", "upstream"), [(C, A), (C, G), (C, R), (G, C), (G, R)])
 def test_statement_052_no_number_of_answers_is_cut_down(house: House, client: str, upstream: str) -> None:
-    answer = answered(client, house.ask(client, MODELS[upstream], whole(client) | asking(client, 8) if client == G else {**whole(client), "n": 8}))
-    assert len(answer.others) == 7
+    body = {name: value for name, value in asking(client, 8).items() if name != "stream_options"}
+    assert len(answered(client, house.ask(client, MODELS[upstream], body)).others) == 7
+
+
+@pytest.mark.parametrize("upstream", [A, R])
+def test_statement_052_more_copies_than_are_reasonable_are_refused(house: House, upstream: str) -> None:
+    body = conversation(C, user("Good evening"), n=9)
+    told = refused(C, house.ask(C, MODELS[upstream], body))
+    assert "'n'" in told.message
+    assert house.count == 0
+    # a model that gives several at once is asked for them
+    assert len(answered(C, house.ask(C, MODELS[C], body)).others) == 8

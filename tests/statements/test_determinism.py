@@ -5,10 +5,11 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.conftest import CLIENT_KEY, UPSTREAM_KEY, serving
+from tests.conftest import CLIENT_KEY, UPSTREAM_KEY, LiveGateway, serving
 from tests.statements.asking import (
     CLIENTS,
     MODELS,
@@ -31,6 +32,7 @@ from tests.statements.asking import (
     user,
     written,
 )
+from tests.statements.houses import every_dialect_at
 
 from dragoman.conversation.failure import Failure, FailureKind
 from dragoman.testing.json_value import JSON, Object
@@ -180,28 +182,23 @@ def named_in(upstream: str, body: Object) -> list[tuple[str, str]]:
     return found
 
 
+@pytest.fixture(scope="module")
+def forgetful(fake_upstream: FakeServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveGateway]:
+    """Another gateway than `house`, which has seen no conversation begin."""
+    with every_dialect_at(fake_upstream, tmp_path_factory.mktemp("forgetful")) as running:
+        yield running
+
+
 @every_pair
 def test_statement_013_ids_are_made_from_the_requests_content_alone(
-    house: House, tmp_path: Path, client: str, upstream: str
+    house: House, forgetful: LiveGateway, client: str, upstream: str
 ) -> None:
     model = THINKERS[upstream]
     names = [
         named_in(upstream, house.send(client, model, long_request(client, upstream, turns))) for turns in ENDS
     ]
     assert all(longer[: len(shorter)] == shorter for shorter, longer in itertools.pairwise(names))
-    # a request that nobody has seen the beginning of, at a gateway that has seen nothing
-    config = f"""
-        [server]
-        port = 0
-        [auth]
-        keys = ["{CLIENT_KEY}"]
-        [providers.{upstream}]
-        dialect = "{upstream}"
-        base_url = "{house.fake.url}{"/v1" if upstream in {C, R} else ""}"
-        api_key = "{UPSTREAM_KEY}"
-        """
-    with serving(config, tmp_path) as fresh:
-        body = House(fresh, house.fake).send(client, model, long_request(client, upstream))
+    body = House(forgetful, house.fake).send(client, model, long_request(client, upstream))
     assert named_in(upstream, body) == names[-1]
     calls = [identity for kind, identity in names[-1] if kind == "call"]
     results = [identity for kind, identity in names[-1] if kind == "result"]

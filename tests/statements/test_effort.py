@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from tests.statements.asking import A, C, CLIENTS, G, R, THINKERS, House, conversation, user
+from tests.statements.asking import CLIENTS, THINKERS, A, C, G, House, R, conversation, user
 from tests.statements.families import FAMILIES, REACHED, Known
 from tests.statements.judging import judged
 from tests.statements.wishes import EFFORTS, answered, budget, effort, limit, losses, refused, wishing
@@ -40,7 +40,8 @@ def all_wishes(client: str) -> list[Object]:
         wishes += [budget(G, tokens) for tokens in BUDGETS]
     if client == A:
         wishes += [wishing(budget(A, tokens), limit(A, 50_000)) for tokens in BUDGETS if tokens > 1000]
-        wishes += [{"thinking": {"type": "adaptive"}}, {"output_config": {"effort": "max"}}]
+        wishes.append({"thinking": {"type": "adaptive"}})
+        wishes.append({"output_config": {"effort": "max"}})
     return wishes
 
 
@@ -170,12 +171,23 @@ def test_statement_053_efforts_are_mapped_by_the_models_table(
     assert found == wanted
 
 
-BANDS = [(1024, "low"), (4096, "low"), (4097, "medium"), (16_384, "medium"), (16_385, "high"), (32_769, "xhigh")]
+BANDS = [
+    (1024, "low"),
+    (4096, "low"),
+    (4097, "medium"),
+    (16_384, "medium"),
+    (16_385, "high"),
+    (32_769, "xhigh"),
+]
 
 
 @pytest.mark.parametrize(
     ("client", "tokens", "word"),
-    [*((client, *band) for client in (A, G) for band in ((0, "none"), *BANDS)), (G, 512, "low"), (G, -1, None)],
+    [
+        *((client, *band) for client in (A, G) for band in ((0, "none"), *BANDS)),
+        (G, 512, "low"),
+        (G, -1, None),
+    ],
 )
 def test_statement_053_budgets_become_words(client: str, tokens: int, word: str | None) -> None:
     body = asking(client, budget(client, tokens), limit(client, 60_000))
@@ -231,13 +243,17 @@ GEMINIS = [known for known in FAMILIES if G in known.upstreams]
 def test_statement_055_a_level_or_a_budget_and_never_both(client: str, known: Known) -> None:
     wishes = all_wishes(client)
     if client == A:
-        wishes.append({"thinking": {"type": "enabled", "budget_tokens": 1500}, "output_config": {"effort": "low"}})
+        wishes.append(
+            {"thinking": {"type": "enabled", "budget_tokens": 1500}, "output_config": {"effort": "low"}}
+        )
     found: set[str] = set()
     for wish in wishes:
         names = {*said(judged(client, G, known.name, asking(client, wish)).body, G)} - {"includeThoughts"}
         assert len(names) <= 1, wish
         found |= names
-    wanted = {"budget": {"thinkingBudget"}, "level": {"thinkingLevel"}}.get(known.profile.reasoning, set[str]())
+    wanted = {"budget": {"thinkingBudget"}, "level": {"thinkingLevel"}}.get(
+        known.profile.reasoning, set[str]()
+    )
     assert found == wanted
 
 

@@ -4,6 +4,7 @@ import pytest
 from tests.live.answers import answering
 from tests.statements.asking import (
     CLIENTS,
+    FOREIGN,
     MODELS,
     THINKERS,
     A,
@@ -13,9 +14,9 @@ from tests.statements.asking import (
     House,
     R,
     Result,
+    apart,
     assistant,
     conversation,
-    every_client,
     finished,
     foreign_pairs,
     instructions,
@@ -46,6 +47,9 @@ with_instructions = pytest.mark.parametrize(
     [(client, upstream) for client in (C, R, A) for upstream in CLIENTS if client != upstream],
 )
 """Google's clients have no instructions but the leading ones."""
+to_strict_vendors = pytest.mark.parametrize(
+    ("client", "upstream"), [pair for pair in FOREIGN if pair[1] in {A, G}]
+)
 
 
 @foreign_pairs
@@ -85,11 +89,8 @@ def test_statement_016_claude_models_that_take_them_get_later_instructions_nativ
     assert outline(A, body) == ["user: Hello", "system: Be kind.", "assistant: Hi.", "user: So?"]
 
 
-@pytest.mark.parametrize("upstream", [A, G])
-@every_client
+@to_strict_vendors
 def test_statement_017_empty_texts_are_not_sent(house: House, client: str, upstream: str) -> None:
-    if client == upstream:
-        pytest.skip("what a client sends in the upstream's own format is its own affair")
     said = (
         user(""),
         assistant("", "Yes?"),
@@ -122,11 +123,8 @@ def test_statement_018_a_message_of_white_space_alone_is_replaced_for_anthropic(
     ]
 
 
-@pytest.mark.parametrize("upstream", [A, G])
-@every_client
+@to_strict_vendors
 def test_statement_019_neighbours_of_one_role_are_merged(house: House, client: str, upstream: str) -> None:
-    if client == upstream:
-        pytest.skip("what a client sends in the upstream's own format is its own affair")
     said = (
         user("One."),
         user("Two."),
@@ -245,17 +243,15 @@ def test_statement_023_a_history_that_begins_with_a_call_begins_with_the_user_fo
     assert outline(G, body) == ["assistant: Hi.", "user: Hello"]
 
 
-@every_client
-@pytest.mark.parametrize(("upstream", "model"), [(A, MODELS[A]), (A, OPUS), (G, FLASH)])
+@pytest.mark.parametrize(("client", "model"), apart(MODELS[A], OPUS, FLASH))
 def test_statement_024_a_history_that_ends_with_the_model_goes_on_with_the_user(
-    house: House, client: str, upstream: str, model: str
+    house: House, client: str, model: str
 ) -> None:
     """Anthropic's own clients mean the beginning of the answer by it: see statement 25. In the formats of
     Responses and of Google, one answer may be several items or contents, so that nothing tells two
     answers in a row apart: there the words do not stay for the next request.
     """
-    if client == upstream:
-        pytest.skip("what a client sends in the upstream's own format is its own affair")
+    upstream = model.partition("/")[0]
     said = (user("Hello"), assistant("Once upon a time"))
     reply = house.ask(client, model, conversation(client, *said))
     assert reply.status == 200
@@ -269,12 +265,10 @@ def test_statement_024_a_history_that_ends_with_the_model_goes_on_with_the_user(
     assert outline(upstream, house.send(client, model, conversation(client, *longer)))[:3] == lines
 
 
-@foreign_pairs
+@pytest.mark.parametrize(("client", "upstream"), [pair for pair in FOREIGN if pair[1] != A])
 def test_statement_024_where_a_history_may_end_with_the_model_it_does(
     house: House, client: str, upstream: str
 ) -> None:
-    if upstream == A:
-        pytest.skip("would be taken for the beginning of the answer: see above")
     said = (user("Hello"), assistant("Once upon a time"))
     reply = house.ask(client, MODELS[upstream], conversation(client, *said))
     assert outline(upstream, house.received) == ["user: Hello", "assistant: Once upon a time"]
@@ -389,7 +383,7 @@ def test_statement_027_pictures_in_results_follow_them_in_chat_completions(house
 def test_statement_027_pictures_stay_in_results_where_these_can_hold_them(
     house: House, client: str, model: str
 ) -> None:
-    upstream = model.split("/")[0]
+    upstream = model.partition("/")[0]
     reply = house.ask(client, model, pictured(client))
     assert reply.status == 200
     assert "tool_result_media" not in losses(reply)
@@ -470,16 +464,18 @@ def foreign_content(client: str) -> list[tuple[str, Object]]:
     found: list[tuple[str, Object]] = []
     for place, block in FILE[client].items():
         if client == G:
-            turn: Object = {"role": "user", "parts": [{"text": "Hello"}, block]}
+            parts: list[JSON] = [{"text": "Hello"}, block]
+            turn: Object = {"role": "user", "parts": parts}
         else:
             text = "input_text" if client == R else "text"
-            turn = {"role": "user", "content": [{"type": text, "text": "Hello"}, block]}
-        found.append((place.strip(), {**plain, turns_of(client): [turn]}))
+            content: list[JSON] = [{"type": text, "text": "Hello"}, block]
+            turn = {"role": "user", "content": content}
+        turns: list[JSON] = [turn]
+        found.append((place.strip(), {**plain, turns_of(client): turns}))
     found += [(name, {**plain, name: value}) for name, value in STATE[client].items()]
-    found += [
-        ("tools[1]", {**plain, "tools": [*declared(client), declaration]})
-        for declaration in SERVER_TOOLS[client]
-    ]
+    for declaration in SERVER_TOOLS[client]:
+        tools: list[JSON] = [*declared(client), declaration]
+        found.append(("tools[1]", {**plain, "tools": tools}))
     match client:
         case "openai_chat":
             said: list[JSON] = [
@@ -493,7 +489,8 @@ def foreign_content(client: str) -> list[tuple[str, Object]]:
             found.append(("input[1]", {"input": items}))
         case "anthropic":
             server: Object = {"type": "url", "url": "https://example.com", "name": "x"}
-            found.append(("mcp_servers", {**plain, "mcp_servers": [server]}))
+            servers: list[JSON] = [server]
+            found.append(("mcp_servers", {**plain, "mcp_servers": servers}))
         case _:
             pass
     return found

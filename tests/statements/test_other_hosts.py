@@ -1,4 +1,4 @@
-"""Statements 66 to 68: hosts that want reasoning as text, thinking bound to its prompt, and hidden reasoning."""
+"""Statements 66 to 68: reasoning as text, thinking that is bound to its prompt, and hidden reasoning."""
 
 import json
 from collections.abc import Iterator
@@ -6,9 +6,17 @@ from collections.abc import Iterator
 import pytest
 from tests.conftest import CLIENT_KEY, UPSTREAM_KEY, LiveGateway, serving
 from tests.live.answers import answering, saying
-from tests.statements.asking import A, C, CLIENTS, G, MODELS, R, House, conversation, objects, tool, user
-from tests.statements.thinking import SECRET, SIGNING, Loop, asking, signed_answer, wire_blocks, written_blocks
-from tests.statements.wishes import answered, effort, refused, wishing
+from tests.statements.asking import CLIENTS, MODELS, A, C, G, House, R, objects
+from tests.statements.thinking import (
+    SECRET,
+    SIGNING,
+    Loop,
+    asking,
+    signed_answer,
+    wire_blocks,
+    written_blocks,
+)
+from tests.statements.wishes import answered, refused
 
 from dragoman.conformance.answer_openai_chat import documented
 from dragoman.conversation.blocks import Text, Thinking, ToolCall
@@ -75,7 +83,6 @@ OPEN = ("deepseek/deepseek-chat", "moonshot/kimi-k2-thinking")
 THOUGHT = f"{SECRET} I have to look."
 
 
-
 @both_ways
 @pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize("model", OPEN)
@@ -137,7 +144,9 @@ def plainly(client: str, said: list[JSON], system: str) -> Object:
     for name in ("thinking", "reasoning", "reasoning_effort", "generationConfig"):
         body.pop(name, None)
     places: dict[str, Object] = {
-        C: {"messages": [{"role": "system", "content": system}, *objects(body, "messages")]} if client == C else {},
+        C: {"messages": [{"role": "system", "content": system}, *objects(body, "messages")]}
+        if client == C
+        else {},
         R: {"instructions": system},
         A: {"system": system},
         G: {"systemInstruction": {"parts": [{"text": system}]}},
@@ -152,7 +161,9 @@ def test_statement_067_bound_thinking_is_dropped_upstream_rather_than_refused(
     house: House, client: str, model: str, stream: bool
 ) -> None:
     path = f"{A}/{model}"
-    first = answered(client, house.ask(client, path, plainly(client, [], "Be brief."), stream=stream), stream=stream)
+    first = answered(
+        client, house.ask(client, path, plainly(client, [], "Be brief."), stream=stream), stream=stream
+    )
     assert len(first.calls) == 1
     assert "thinking" not in house.received
     loop = Loop(house, client, stream=stream)
@@ -197,7 +208,9 @@ def test_statement_067_models_without_bound_thinking_hear_nothing_of_it(
 
 
 @both_ways
-@pytest.mark.parametrize(("client", "upstream"), [(client, up) for client in CLIENTS for up in SIGNING if client != up])
+@pytest.mark.parametrize(
+    ("client", "upstream"), [(client, up) for client in CLIENTS for up in SIGNING if client != up]
+)
 def test_statement_068_hidden_reasoning_is_carried_and_replayed_unread(
     others: House, client: str, upstream: str, stream: bool
 ) -> None:
@@ -215,7 +228,9 @@ def test_statement_068_hidden_reasoning_is_carried_and_replayed_unread(
     assert loop.ask(model).text == "Done."
     assert wire_blocks(upstream, others.received) == written_blocks(upstream, signed.values)
     if upstream == A:
-        texts = [str(block.get("thinking", "")) for block in objects(others.received, "messages", 1, "content")]
+        texts = [
+            str(block.get("thinking", "")) for block in objects(others.received, "messages", 1, "content")
+        ]
         assert sum(SECRET in text for text in texts) == 2
 
 

@@ -4,15 +4,15 @@ import pytest
 from structlog.testing import capture_logs
 from tests.live.answers import saying
 from tests.statements.asking import (
-    A,
-    C,
     CLIENTS,
-    G,
     MODELS,
     PAIRS,
-    R,
     THINKERS,
+    A,
+    C,
+    G,
     House,
+    R,
     at,
     conversation,
     every_upstream,
@@ -216,7 +216,7 @@ def own_stops(client: str, upstream: str) -> list[str]:
 CUT_PAIRS = [
     (client, upstream)
     for client, upstream in PAIRS
-    if client != R and client != upstream and (MOST[client] > MOST[upstream] or upstream == A)
+    if client not in {R, upstream} and (MOST[client] > MOST[upstream] or upstream == A)
 ]
 
 

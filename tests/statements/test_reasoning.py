@@ -6,15 +6,15 @@ import secrets
 import pytest
 from tests.live.answers import saying
 from tests.statements.asking import (
+    CLIENTS,
+    MODELS,
+    THINKERS,
     A,
     C,
-    CLIENTS,
-    G,
-    MODELS,
-    R,
-    THINKERS,
     Call,
+    G,
     House,
+    R,
     Result,
     Turn,
     assistant,
@@ -42,7 +42,9 @@ from dragoman.testing.json_value import JSON, Object
 from dragoman.testing.signatures import issue_signature
 
 both_ways = pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-every_loop = pytest.mark.parametrize(("client", "upstream"), [(client, up) for client in CLIENTS for up in SIGNING])
+every_loop = pytest.mark.parametrize(
+    ("client", "upstream"), [(client, up) for client in CLIENTS for up in SIGNING]
+)
 
 
 @both_ways
@@ -83,7 +85,11 @@ def test_statement_061_what_the_demo_model_signs_it_takes_back(
 
 
 MOVES = [
-    (client, upstream, other) for client in CLIENTS for upstream in SIGNING for other in (C, *SIGNING) if other != upstream
+    (client, upstream, other)
+    for client in CLIENTS
+    for upstream in SIGNING
+    for other in (C, *SIGNING)
+    if other != upstream
 ]
 
 
@@ -141,6 +147,29 @@ def test_statement_062_another_family_of_the_same_vendor_gets_none_either(
     loop.tell(loop.ask(THINKERS[upstream]))
     loop.ask(f"{upstream}/{OTHER_FAMILIES[upstream]}")
     assert [trace for trace in traces(signed.values) if trace in house.raw] == []
+
+
+@both_ways
+@pytest.mark.parametrize(
+    ("client", "upstream", "other"),
+    [(client, one, two) for client in CLIENTS for one in SIGNING for two in SIGNING if one != two],
+)
+def test_statement_062_of_two_vendors_in_one_conversation_each_gets_its_own(
+    house: House, client: str, upstream: str, other: str, stream: bool
+) -> None:
+    loop = Loop(house, client, stream=stream)
+    values: dict[str, tuple[str, ...]] = {}
+    for vendor in (upstream, other):
+        signed = signed_answer(vendor)
+        values[vendor] = signed.values
+        house.fake.script.add(signed.response)
+        loop.tell(loop.ask(THINKERS[vendor]))
+    for vendor, stranger in ((upstream, other), (other, upstream)):
+        house.fake.script.add(saying("Done."))
+        assert loop.ask(THINKERS[vendor]).text == "Done."
+        assert [value for value in values[vendor] if value.encode() not in house.raw] == []
+        assert [trace for trace in traces(values[stranger]) if trace in house.raw] == []
+        loop.say("And now?")
 
 
 # --- what other gateways write -------------------------------------------------------------------
@@ -255,7 +284,12 @@ def test_statement_061_openais_reasoning_is_read_from_reasoning_details(house: H
         {"type": "reasoning.summary", "summary": SECRET, **common},
         {"type": "reasoning.encrypted", "data": value, "id": "rs_0f1e2d3c4b5a", **common},
     ]
-    message: Object = {"role": "assistant", "content": None, "tool_calls": [call], "reasoning_details": details}
+    message: Object = {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [call],
+        "reasoning_details": details,
+    }
     assert answered(C, house.ask(C, THINKERS[upstream], asking(C, *after(message)))).text
     assert house.count == 1
     if upstream == R:
@@ -336,7 +370,12 @@ def signed_texts(value: str, *, called: bool) -> Answer:
     for place, part in enumerate(parts):
         last: Object = {"finishReason": "STOP"} if place == len(parts) - 1 else {}
         candidate: Object = {"content": {"parts": [part], "role": "model"}, "index": 0, **last}
-        chunk: Object = {"candidates": [candidate], "usageMetadata": usage, "modelVersion": "m", "responseId": "r"}
+        chunk: Object = {
+            "candidates": [candidate],
+            "usageMetadata": usage,
+            "modelVersion": "m",
+            "responseId": "r",
+        }
         frames.append(b"data: " + json.dumps(chunk).encode() + b"\n\n")
     chunks = tuple(Chunk(0.0, frame) for frame in frames)
     return Answer(200, {"content-type": "text/event-stream"}, chunks, streamed=True)

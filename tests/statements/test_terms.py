@@ -1,28 +1,31 @@
 """Statements 57 to 60: caching, who asks, and the word about what was lost."""
 
 import hashlib
-import json
 from collections.abc import Iterator
 
 import pytest
 from tests.conftest import CLIENT_KEY, UPSTREAM_KEY, LiveGateway, serving
 from tests.statements.asking import (
-    A,
-    C,
     CLIENTS,
-    G,
     MODELS,
     PAIRS,
-    R,
-    THINKERS,
+    A,
+    C,
+    G,
     House,
+    R,
     at,
     conversation,
-    system,
     tool,
     user,
 )
-from tests.statements.wishes import answered, effort, limit, losses, refused, schema, stop, temperature, wishing
+from tests.statements.wishes import (
+    answered,
+    limit,
+    losses,
+    refused,
+    wishing,
+)
 
 from dragoman.testing.json_value import JSON, Object
 from dragoman.testing.server import FakeServer
@@ -44,13 +47,16 @@ def marked(client: str, count: int, ttl: str | None = None) -> Object:
     declared = tool(client, "look")
     places = [declared, instruction, *texts]
     for place in places[:count]:
-        place |= mark(ttl)
+        place.update(mark(ttl))
     parts: list[JSON] = [*texts]
     body = conversation(client, user("placeholder"), tools=[declared])
-    if client == A:
-        return body | {"system": [instruction], "messages": [{"role": "user", "content": parts}]}
+    turn: JSON = {"role": "user", "content": parts}
     leading: JSON = {"role": "system", "content": [instruction]}
-    return body | {"messages": [leading, {"role": "user", "content": parts}]}
+    if client == A:
+        said: Object = {"system": [instruction], "messages": [turn]}
+    else:
+        said = {"messages": [leading, turn]}
+    return body | said
 
 
 def marks(raw: bytes) -> int:
@@ -86,7 +92,11 @@ def test_statement_057_anthropic_gets_four_marks_at_most_the_last_of_them(house:
     assert marks(house.raw) == min(count, 4)
     found = [
         *(part["text"] for part in _parts(house.received, "system") if "cache_control" in part),
-        *(part["text"] for part in _parts(house.received, "messages", 0, "content") if "cache_control" in part),
+        *(
+            part["text"]
+            for part in _parts(house.received, "messages", 0, "content")
+            if "cache_control" in part
+        ),
     ]
     wanted = ["Be brief.", *(f"part {number}" for number in range(5))][: max(0, count - 1)]
     assert found == wanted[-4:]
@@ -293,7 +303,9 @@ def turned(client: str, knob: str) -> Object:
     return wishing(conversation(client, user("Good evening")), wish, more)
 
 
-EVERY_KNOB = [(client, upstream, knob) for client, upstream in PAIRS if client != upstream for knob in KNOBS[client]]
+EVERY_KNOB = [
+    (client, upstream, knob) for client, upstream in PAIRS if client != upstream for knob in KNOBS[client]
+]
 
 
 @pytest.mark.parametrize(("client", "upstream", "knob"), EVERY_KNOB)
@@ -352,7 +364,9 @@ def test_statement_060_a_routes_policy_decides_what_becomes_of_losses(
     reply = strict.ask(client, f"{upstream}-drops", body, stream=stream)
     assert answered(client, reply, stream=stream).text
     assert "x-dragoman-losses" not in reply.headers
-    assert refused(client, strict.ask(client, f"{upstream}-drops", body, stream=stream, x_dragoman_strict="1"))
+    assert refused(
+        client, strict.ask(client, f"{upstream}-drops", body, stream=stream, x_dragoman_strict="1")
+    )
 
 
 @pytest.mark.parametrize("client", CLIENTS)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from tests.live.answers import answering
 from tests.live.client import Reply
-from tests.statements.asking import A, C, G, R, THINKERS, House, conversation, objects, tool, user
+from tests.statements.asking import THINKERS, A, C, G, House, R, conversation, objects, tool, user
 from tests.statements.wishes import answered, budget, effort, limit, wishing
 
 from dragoman.conformance.reply import Reply as Answer
@@ -46,7 +46,10 @@ def signed_answer(upstream: str, model: str = "") -> Signed:
         case "anthropic":
             values = tuple(issue_signature(A, family, text) for text in (first, second))
             hidden = issue_signature(A, family, "")
-            thoughts = [Thinking(text, Signature(A, "", value)) for text, value in zip((first, second), values, strict=True)]
+            thoughts = [
+                Thinking(text, Signature(A, "", value))
+                for text, value in zip((first, second), values, strict=True)
+            ]
             redacted = Thinking("", Signature(A, "", hidden), redacted=True)
             blocks = [thoughts[0], redacted, Text("I look twice."), thoughts[1], *calls]
             values = (values[0], hidden, values[1])
@@ -70,13 +73,12 @@ def signed_answer(upstream: str, model: str = "") -> Signed:
 def asking(client: str, *more: JSON) -> Object:
     """A question with a tool and reasoning, and the turns after it."""
     body = conversation(client, user("Please look at Oslo."), tools=[tool(client, "look")])
-    if client == A:
-        wish = wishing(budget(A, 2048), limit(A, 9000))
-    else:
-        wish = effort(client, "high", visible=True)
+    some = wishing(budget(A, 2048), limit(A, 9000))
+    wish = some if client == A else effort(client, "high", visible=True)
     said = body[FIELD[client]]
     assert isinstance(said, list)
-    return wishing(body, wish) | {FIELD[client]: [*said, *more]}
+    turns: Object = {FIELD[client]: [*said, *more]}
+    return wishing(body, wish) | turns
 
 
 def results(client: str, answer: Answer, *words: str) -> list[JSON]:
@@ -200,5 +202,3 @@ def traces(values: tuple[str, ...]) -> list[bytes]:
         found.append(base64.b64encode(value.encode()).rstrip(b"="))
         found.append(base64.urlsafe_b64encode(value.encode()).rstrip(b"="))
     return found
-
-

@@ -2,9 +2,10 @@
 
 from dragoman.conformance.exact_json import decode, encode
 from dragoman.conformance.frames import objects
-from dragoman.conformance.members import child, children, string, whole
+from dragoman.conformance.members import string
 from dragoman.conformance.question import Call
 from dragoman.conformance.reply import Cited, Counted, Reply, Told
+from dragoman.testing.grammar.shape import child, children, whole
 from dragoman.testing.json_value import JSON, Object
 
 _FINISH = {

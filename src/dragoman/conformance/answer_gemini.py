@@ -2,9 +2,10 @@
 
 from dragoman.conformance.exact_json import encode
 from dragoman.conformance.frames import objects
-from dragoman.conformance.members import child, children, number, objects_in, string, whole
+from dragoman.conformance.members import number, objects_in, string
 from dragoman.conformance.question import Call
 from dragoman.conformance.reply import Cited, Counted, Reply, Told
+from dragoman.testing.grammar.shape import child, children, whole
 from dragoman.testing.json_value import JSON, Object
 
 _FINISH = {"STOP": "stop", "MAX_TOKENS": "length"}

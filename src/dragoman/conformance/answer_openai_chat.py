@@ -1,9 +1,10 @@
 """Answers of OpenAI Chat Completions, read for a client."""
 
 from dragoman.conformance.frames import objects
-from dragoman.conformance.members import child, children, number, string, whole
+from dragoman.conformance.members import number, string
 from dragoman.conformance.question import Call
 from dragoman.conformance.reply import Cited, Counted, Reply, Told
+from dragoman.testing.grammar.shape import child, children, whole
 from dragoman.testing.json_value import JSON, Object
 
 _JOINED = ("content", "refusal", "reasoning_content", "reasoning")

@@ -1,9 +1,10 @@
 """Answers of OpenAI Responses, read for a client."""
 
 from dragoman.conformance.frames import objects
-from dragoman.conformance.members import child, children, number, string, whole
+from dragoman.conformance.members import number, string
 from dragoman.conformance.question import Call
 from dragoman.conformance.reply import Cited, Counted, Reply, Told
+from dragoman.testing.grammar.shape import child, children, whole
 from dragoman.testing.json_value import JSON, Object
 
 _INCOMPLETE = {"max_output_tokens": "length", "content_filter": "content_filter"}

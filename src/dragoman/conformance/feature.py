@@ -13,12 +13,22 @@ from dragoman.conversation.response import Choice, Response, Stop, StopReason
 from dragoman.conversation.usage import Usage
 
 Pairs = Literal["all", "same", "foreign"]
+"""Which pairs of formats: all, only those of equal formats, only those of different ones."""
+
 Asking = Callable[[Stage], Question]
+"""What the client asks in a cell."""
 Answering = Callable[[Stage], Response]
+"""What the upstream answers."""
 Checking = Callable[[Stage, Got], None]
+"""A look at both ends of an exchange that has gone well."""
 Playing = Callable[[Stage], Awaitable[None]]
+"""All that happens in a cell."""
+
 BOTH = ("whole", "streamed")
+"""The modes of an answer."""
+
 ANSWER = "Good evening to you."
+"""What the upstream says where nothing else matters."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ from dragoman.conformance.feature import ANSWER, Feature, asking, say
 from dragoman.conformance.features_gateway import embedding_answer
 from dragoman.conformance.features_tools import CLOCK, calling
 from dragoman.conformance.gateway_client import Answered
-from dragoman.conformance.members import child, first, string
+from dragoman.conformance.members import first, string
 from dragoman.conformance.question import Question, ask
 from dragoman.conformance.stage import Stage
+from dragoman.testing.grammar.shape import child
 from dragoman.testing.json_value import JSON, Object
 
 _PLAIN = asking(Question("", ask()))

@@ -9,10 +9,11 @@ from dragoman.conformance.exact_json import decode_object, encode
 from dragoman.conformance.feature import ANSWER, Feature, asking, say
 from dragoman.conformance.features_tools import WEATHER, call_id
 from dragoman.conformance.gateway_client import Answered
-from dragoman.conformance.members import children, objects_in, string, whole
+from dragoman.conformance.members import objects_in, string
 from dragoman.conformance.question import Call, Question, Result, Words, ask, assistant, user
 from dragoman.conformance.stage import Got, Stage
 from dragoman.testing.exchange import Answer, json_answer
+from dragoman.testing.grammar.shape import children, whole
 from dragoman.testing.json_value import JSON, Object
 from dragoman.testing.script import Scripted
 

@@ -2,7 +2,6 @@
 
 from dragoman.conformance.exact_json import decode_object
 from dragoman.conformance.feature import Checking, Feature, Playing, asking, respond, say
-from dragoman.conformance.members import child
 from dragoman.conformance.question import Question, ask
 from dragoman.conformance.stage import Got, Stage
 from dragoman.conversation.blocks import Text
@@ -15,6 +14,7 @@ from dragoman.conversation.response import (
     TokenLogprob,
 )
 from dragoman.conversation.usage import Usage
+from dragoman.testing.grammar.shape import child
 from dragoman.testing.json_value import Object
 
 PERSON_SCHEMA = (

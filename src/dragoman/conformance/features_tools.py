@@ -7,11 +7,11 @@ import msgspec
 from dragoman.conformance.delivery import chopped
 from dragoman.conformance.exact_json import decode_object, normal
 from dragoman.conformance.feature import Feature, respond
-from dragoman.conformance.members import child
 from dragoman.conformance.question import Question, Tool, ask
 from dragoman.conformance.stage import Got, Stage
 from dragoman.conversation.blocks import Text, ToolCall
 from dragoman.conversation.response import Response, StopReason
+from dragoman.testing.grammar.shape import child
 from dragoman.testing.json_value import Object
 
 WEATHER_SCHEMA = (

@@ -31,8 +31,3 @@ def objects(body: bytes) -> list[tuple[str, Object]]:
         if isinstance(data, dict):
             found.append((event, data))
     return found
-
-
-def ends_with_done(body: bytes) -> bool:
-    """Whether the stream's last frame is `[DONE]`."""
-    return body.rstrip().endswith(b"data: [DONE]")

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Self
 
 import aiohttp
@@ -95,7 +96,7 @@ class GatewayClient:
 
     def _open(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
-    ) -> aiohttp.client._RequestContextManager:  # pyright: ignore[reportPrivateUsage] - aiohttp names it nowhere else
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         if self._session is None:
             raise RuntimeError("use the client as a context manager")
         typed = {"content-type": "application/json"} if body is not None else {}

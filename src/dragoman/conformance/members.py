@@ -1,9 +1,7 @@
 """Members of JSON objects, read without surprise: what is missing or of another type counts as empty."""
 
-from dragoman.testing.grammar.shape import child, children, whole
+from dragoman.testing.grammar.shape import children
 from dragoman.testing.json_value import JSON, Object, is_number
-
-__all__ = ["child", "children", "first", "number", "objects_in", "string", "strings", "truth", "whole"]
 
 
 def string(value: Object, member: str) -> str:

@@ -3,7 +3,7 @@
 import base64
 
 from dragoman.conformance.exact_json import decode, encode
-from dragoman.conformance.members import child, children, number, objects_in, string, strings
+from dragoman.conformance.members import number, objects_in, string, strings
 from dragoman.conformance.question import (
     Call,
     Media,
@@ -16,6 +16,7 @@ from dragoman.conformance.question import (
     UnsayableError,
     Words,
 )
+from dragoman.testing.grammar.shape import child, children
 from dragoman.testing.json_value import JSON, Object
 
 _CHOICES = {"auto": "auto", "none": "none", "required": "any"}

@@ -4,7 +4,7 @@ import re
 import urllib.parse
 
 from dragoman.conformance.exact_json import decode, encode
-from dragoman.conformance.members import child, children, number, objects_in, string, strings
+from dragoman.conformance.members import number, objects_in, string, strings
 from dragoman.conformance.question import (
     Call,
     Media,
@@ -17,6 +17,7 @@ from dragoman.conformance.question import (
     UnsayableError,
     Words,
 )
+from dragoman.testing.grammar.shape import child, children
 from dragoman.testing.json_value import JSON, Object
 
 _MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY"}

@@ -1,7 +1,7 @@
 """Requests of OpenAI Responses, written for a client and read at the upstream."""
 
 from dragoman.conformance.exact_json import decode, encode
-from dragoman.conformance.members import child, children, number, objects_in, string, truth
+from dragoman.conformance.members import number, objects_in, string, truth
 from dragoman.conformance.question import (
     Call,
     Media,
@@ -14,6 +14,7 @@ from dragoman.conformance.question import (
     UnsayableError,
     Words,
 )
+from dragoman.testing.grammar.shape import child, children
 from dragoman.testing.json_value import JSON, Object
 
 

@@ -75,7 +75,8 @@ class Failure(msgspec.Struct, frozen=True):
     `message` is for the client and holds no secret. `param` is the field at fault in the client's
     own terms (`messages[2].content`), `code` a vendor's or our own short code. `status` is the
     HTTP status that an upstream answered with, None for failures of our own. `retry_after` is in
-    seconds. `dialect` and `body` are the upstream's error as it came, for a client of that dialect.
+    seconds. `dialect` and `body` are the upstream's error as it came, for a client of that dialect, and
+    `request_id` is the upstream's id of the request, by which its vendor finds it.
     """
 
     kind: FailureKind
@@ -86,6 +87,7 @@ class Failure(msgspec.Struct, frozen=True):
     retry_after: float | None = None
     dialect: str = ""
     body: bytes = b""
+    request_id: str = ""
 
     @property
     def retryable(self) -> bool:

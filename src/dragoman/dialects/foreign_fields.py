@@ -21,6 +21,7 @@ _COPIES = frozenset(
         "generationConfig.responseJsonSchema",
         "generationConfig.responseMimeType",
         "generationConfig.responseSchema",
+        "toolConfig.functionCallingConfig.mode",
     }
 )
 """Kept beside their neutral reading, for the way back to their own format: nothing of them is lost."""

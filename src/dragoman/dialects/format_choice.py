@@ -27,7 +27,7 @@ def spoken_format(spoken: Sequence[str], asked: str, head: Head, target: Target)
 
 def _needs_responses(head: Head, target: Target) -> bool:
     rule = target.profile.chat_tools
-    if rule == "always" or _absent(head, "tools"):
+    if rule == "always" or (_absent(head, "tools") and _absent(head, "functions")):
         return False
     effort = bytes(head.fields["reasoning_effort"]) if not _absent(head, "reasoning_effort") else None
     match rule:

@@ -3,8 +3,11 @@
 import re
 from collections.abc import Iterable, Mapping
 
+from dragoman.conversation.failure import Failure
 from dragoman.conversation.loss import Loss
 from dragoman.upstream.transport import UpstreamResponse
+
+UPSTREAM_ID = "x-dragoman-upstream-request-id"
 
 _ID = re.compile(r"[!-~]{1,256}")
 """Control characters would break the answer, and clients refuse long headers."""
@@ -12,6 +15,17 @@ _ID = re.compile(r"[!-~]{1,256}")
 _MOST_LOSSES = 40
 """Longer lists end in how many there are besides: clients take some 8 KB of headers."""
 _LONGEST_PATH = 100
+
+
+def upstream_id(headers: Mapping[str, str]) -> str:
+    """The upstream's id of a request; empty where it tells none that one would write down."""
+    theirs = headers.get("x-request-id") or headers.get("request-id") or ""
+    return theirs if _ID.fullmatch(theirs) else ""
+
+
+def error_headers(told: Iterable[tuple[str, str]], failure: Failure) -> list[tuple[str, str]]:
+    """A dialect's own headers of an error, with the upstream's id of the request."""
+    return [*told, (UPSTREAM_ID, failure.request_id)] if failure.request_id else [*told]
 
 
 def answer_headers(
@@ -25,10 +39,9 @@ def answer_headers(
     would write down, or there is a secret in it), and what was lost.
     """
     headers = [("content-type", media_type), ("x-request-id", request_id), ("request-id", request_id)]
-    told: Mapping[str, str] = {} if upstream is None else upstream.headers
-    theirs = told.get("x-request-id") or told.get("request-id")
-    if theirs and _ID.fullmatch(theirs) and not any(secret in theirs for secret in secrets):
-        headers.append(("x-dragoman-upstream-request-id", theirs))
+    theirs = "" if upstream is None else upstream_id(upstream.headers)
+    if theirs and not any(secret in theirs for secret in secrets):
+        headers.append((UPSTREAM_ID, theirs))
     if losses:
         headers.append(("x-dragoman-losses", render_losses(losses)))
     return headers

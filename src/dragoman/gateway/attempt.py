@@ -7,6 +7,7 @@ import msgspec
 
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
 from dragoman.dialects.dialect import Dialect, WireRequest
+from dragoman.gateway.answer_headers import upstream_id
 from dragoman.gateway.call import Call
 from dragoman.gateway.time_limits import TimeLimits
 from dragoman.providers.provider import Provider
@@ -91,7 +92,8 @@ async def send(
                 status=upstream.status,
             )
         )
-    raise FailureError(spoken.parse_error(upstream.status, upstream.headers, body))
+    failure = spoken.parse_error(upstream.status, upstream.headers, body)
+    raise FailureError(msgspec.structs.replace(failure, request_id=upstream_id(upstream.headers)))
 
 
 async def send_all(
@@ -148,6 +150,8 @@ def without_secret(failure: Failure, provider: Provider) -> Failure:
 
     Where the upstream quotes the key, only what kind of failure it is remains.
     """
+    if any(secret in failure.request_id for secret in secrets(provider)):
+        failure = msgspec.structs.replace(failure, request_id="")
     if not any(secret in failure.message or secret.encode() in failure.body for secret in secrets(provider)):
         message = _without_address(failure.message, provider)
         return failure if message == failure.message else msgspec.structs.replace(failure, message=message)
@@ -157,6 +161,7 @@ def without_secret(failure: Failure, provider: Provider) -> Failure:
         f"The provider '{provider.name}' reported an error{status} in words that hold its key.",
         status=failure.status,
         retry_after=failure.retry_after,
+        request_id=failure.request_id,
     )
 
 

@@ -4,22 +4,24 @@ from typing import Protocol
 
 import msgspec
 
+from dragoman.access.keys import KeyInfo
 from dragoman.dialects.dialect import Dialect, Location
 
 
 class Call(msgspec.Struct, frozen=True):
     """One client request, read to its last byte.
 
-    `headers` are as HTTP servers give them: lower-case names, undecoded values. `key` is the name of
-    the client's key, never the key. `request_id` is ours and goes back with the answer. `previous` is the id
-    of the kept answer with whose conversation the body was completed.
+    `headers` are as HTTP servers give them: lower-case names, undecoded values. `key` says whose request
+    it is: its name is for people, and what is kept for later belongs to its id. `request_id` is ours and
+    goes back with the answer. `previous` is the id of the kept answer with whose conversation the body was
+    completed.
     """
 
     dialect: Dialect
     location: Location
     body: bytes
     headers: list[tuple[bytes, bytes]]
-    key: str
+    key: KeyInfo
     request_id: str
     previous: str | None = None
 

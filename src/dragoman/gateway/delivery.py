@@ -1,16 +1,20 @@
 """The way of an accepted answer to the client: streamed or whole, as it came or translated."""
 
+import contextlib
 import functools
 import hashlib
 import os
 from typing import NamedTuple
 
+from dragoman.conversation.failure import FailureError
 from dragoman.conversation.fold import Fold, fold, unfold
+from dragoman.conversation.request import Request
 from dragoman.conversation.response import Response
 from dragoman.dialects.dialect import Dialect, Head, Reply, Target
 from dragoman.gateway.answer_headers import answer_headers
 from dragoman.gateway.attempt import read_answer, secrets, without_secret
 from dragoman.gateway.call import Call, Client
+from dragoman.gateway.cut_usage import CutUsage
 from dragoman.gateway.emulation import emulate
 from dragoman.gateway.fan_in import joined
 from dragoman.gateway.gateway import Gateway
@@ -70,17 +74,26 @@ class Delivery:
         """A streamed answer, as it comes."""
         call, target, planned = self._call, accepted.target, accepted.planned
         clean = functools.partial(without_secret, provider=accepted.provider)
-        signatures, folded = SignatureListener(call.key), Fold()
+        signatures, folded, cut = (
+            SignatureListener(call.key.id),
+            Fold(),
+            CutUsage(copies=len(accepted.upstreams)),
+        )
         pipeline: Pipeline
         reply: Reply | None = None
         match planned:
             case Passthrough():
                 pipeline = PassthroughPipeline(
-                    call.dialect, target.origin, call.location, clean, hide_usage=planned.hide_usage
+                    call.dialect,
+                    target.origin,
+                    call.location,
+                    clean,
+                    [cut.hear],
+                    hide_usage=planned.hide_usage,
                 )
             case Translation():
                 reply = self._reply(planned, target)
-                listeners: list[Listener] = [signatures]
+                listeners: list[Listener] = [signatures, cut.hear]
                 if self._state is not None:
                     listeners.append(folded.feed)
                 pipeline = TranslationPipeline(
@@ -108,9 +121,20 @@ class Delivery:
             await relay(accepted.upstreams, pipeline, outlet, headers, accepted.limits, keep_all)
         finally:
             reading = pipeline.reading
+            if self._client.left and reading.meaningful and not (reading.stops and reading.usage):
+                reading.usage = cut.estimated(reading.usage, self._asked(planned))
+                reading.estimated = True
             self._record.usage, self._record.stops = reading.usage, tuple(reading.stops)
             self._record.estimated = reading.estimated
             self._record.failure = reading.failure
+
+    def _asked(self, planned: Plan) -> Request | None:
+        """The client's request; None where it went through unread and cannot be read."""
+        if isinstance(planned, Translation):
+            return planned.request
+        with contextlib.suppress(FailureError):
+            return self._call.dialect.parse_request(self._call.body, self._call.location)
+        return None
 
     async def _stream_of_whole(self, accepted: Accepted, outlet: Outlet) -> None:
         """A streamed answer for the client, from an upstream that answered in one piece."""
@@ -169,7 +193,7 @@ class Delivery:
                 responses.append(planned.dialect.parse_response(body, origin))
         told, veil = planned.emulation.apart()
         response = emulate(joined(responses), told)
-        signatures = SignatureListener(self._call.key)
+        signatures = SignatureListener(self._call.key.id)
         for event in unfold(response):
             signatures(event)
         await self._keep_signatures(signatures)

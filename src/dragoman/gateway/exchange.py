@@ -7,11 +7,12 @@ the end, take note of what happened.
 import asyncio
 import functools
 
+from dragoman.access.keys import KeyInfo
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
 from dragoman.conversation.request import Request
 from dragoman.dialects.dialect import Dialect, Head, Target, WireRequest
 from dragoman.dialects.format_choice import spoken_format
-from dragoman.gateway.answer_headers import wants_strictness
+from dragoman.gateway.answer_headers import error_headers, wants_strictness
 from dragoman.gateway.attempt import address, send_all
 from dragoman.gateway.call import Call, Client
 from dragoman.gateway.delivery import Accepted, Delivery, stream_headers
@@ -38,14 +39,14 @@ async def exchange(gateway: Gateway, call: Call, client: Client) -> None:
     await Exchange(gateway, call, client).run()
 
 
-def authenticate(gateway: Gateway, key: str | None) -> str:
-    """The name of the client's key. Raises `FailureError` for a missing or unknown one.
+def authenticate(gateway: Gateway, key: str | None) -> KeyInfo:
+    """Whose key it is. Raises `FailureError` for a missing or unknown one.
 
     Whoever serves an endpoint asks this first, before a request is read to its end.
     """
     known = gateway.keys.verify(key)
     if known is not None:
-        return known.name
+        return known
     problem = (
         "No API key was sent. Send a key of this gateway as 'Authorization: Bearer KEY', 'x-api-key: KEY' "
         "or 'x-goog-api-key: KEY'."
@@ -63,7 +64,7 @@ class Exchange:
         self._call = call
         self._client = client
         self._loop = asyncio.get_running_loop()
-        self._record = Record(call.request_id, call.dialect.name, began=self._loop.time(), key=call.key)
+        self._record = Record(call.request_id, call.dialect.name, began=self._loop.time(), key=call.key.name)
         self._outlet: Outlet | None = None
         self._request: Request | None = None
         self._wire: WireRequest | None = None
@@ -114,7 +115,8 @@ class Exchange:
         if self._outlet is not None:
             self._outlet.close()
         failed = self._call.dialect.render_error(failure, self._call.request_id)
-        await self._client.respond(failed.status, [*failed.headers], failed.body)
+        headers = error_headers(failed.headers, failure)
+        await self._client.respond(failed.status, headers, failed.body)
 
     async def _asked(self, head: Head, route: Route, candidate: RouteTarget, limits: TimeLimits) -> None:
         """Ask one target, and once more where its refusal says what to do better."""
@@ -209,7 +211,7 @@ class Exchange:
         if self._request is None:
             call, gateway = self._call, self._gateway
             request = call.dialect.parse_request(call.body, call.location)
-            if gateway.memory.signatures > 0 and (asked := keys(request, call.key)):
+            if gateway.memory.signatures > 0 and (asked := keys(request, call.key.id)):
                 request = recalled(request, await gateway.signatures.get_many(asked))
             self._request = request
         return self._request

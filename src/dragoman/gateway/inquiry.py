@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeVar
 
 from dragoman.conversation.failure import FailureError
 from dragoman.dialects.dialect import Dialect, WireRequest
+from dragoman.gateway.answer_headers import error_headers
 from dragoman.gateway.attempt import address, read_answer, send
 from dragoman.gateway.call import Call, Client
 from dragoman.gateway.gateway import Gateway
@@ -50,7 +51,7 @@ class Inquiry:
         self._client = client
         self._loop = asyncio.get_running_loop()
         self.record = Record(
-            call.request_id, call.dialect.name, began=self._loop.time(), key=call.key, purpose=purpose
+            call.request_id, call.dialect.name, began=self._loop.time(), key=call.key.name, purpose=purpose
         )
 
     async def run(self, answer: Callable[[], Awaitable[Whole]]) -> None:
@@ -96,4 +97,5 @@ class Inquiry:
     async def _refuse(self, error: FailureError) -> None:
         self.record.failure = error.failure
         failed = self.call.dialect.render_error(error.failure, self.call.request_id)
-        await self._client.respond(failed.status, [*failed.headers], failed.body)
+        headers = error_headers(failed.headers, error.failure)
+        await self._client.respond(failed.status, headers, failed.body)

@@ -12,7 +12,7 @@ import structlog
 
 from dragoman.conversation.failure import Failure, FailureError, FailureKind, invalid
 from dragoman.dialects.dialect import Head, State
-from dragoman.gateway.attempt import read_answer, send
+from dragoman.gateway.attempt import read_answer, send, without_secret
 from dragoman.gateway.call import Call
 from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.time_limits import TimeLimits
@@ -87,7 +87,7 @@ async def keep(gateway: Gateway, call: Call, state: State, answer: bytes) -> Non
         gateway,
         KeptResponse(
             id=state.identified(answer),
-            key=call.key,
+            key=call.key.id,
             created=now,
             expires=now + gateway.memory.responses,
             provider=None,
@@ -103,7 +103,7 @@ async def keep_place(gateway: Gateway, call: Call, identity: str, provider: str)
     """Note where an answer is that the upstream keeps itself."""
     now = gateway.now()
     expires = now + gateway.memory.responses
-    await _put(gateway, KeptResponse(identity, call.key, now, expires, provider, None, b"", b"", b""))
+    await _put(gateway, KeptResponse(identity, call.key.id, now, expires, provider, None, b"", b"", b""))
 
 
 async def show_answer(gateway: Gateway, call: Call, identity: str) -> bytes:
@@ -126,7 +126,10 @@ async def delete_answer(gateway: Gateway, call: Call, identity: str) -> bytes:
     """Keep an answer no longer; what to tell the client of it. Raises as `show_answer`."""
     kept = await _kept(gateway, call, identity)
     body = await _asked(gateway, call, kept, "DELETE", "") if kept.provider else None
-    await gateway.kept_responses.delete(identity, call.key)
+    try:
+        await gateway.kept_responses.delete(identity, call.key.id)
+    except StoreError as error:
+        raise _unusable(identity, error) from None
     return _state(call).render_deleted(identity) if body is None else body
 
 
@@ -142,11 +145,15 @@ async def _put(gateway: Gateway, response: KeptResponse) -> None:
 
 async def _found(gateway: Gateway, call: Call, identity: str) -> KeptResponse | None:
     try:
-        return await gateway.kept_responses.get(identity, call.key, gateway.now())
+        return await gateway.kept_responses.get(identity, call.key.id, gateway.now())
     except StoreError as error:
-        _log.warning("kept answers cannot be read", response=identity, error=str(error))
-        words = "Kept answers cannot be read at the moment. Try again, or send the whole conversation."
-        raise FailureError(Failure(FailureKind.OVERLOADED, words)) from None
+        raise _unusable(identity, error) from None
+
+
+def _unusable(identity: str, error: StoreError) -> FailureError:
+    _log.warning("kept answers cannot be used", response=identity, error=str(error))
+    words = "Kept answers cannot be used at the moment. Try again, or send the whole conversation."
+    return FailureError(Failure(FailureKind.OVERLOADED, words))
 
 
 async def _kept(gateway: Gateway, call: Call, identity: str) -> KeptResponse:
@@ -159,22 +166,24 @@ async def _kept(gateway: Gateway, call: Call, identity: str) -> KeptResponse:
 async def _asked(gateway: Gateway, call: Call, kept: KeptResponse, method: str, rest: str) -> bytes:
     """What the upstream says that keeps an answer."""
     provider = gateway.providers.get(kept.provider or "")
-    if provider is None:
+    if provider is None or call.dialect.name not in provider.dialects:
         raise FailureError(Failure(FailureKind.NOT_FOUND, _gone(kept.id)))
-    async with TimeLimits(
-        gateway.timeouts, asyncio.get_running_loop().time() + gateway.timeouts.total
-    ) as limits:
-        upstream = await send(
-            gateway.transport(provider),
-            _request(call, provider, method, f"/responses/{quote(kept.id, safe='')}{rest}"),
-            provider,
-            call.dialect,
-            gateway.timeouts.connect,
-        )
-        try:
-            return await read_answer(upstream, limits)
-        finally:
-            upstream.close()
+    end = asyncio.get_running_loop().time() + gateway.timeouts.total
+    try:
+        async with TimeLimits(gateway.timeouts, end) as limits:
+            upstream = await send(
+                gateway.transport(provider),
+                _request(call, provider, method, f"/responses/{quote(kept.id, safe='')}{rest}"),
+                provider,
+                call.dialect,
+                gateway.timeouts.connect,
+            )
+            try:
+                return await read_answer(upstream, limits)
+            finally:
+                upstream.close()
+    except FailureError as error:
+        raise FailureError(without_secret(error.failure, provider)) from None
 
 
 def _request(call: Call, provider: Provider, method: str, path: str) -> UpstreamRequest:

@@ -46,6 +46,7 @@ class Outlet:
     async def commit(self, headers: Headers, data: bytes) -> None:
         """Begin the answer. From here on there is no other."""
         self.committed = True
+        await self._quiet()
         if not self._client.started:
             await self._client.start(200, headers)
         await self.write(data)
@@ -56,6 +57,7 @@ class Outlet:
             return
         self._writing = True
         try:
+            await self._quiet()
             await self._client.write(data)
         finally:
             self._writing = False
@@ -63,17 +65,19 @@ class Outlet:
 
     async def refuse(self, failure: Failure) -> None:
         """End a stream that has been opened, but holds nothing yet, with the format's own error."""
-        self.close()
+        self._timer.cancel()
+        await self._quiet()
         await self._client.write(self._dialect.stream_failure(failure, self._location, Sent()))
         await self._client.finish()
 
     async def finish(self) -> None:
         """End the answer."""
-        self.close()
+        self._timer.cancel()
+        await self._quiet()
         await self._client.finish()
 
     def close(self) -> None:
-        """No more signs of life."""
+        """No more signs of life, not even one that is on its way."""
         self._timer.cancel()
         if self._sign is not None:
             self._sign.cancel()
@@ -83,10 +87,17 @@ class Outlet:
         if silence < self._interval:
             self._timer = self._loop.call_later(self._interval - silence, self._tick)
             return
-        if not self._writing and not self._client.left:
+        taken = self._sign is None or self._sign.done()
+        if taken and not self._writing and not self._client.left:
             self._spoken = self._loop.time()
             self._sign = self._loop.create_task(self._say_alive())
         self._timer = self._loop.call_later(self._interval, self._tick)
+
+    async def _quiet(self) -> None:
+        """Let a sign of life that is on its way go first: the head of the answer may be with it."""
+        if self._sign is not None:
+            await self._sign
+            self._sign = None
 
     async def _say_alive(self) -> None:
         if not self._client.started:

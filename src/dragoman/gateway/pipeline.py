@@ -114,7 +114,14 @@ class PassthroughPipeline:
     """
 
     def __init__(
-        self, dialect: Dialect, origin: str, location: Location, clean: Clean, *, hide_usage: bool
+        self,
+        dialect: Dialect,
+        origin: str,
+        location: Location,
+        clean: Clean,
+        listeners: Sequence[Listener] = (),
+        *,
+        hide_usage: bool,
     ) -> None:
         self._dialect = dialect
         self._decoder = dialect.stream_decoder(origin)
@@ -125,7 +132,7 @@ class PassthroughPipeline:
         self._last = b""
         self._told = False
         self._array_closed = False
-        self.reading = Reading(clean)
+        self.reading = Reading(clean, listeners)
 
     @property
     def finished(self) -> bool:

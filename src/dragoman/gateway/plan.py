@@ -9,10 +9,16 @@ from collections.abc import Collection
 
 import msgspec
 
+from dragoman.conversation.failure import invalid
 from dragoman.conversation.loss import Loss
 from dragoman.conversation.request import Request
 from dragoman.dialects.dialect import Dialect, Emulation, Head, Target, WireRequest
 from dragoman.gateway.losses import localized
+
+MOST_COPIES = 8
+"""How often one request is sent, at most, to a target that gives one answer at a time: every copy is paid
+for in full.
+"""
 
 
 class Passthrough(msgspec.Struct, frozen=True):
@@ -72,7 +78,17 @@ def translation(
 ) -> Translation:
     """The plan that goes through the conversation, even where both sides speak one dialect. `fields` are
     the top-level members of the client's request, whose names the losses are told in.
+
+    Raises `FailureError` for a request that the target cannot serve.
     """
     rendered = spoken.render_request(request, target)
     losses = localized(rendered.losses, dialect.field_paths, fields)
+    if rendered.emulation.fan_out > MOST_COPIES:
+        place = next((loss.path for loss in losses if loss.code == "n"), "$.n").removeprefix("$.")
+        raise invalid(
+            f"'{place}': this model gives one answer to a request, which is then sent once for each; at most "
+            f"{MOST_COPIES} are.",
+            place,
+            "invalid_value",
+        )
     return Translation(spoken, rendered.wire, request, losses, rendered.emulation)

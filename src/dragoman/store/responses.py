@@ -8,7 +8,7 @@ import msgspec
 class KeptResponse(msgspec.Struct, frozen=True):
     """One answer, and the request that it is the answer to.
 
-    `key` is the name of the client's key. `created` and `expires` are in Unix seconds. `provider`
+    `key` is the id of the client's key. `created` and `expires` are in Unix seconds. `provider`
     and `model` say where the answer is held, when it is an upstream that holds it. `request` is the
     complete body, `answer` the answer's body, and `history` what a request that goes on from here
     has to begin with; the wire format whose answer it is knows how to read them.

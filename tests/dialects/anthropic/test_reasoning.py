@@ -306,6 +306,6 @@ def test_the_clients_own_budget_gives_way_to_a_tool_loop_that_another_model_bega
         },
         {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_1", "content": "seen"}]},
     ]
-    request = parse({"messages": answered, "max_tokens": 9000, "thinking": enabled(2048)})
+    request = parse(messages=answered, max_tokens=9000, thinking=enabled(2048))
     assert "thinking" not in body_of(request, "sonnet")
     assert "reasoning_off" in losses_of(request, "sonnet")

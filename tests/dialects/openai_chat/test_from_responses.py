@@ -138,7 +138,7 @@ def test_media_of_results_move_into_a_message_of_the_user() -> None:
 
 
 def test_the_messages_of_an_answer_are_one_with_a_blank_line_between_streamed_and_whole() -> None:
-    output = [
+    output: list[dict[str, Any]] = [
         {
             "type": "message",
             "id": f"msg_{phase}",
@@ -148,7 +148,13 @@ def test_the_messages_of_an_answer_are_one_with_a_blank_line_between_streamed_an
         }
         for phase, text in (("commentary", "let me see"), ("final_answer", "done"))
     ]
-    answer = {"id": "resp_1", "object": "response", "model": "m", "status": "completed", "output": output}
+    answer: dict[str, Any] = {
+        "id": "resp_1",
+        "object": "response",
+        "model": "m",
+        "status": "completed",
+        "output": output,
+    }
     response = RESPONSES.parse_response(json.dumps(answer).encode(), "p/x")
     request = Request("openai_chat", "m", (), stream=True)
     reply = Reply(request, Location(), 7, "chatcmpl-x", "fp", "p/x")

@@ -90,6 +90,38 @@ def test_a_host_without_stream_options_is_not_asked() -> None:
     assert b"stream_options" not in got.wire.body
 
 
+CALLS = b'"tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]'
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            b'{ "role":"assistant", ' + CALLS + b"}",
+            b'{"role":"assistant",' + CALLS + b',"reasoning_content":""}',
+        ),
+        (
+            b'{"reasoning_content":null,' + CALLS + b"}",
+            b'{"reasoning_content":"",' + CALLS + b"}",
+        ),
+        (b'{ "reasoning_content":"hm", ' + CALLS + b"}", None),
+        (b'{ "role":"assistant","content":"tool_calls", "tool_calls":[]}', None),
+        (b'{ "role":"user", "content":"\\"tool_calls\\"" }', None),
+    ],
+)
+def test_a_host_that_wants_reasoning_back_gets_an_empty_one_with_each_call(
+    before: bytes, after: bytes | None
+) -> None:
+    other = b'{ "role" : "user" , "content" : 1.0 }'
+    body = b'{"messages":[' + other + b"," + before + b'], "model":"m" ,"x":1.0}'
+    host = Host(replays_reasoning=True)
+    wanted = body.replace(b'"m"', b'"up"')
+    if after is not None:
+        wanted = wanted.replace(b"[" + other + b"," + before, b"[" + other + b"," + after)
+    assert passed(body, host=host).wire.body == wanted
+    assert passed(body).wire.body == body.replace(b'"m"', b'"up"')
+
+
 # --- streams -------------------------------------------------------------------------------------
 
 

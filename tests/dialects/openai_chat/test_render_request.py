@@ -414,6 +414,7 @@ def test_the_whole_prompts_cache_mark_is_for_our_own_clients() -> None:
         "ttl": "1h",
     }
     assert "cache_control" not in body(request(cache=CacheMark()))
+    assert [loss.path for loss in render(request(cache=CacheMark())).losses] == ["$.cache_control"]
 
 
 def test_verbosity() -> None:

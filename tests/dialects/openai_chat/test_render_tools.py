@@ -83,6 +83,7 @@ def test_a_strict_tool_without_a_schema_stays_strict() -> None:
 def test_cache_marks_go_back_only_to_those_who_wrote_them() -> None:
     tool = FunctionTool("f", cache=CacheMark("1h"))
     assert b"cache_control" not in render(tool).wire.body
+    assert "cache_control" in [loss.code for loss in render(tool).losses]
     assert b'"cache_control":{"type":"ephemeral","ttl":"1h"}' in render(tool, dialect="openai_chat").wire.body
 
 

@@ -18,7 +18,8 @@ from dragoman.conversation.failure import Failure, FailureKind
 from dragoman.conversation.fold import fold
 from dragoman.conversation.response import Choice, StopReason
 from dragoman.conversation.usage import Usage
-from dragoman.dialects.openai_chat import DIALECT, stream_decoder
+from dragoman.dialects import stream_frames
+from dragoman.dialects.openai_chat import DIALECT
 from dragoman.frames import sse
 
 ORIGIN = "somewhere/some-family"
@@ -245,7 +246,7 @@ def test_created_as_a_fraction_or_text_does_no_harm() -> None:
 
 def test_a_frame_that_never_ends_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sse, "MAX_FRAME", 100)
-    monkeypatch.setattr(stream_decoder, "MAX_FRAME", 100)
+    monkeypatch.setattr(stream_frames, "MAX_FRAME", 100)
     for beginning in (b"data: ", b"{"):
         decoder = DIALECT.stream_decoder(ORIGIN)
         events = decoder.feed(beginning + b"x" * 200)

@@ -134,7 +134,9 @@ def test_reasoning_of_another_origin_is_left_out_and_never_becomes_text(signatur
 
 def test_text_around_reasoning_that_is_left_out_stays_one_message() -> None:
     turn = model(Text("a"), Thinking("secret"), Text("b"))
-    texts = [{"type": "output_text", "text": text, "annotations": []} for text in ("a", "b")]
+    texts: list[dict[str, Any]] = [
+        {"type": "output_text", "text": text, "annotations": []} for text in ("a", "b")
+    ]
     assert items(user(Text("hi")), turn)[1] == item("assistant", texts)
 
 

@@ -124,6 +124,7 @@ def test_cache_marks_of_other_vendors_are_left_out_of_the_instructions() -> None
     rendered = render(request(system=(Text("a", cache=CacheMark("1h")),)))
     assert json.loads(rendered.wire.body)["instructions"] == "a"
     assert lost(rendered) == {("$..cache_control", "cache_control")}
+    assert lost(render(request(cache=CacheMark()))) == {("$.cache_control", "cache_control")}
 
 
 # --- storage -------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from dragoman.conversation.blocks import Text
+from dragoman.conversation.blocks import CacheMark, Text
 from dragoman.conversation.failure import FailureError
 from dragoman.conversation.opaque import Opaque
 from dragoman.conversation.request import (
@@ -42,6 +42,13 @@ def body(
     *tools: Tool, dialect: str = "openai_chat", to: Target | None = None, **fields: object
 ) -> dict[str, Any]:
     return json.loads(render(*tools, dialect=dialect, to=to, **fields).wire.body)
+
+
+@pytest.mark.parametrize("dialect", ["anthropic", "openai_chat"])
+def test_cache_marks_are_left_out_and_reported(dialect: str) -> None:
+    rendered = render(msgspec.structs.replace(F, cache=CacheMark()), dialect=dialect)
+    assert b"cache_control" not in rendered.wire.body
+    assert "cache_control" in [loss.code for loss in rendered.losses]
 
 
 def test_functions_are_flat() -> None:

@@ -72,6 +72,7 @@ def parse_request(body: bytes, location: Location) -> Request:
     config, config_members = read_generation_config(fields)
     output, output_extras = _output(config, config_members)
     choice, choice_extras = _tool_choice(fields.get("toolConfig"))
+    validated = any(field.field == _MODE for field in choice_extras)
     tier = fields.get("serviceTier")
     system = fields.get("systemInstruction")
     extras = [
@@ -89,7 +90,7 @@ def parse_request(body: bytes, location: Location) -> Request:
         model=read_model(location),
         messages=parse_contents(fields["contents"]),
         system=parse_system(system) if system is not None and given(system) else (),
-        tools=tuple(_tools(fields.get("tools"))),
+        tools=tuple(_held(tool) if validated else tool for tool in _tools(fields.get("tools"))),
         tool_choice=choice,
         sampling=Sampling(
             temperature=config.temperature,
@@ -166,6 +167,12 @@ def _functions(raw: Raw, path: str) -> Iterator[FunctionTool]:
         )
 
 
+def _held(tool: Tool) -> Tool:
+    """The tool, its calls held to its schema."""
+    return msgspec.structs.replace(tool, strict=True) if isinstance(tool, FunctionTool) else tool
+
+
+_MODE = "toolConfig.functionCallingConfig.mode"
 _MODES = {0: "AUTO", 1: "AUTO", 2: "ANY", 3: "NONE", 4: "VALIDATED"}
 
 
@@ -198,8 +205,8 @@ def _tool_choice(raw: Raw | None) -> tuple[ToolChoice | None, list[Opaque]]:
         case "NONE":
             return ToolChoice(ToolChoiceMode.NONE), extras
         case "VALIDATED":
-            # the names let a renderer of this format say VALIDATED again; without any it is lost
-            extras.append(Opaque(DIALECT, f"{path}.mode", b'"VALIDATED"'))
+            # other formats say it of each tool; a renderer of this one says it again
+            extras.append(Opaque(DIALECT, _MODE, b'"VALIDATED"'))
             chosen = ToolChoiceMode.ALLOWED if names else ToolChoiceMode.AUTO
             return ToolChoice(chosen, names), extras
         case "ANY":

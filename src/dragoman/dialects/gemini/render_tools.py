@@ -41,6 +41,8 @@ def render_tools(
         match tool:
             case FunctionTool():
                 functions.append(_function(tool, path, target.profile, names, losses))
+                if tool.strict and request.dialect != DIALECT:
+                    losses.append(dropped(f"$.{path}.strict", "strict", "calls are not held to the schema"))
             case CustomTool():
                 function = as_function(tool, path, losses)
                 functions.append(_function(function, path, target.profile, names, losses))
@@ -59,8 +61,6 @@ def _function(
         declaration["description"] = tool.description
     if "parameters" not in own and tool.parameters is not None:
         _add_parameters(declaration, tool.parameters, path, profile, losses)
-    if tool.strict:
-        losses.append(dropped(f"$.{path}.strict", "strict", "calls are not held to the schema"))
     return {**declaration, **own}
 
 

@@ -4,9 +4,11 @@ import msgspec
 
 from dragoman.conversation.failure import FailureError
 from dragoman.dialects.dialect import Head, Meter, Passed, Target, WireRequest
-from dragoman.dialects.json_text import decode_upstream, splice_model
+from dragoman.dialects.json_text import decode_upstream, splice_member, splice_model
 from dragoman.dialects.openai_chat.answer_wire import MeteredWire
 from dragoman.dialects.openai_chat.errors import unanswered
+from dragoman.dialects.openai_chat.fitting_ids import with_fitting_ids
+from dragoman.dialects.openai_chat.replayed_reasoning import with_replayed_reasoning
 from dragoman.dialects.openai_chat.stop import stop_of
 from dragoman.dialects.openai_chat.usage import usage_of
 from dragoman.dialects.stream_usage import with_usage
@@ -17,8 +19,21 @@ _METERED = msgspec.json.Decoder(MeteredWire)
 
 
 def passthrough(head: Head, body: bytes, target: Target) -> Passed:
-    """The request with its model swapped. A stream is made to tell its usage, which we account for."""
-    body = splice_model(body, head.fields, target.model)
+    """The request with its model swapped. A stream is made to tell its usage, which we account for; a host
+    that wants reasoning back with every call gets an empty one where the client has dropped it, and a model
+    that takes one form of ids only gets that.
+    """
+    fields = head.fields
+    form = target.profile.call_id_form
+    if target.host.replays_reasoning or form != "free":
+        messages = bytes(fields["messages"])
+        if target.host.replays_reasoning:
+            messages = with_replayed_reasoning(messages)
+        if form != "free":
+            messages = with_fitting_ids(messages, form)
+        body = splice_member(body, fields, "messages", messages)
+        fields = {**fields, "messages": msgspec.Raw(messages)}
+    body = splice_model(body, fields, target.model)
     if not head.stream or head.stream_usage or not target.host.stream_options:
         return Passed(WireRequest(PATH, body))
     return Passed(WireRequest(PATH, with_usage(body, head)), hide_usage=True)

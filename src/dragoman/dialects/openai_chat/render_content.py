@@ -1,7 +1,5 @@
 """Blocks of a turn as content parts."""
 
-import base64
-import binascii
 from typing import assert_never
 
 import msgspec
@@ -33,10 +31,9 @@ from dragoman.dialects.openai_chat.media import audio_format
 from dragoman.dialects.openai_chat.render_tools import cache_control
 from dragoman.dialects.openai_chat.wire import NAME
 from dragoman.dialects.openai_family import FAMILY, UNMARKED, own_fields
+from dragoman.dialects.openai_parts import Part, content_of, is_plain, plain_text, spelled_out
 from dragoman.dialects.picture_types import COMMON, check_picture, labelled
 from dragoman.dialects.places import conversation_of, place_within
-
-Part = dict[str, object] | msgspec.Raw
 
 
 class ContentWriter:
@@ -167,8 +164,7 @@ class ContentWriter:
         if document.cited:
             self.lose(dropped(f"$.{self._messages}", "document_citations", "citations into documents"))
         if isinstance(source, Inline) and source.media_type.startswith("text/"):
-            text = "\n\n".join(filter(None, (document.title, document.context, self._decoded(source))))
-            return [{"type": "text", "text": text, **marks}]
+            return [{"type": "text", "text": spelled_out(document, source, self._place), **marks}]
         if not self._host.files:
             raise self.refuse("documents cannot be sent to this model.", "document_not_portable")
         parts: list[Part] = [{"type": "text", "text": document.context}] if document.context else []
@@ -189,12 +185,6 @@ class ContentWriter:
                 raise foreign_file(source, self._place)
         return [*parts, {"type": "file", "file": file, **marks}]
 
-    def _decoded(self, source: Inline) -> str:
-        try:
-            return base64.b64decode("".join(source.data.split()), validate=True).decode("utf-8", "replace")
-        except (binascii.Error, ValueError):
-            raise self.refuse("the data of a text document is not valid base64.", "invalid_value") from None
-
     def _url(self, source: Source) -> str:
         match source:
             case Inline():
@@ -205,18 +195,3 @@ class ContentWriter:
                 raise foreign_file(source, self._place)
             case _:
                 assert_never(source)
-
-
-def content_of(parts: list[Part]) -> str | list[Part]:
-    """A message's content: a string where it is at most one plain text."""
-    return plain_text(parts) if len(parts) <= 1 and is_plain(parts) else parts
-
-
-def is_plain(parts: list[Part]) -> bool:
-    """Whether the parts are nothing but text, without marks."""
-    return all(isinstance(part, dict) and part.keys() == {"type", "text"} for part in parts)
-
-
-def plain_text(parts: list[Part], joint: str = "") -> str:
-    """The text of plain parts."""
-    return joint.join(str(part["text"]) for part in parts if isinstance(part, dict))

@@ -21,9 +21,10 @@ from dragoman.dialects.arguments import custom_input, whole_arguments
 from dragoman.dialects.dialect import Target
 from dragoman.dialects.foreign_reasoning import FOREIGN_REASONING, is_foreign_reasoning
 from dragoman.dialects.openai_chat.call_ids import call_id
-from dragoman.dialects.openai_chat.render_content import ContentWriter, Part, content_of, is_plain
+from dragoman.dialects.openai_chat.render_content import ContentWriter
 from dragoman.dialects.openai_chat.wire import NAME, DetailWire
 from dragoman.dialects.openai_family import own_fields, spoken
+from dragoman.dialects.openai_parts import Part, content_of, failed, is_plain
 from dragoman.dialects.places import place_of
 from dragoman.dialects.tool_names import ToolNames
 
@@ -155,7 +156,7 @@ class _Writer:
         parts = self._content.parts(tuple(said))
         content = self._content.joined(parts, "\n")
         if result.is_error:
-            content = _failed(content)
+            content = failed(content, "text")
             self._content.lose(
                 approximated("$.messages", "is_error", "marked in the text of the tool result")
             )
@@ -279,14 +280,6 @@ class _Writer:
             self._content.lose(
                 approximated("$.messages", "assistant_media", "media of the model in a user message after it")
             )
-
-
-def _failed(content: str | list[Part]) -> str | list[Part]:
-    """The result with the mark of an error, which the format has no field for, once."""
-    mark = "[tool error]"
-    if isinstance(content, list):
-        return [{"type": "text", "text": mark}, *content]
-    return content if content.startswith(mark) else f"{mark} {content}".rstrip()
 
 
 def _entry(value: str, text: str) -> DetailWire | None:

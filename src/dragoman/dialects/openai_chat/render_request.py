@@ -3,8 +3,7 @@
 import msgspec
 
 from dragoman.conversation.blocks import Text
-from dragoman.conversation.failure import invalid
-from dragoman.conversation.loss import Loss, approximated, dropped, emulated
+from dragoman.conversation.loss import Loss, dropped, emulated
 from dragoman.conversation.request import Request
 from dragoman.dialects.bare_word import wants_bare_word
 from dragoman.dialects.custom_tools import custom_tools
@@ -22,13 +21,13 @@ from dragoman.dialects.openai_chat.render_tools import (
 )
 from dragoman.dialects.openai_chat.wire import NAME, WEB_SEARCH
 from dragoman.dialects.openai_effort import render_effort
-from dragoman.dialects.openai_family import FAMILY, UNMARKED_PROMPT, own_fields, service_tier, user_identifier
+from dragoman.dialects.openai_family import UNMARKED_PROMPT, own_fields
+from dragoman.dialects.openai_settings import Body, accepted_sampling, capped, render_terms
 from dragoman.dialects.openai_tool_choice import Chosen
 from dragoman.dialects.rejected_fields import rejected_field
 from dragoman.dialects.tool_names import ToolNames, tool_names
 
 MAX_STOPS = 4
-Body = dict[str, object]
 
 
 def render_request(request: Request, target: Target) -> Rendered:
@@ -66,7 +65,7 @@ def render_request(request: Request, target: Target) -> Rendered:
         body["cache_control"] = cache_control(request.cache.ttl)
     elif request.cache is not None:
         losses.append(UNMARKED_PROMPT)
-    _identity(request, body, losses)
+    render_terms(request, NAME, body, losses)
     if request.stream:
         body["stream"] = True
         if target.host.stream_options:
@@ -84,13 +83,9 @@ def render_request(request: Request, target: Target) -> Rendered:
 
 def _lengths(request: Request, target: Target, body: Body, losses: list[Loss]) -> None:
     """How long the answer may be, and where it ends."""
-    limit = request.max_tokens
-    if limit is not None:
-        most = target.profile.max_output_tokens
-        if most is not None and limit > most:
-            losses.append(approximated("$.max_tokens", "max_tokens", f"{target.model} writes at most {most}"))
-            limit = most
-        body[target.host.max_tokens_field or target.profile.max_tokens_field] = limit
+    if request.max_tokens is not None:
+        field = target.host.max_tokens_field or target.profile.max_tokens_field
+        body[field] = capped(request.max_tokens, target, losses)
     if request.stop and target.profile.stop_sequences and len(request.stop) <= MAX_STOPS:
         body["stop"] = list(request.stop)
 
@@ -113,8 +108,6 @@ def _reasoning(request: Request, target: Target, body: Body, losses: list[Loss])
 
 def _sampling(request: Request, target: Target, effort: str | None, body: Body, losses: list[Loss]) -> None:
     sampling, profile = request.sampling, target.profile
-    reasons = profile.reasoning_default if effort is None else effort != "none"
-    refused = profile.sampling == "none" or (profile.sampling == "unless_reasoning" and reasons)
     knobs: Body = {
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
@@ -122,29 +115,10 @@ def _sampling(request: Request, target: Target, effort: str | None, body: Body, 
         "frequency_penalty": sampling.frequency_penalty,
         "logit_bias": sampling.logit_bias,
     }
-    given = {name: value for name, value in knobs.items() if value is not None}
     if not profile.penalties:
-        wanted = [name for name in ("presence_penalty", "frequency_penalty") if given.pop(name, None)]
+        wanted = [name for name in ("presence_penalty", "frequency_penalty") if knobs.pop(name, None)]
         losses.extend(dropped(f"$.{name}", name, f"{target.model} refuses it") for name in wanted)
-    most = profile.max_temperature
-    if most is not None and sampling.temperature is not None and sampling.temperature > most:
-        given["temperature"] = most
-        losses.append(
-            approximated("$.temperature", "temperature", f"temperatures of {target.model} go up to {most}")
-        )
-    if refused:
-        losses.extend(dropped(f"$.{name}", name, f"{target.model} refuses it") for name in given)
-        given = {}
-        if request.top_logprobs is not None:
-            raise invalid(
-                f"'logprobs': {target.model} gives no log probabilities while it reasons.",
-                "logprobs",
-                "unsupported_parameter",
-            )
-    elif profile.sampling == "one" and "temperature" in given and "top_p" in given:
-        del given["top_p"]
-        losses.append(dropped("$.top_p", "top_p", f"{target.model} takes it only without temperature"))
-    body.update(given)
+    body.update(accepted_sampling(knobs, request, target, effort, losses))
     if sampling.seed is not None:
         body["seed"] = sampling.seed
     if sampling.top_k is not None:
@@ -158,24 +132,6 @@ def _sampling(request: Request, target: Target, effort: str | None, body: Body, 
         body["logprobs"] = True
         if request.top_logprobs:
             body["top_logprobs"] = request.top_logprobs
-
-
-def _identity(request: Request, body: Body, losses: list[Loss]) -> None:
-    """Who asks, and on what terms."""
-    named = any(one.field == "safety_identifier" for one in own_fields(request.extras, NAME))
-    if request.user is not None and not named:
-        body["user"] = user_identifier(request.user)
-    if request.service_tier is not None:
-        tier = service_tier(request.service_tier, request.dialect, NAME)
-        if tier is None:
-            losses.append(dropped("$.service_tier", "service_tier", f"no tier '{request.service_tier}' here"))
-        else:
-            body["service_tier"] = tier
-    if request.metadata is not None:
-        if request.dialect in FAMILY:
-            body["metadata"] = request.metadata
-        else:
-            losses.append(dropped("$.metadata", "metadata", "labels of another vendor"))
 
 
 def _extras(request: Request, body: Body, losses: list[Loss]) -> None:

@@ -15,12 +15,18 @@ _EMPTY = msgspec.Raw(b'""')
 
 
 def with_replayed_reasoning(messages: bytes) -> bytes:
-    """The same messages, all that call tools with the field; every other message byte for byte."""
+    """The same messages, all that call tools with the field; every other message byte for byte, and what
+    is no list of messages as it is.
+    """
     if b'"tool_calls"' not in messages:
         return messages
-    found = _MESSAGES.decode(messages)
-    made = [_completed(message) for message in found]
-    return messages if made == found else msgspec.json.encode(made)
+    try:
+        found = _MESSAGES.decode(messages)
+        made = [_completed(message) for message in found]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return messages
+    unchanged = all(after is before for before, after in zip(found, made, strict=True))
+    return messages if unchanged else msgspec.json.encode(made)
 
 
 def _completed(message: msgspec.Raw) -> msgspec.Raw:

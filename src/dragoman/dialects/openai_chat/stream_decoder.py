@@ -12,7 +12,8 @@ from dragoman.dialects.openai_chat.citations import sources_of
 from dragoman.dialects.openai_chat.errors import embedded_failure
 from dragoman.dialects.openai_chat.parse_response import parse_events
 from dragoman.dialects.openai_chat.usage import usage_of
-from dragoman.frames.sse import MAX_FRAME, SSE, FrameTooLargeError, SSEDecoder
+from dragoman.dialects.stream_frames import StreamFrames
+from dragoman.frames.sse import SSE, FrameTooLargeError
 
 
 class ChatStreamDecoder:
@@ -26,21 +27,17 @@ class ChatStreamDecoder:
 
     __slots__ = (
         "_answer",
-        "_began",
         "_choices",
+        "_frames",
         "_origin",
         "_over",
         "_sources",
-        "_sse",
         "_started",
-        "_whole",
     )
 
     def __init__(self, origin: str) -> None:
         self._origin = origin
-        self._sse = SSEDecoder()
-        self._whole: bytearray | None = None
-        self._began = False
+        self._frames = StreamFrames()
         self._started = False
         self._over = False
         self._answer = ""
@@ -50,20 +47,13 @@ class ChatStreamDecoder:
     @property
     def pending(self) -> int:
         """Bytes at the end of what was fed that belong to no whole frame yet."""
-        return self._sse.pending if self._whole is None else len(self._whole)
+        return self._frames.pending
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that `data` completes."""
         events: list[Event] = []
-        if not self._began and data:
-            self._began = True
-            if data[:1] == b"{":
-                self._whole = bytearray()
         try:
-            if self._whole is not None:
-                self._gather(data)
-                return events
-            frames = self._sse.feed(data)
+            frames = self._frames.feed(data)
         except FrameTooLargeError as error:
             if not self._over:
                 self._fail(_unreadable(error), events)
@@ -79,10 +69,10 @@ class ChatStreamDecoder:
         events: list[Event] = []
         if self._over:
             return events
-        if self._whole is not None:
-            self._read_whole(bytes(self._whole), events)
+        if (body := self._frames.body) is not None:
+            self._read_whole(body, events)
             return events
-        for frame in self._sse.close():
+        for frame in self._frames.close():
             self._read(frame, events)
         if self._over:
             return events
@@ -176,13 +166,6 @@ class ChatStreamDecoder:
             if not choice.stopped:
                 choice.close(events, sources)
         self._over = True
-
-    def _gather(self, data: bytes) -> None:
-        """Keep a body that is no stream until it is whole."""
-        if self._whole is not None and not self._over:
-            self._whole += data
-            if len(self._whole) > MAX_FRAME:
-                raise FrameTooLargeError(f"the answer is larger than {MAX_FRAME} bytes")
 
     def _read_whole(self, body: bytes, events: list[Event]) -> None:
         try:

@@ -105,7 +105,7 @@ def stream_failure(failure: Failure, location: Location, sent: Sent) -> bytes:
     del location
     events = [*_events(sent.opening), *_events(sent.last)]
     number = max((event.sequence_number for event in events), default=-1) + 1
-    begun = next((event.response for event in events if event.response), {})
+    begun = next((event.response for event in events if event.response), None) or {}
     failed = {"status": "failed", "error": response_error(failure), "incomplete_details": None}
     data = {
         "type": "response.failed",

@@ -1,7 +1,5 @@
 """Blocks of a turn as content parts."""
 
-import base64
-import binascii
 from typing import assert_never
 
 import msgspec
@@ -29,11 +27,10 @@ from dragoman.conversation.opaque import Opaque
 from dragoman.dialects.data_url import data_url
 from dragoman.dialects.foreign_content import foreign_block, foreign_file
 from dragoman.dialects.openai_family import FAMILY, UNMARKED, own_fields
+from dragoman.dialects.openai_parts import Part, spelled_out
 from dragoman.dialects.openai_responses.wire import NAME
 from dragoman.dialects.picture_types import COMMON, check_picture, labelled
 from dragoman.dialects.places import conversation_of, place_within
-
-Part = dict[str, object] | msgspec.Raw
 
 _ENDINGS = {
     "application/pdf": ".pdf",
@@ -187,27 +184,7 @@ class ContentWriter:
         source = document.source
         if not (isinstance(source, Inline) and source.media_type.startswith("text/")):
             raise self._refused("documents cannot be sent to this model.", "document_not_portable")
-        try:
-            data = base64.b64decode("".join(source.data.split()), validate=True)
-        except (binascii.Error, ValueError):
-            raise self._refused("the data of a text document is not valid base64.", "invalid_value") from None
-        text = data.decode("utf-8", "replace")
-        return "\n\n".join(filter(None, (document.title, document.context, text)))
+        return spelled_out(document, source, self._place)
 
     def _refused(self, what: str, code: str) -> FailureError:
         return invalid(f"'{self._place}': {what}", self._place, code)
-
-
-def is_plain(parts: list[Part]) -> bool:
-    """Whether the parts are nothing but text, without marks."""
-    return all(isinstance(part, dict) and part.keys() == {"type", "text"} for part in parts)
-
-
-def plain_text(parts: list[Part], joint: str = "") -> str:
-    """The text of plain parts."""
-    return joint.join(str(part["text"]) for part in parts if isinstance(part, dict))
-
-
-def content_of(parts: list[Part]) -> str | list[Part]:
-    """A message's content: a string where it is at most one plain text."""
-    return plain_text(parts) if len(parts) <= 1 and is_plain(parts) else parts

@@ -24,19 +24,14 @@ from dragoman.dialects.arguments import custom_input, whole_arguments
 from dragoman.dialects.dialect import Target
 from dragoman.dialects.foreign_reasoning import FOREIGN_REASONING, is_foreign_reasoning
 from dragoman.dialects.openai_family import own_fields
+from dragoman.dialects.openai_parts import Part, content_of, failed, is_plain, plain_text
 from dragoman.dialects.openai_responses.citations import render_annotation
 from dragoman.dialects.openai_responses.identifiers import made_here
 from dragoman.dialects.openai_responses.namespaces import FIELD, place_of
 from dragoman.dialects.openai_responses.parse_input import APART
 from dragoman.dialects.openai_responses.pictures import item_of as picture_item
 from dragoman.dialects.openai_responses.reasoning import item_of
-from dragoman.dialects.openai_responses.render_content import (
-    ContentWriter,
-    Part,
-    content_of,
-    is_plain,
-    plain_text,
-)
+from dragoman.dialects.openai_responses.render_content import ContentWriter
 from dragoman.dialects.openai_responses.wire import MAX_ID, NAME
 from dragoman.dialects.places import is_place
 from dragoman.dialects.places import place_of as block_place
@@ -182,7 +177,7 @@ class _Writer:
         joined = len(parts) <= 1 or not self._target.host.text_parts
         output: str | list[Part] = plain_text(parts, "\n") if joined and is_plain(parts) else parts
         if result.is_error:
-            output = _failed(output)
+            output = failed(output, "input_text")
             self._content.lose(
                 approximated("$.messages", "is_error", "marked in the text of the tool result")
             )
@@ -348,11 +343,3 @@ def _is_reasoning(item: Item) -> bool:
 def _short(own: str) -> str:
     """A call's id within the limit; a function of the id alone, so that call and result agree."""
     return own if 0 < len(own) <= MAX_ID else derived_call_id(own)
-
-
-def _failed(output: str | list[Part]) -> str | list[Part]:
-    """The result with the mark of an error, which the format has no field for, once."""
-    mark = "[tool error]"
-    if isinstance(output, list):
-        return [{"type": "input_text", "text": mark}, *output]
-    return output if output.startswith(mark) else f"{mark} {output}".rstrip()

@@ -3,7 +3,6 @@
 import msgspec
 
 from dragoman.conversation.blocks import Text, Unknown
-from dragoman.conversation.failure import invalid
 from dragoman.conversation.loss import Loss, approximated, dropped, emulated
 from dragoman.conversation.request import Request
 from dragoman.dialects.bare_word import wants_bare_word
@@ -12,18 +11,16 @@ from dragoman.dialects.dialect import Emulation, Rendered, Target, WireRequest
 from dragoman.dialects.foreign_fields import check_foreign_fields, foreign_losses
 from dragoman.dialects.openai_effort import render_effort
 from dragoman.dialects.openai_family import (
-    FAMILY,
     UNMARKED,
     UNMARKED_PROMPT,
     own_fields,
-    service_tier,
-    user_identifier,
 )
 from dragoman.dialects.openai_responses.field_paths import FIELD_PATHS
 from dragoman.dialects.openai_responses.render_input import instruction_item, render_input
 from dragoman.dialects.openai_responses.render_output import Form, render_output
 from dragoman.dialects.openai_responses.render_tools import NAMES, render_tool_choice, render_tools
 from dragoman.dialects.openai_responses.wire import ENCRYPTED, LOGPROBS, MIN_OUTPUT, NAME, PATH
+from dragoman.dialects.openai_settings import Body, accepted_sampling, capped, render_terms
 from dragoman.dialects.rejected_fields import rejected_field
 from dragoman.dialects.tool_names import ToolNames, tool_names
 
@@ -32,8 +29,6 @@ _KEPT_UPSTREAM = frozenset({"previous_response_id", "conversation", "prompt"})
 
 _MARK = "prompt_cache_breakpoint"
 _BETWEEN_INSTRUCTIONS = "\n\n"
-
-Body = dict[str, object]
 
 
 def render_request(request: Request, target: Target) -> Rendered:
@@ -61,7 +56,7 @@ def render_request(request: Request, target: Target) -> Rendered:
     _length(request, target, body, losses)
     effort = _reasoning(request, target, body, losses)
     _sampling(request, target, effort, body, losses)
-    _identity(request, body, losses)
+    render_terms(request, NAME, body, losses)
     _storage(request, target, body)
     if request.stream:
         body["stream"] = True
@@ -126,12 +121,9 @@ def _text(request: Request, form: Form, body: Body) -> None:
 
 
 def _length(request: Request, target: Target, body: Body, losses: list[Loss]) -> None:
-    limit, most = request.max_tokens, target.profile.max_output_tokens
-    if limit is None:
+    if request.max_tokens is None:
         return
-    if most is not None and limit > most:
-        losses.append(approximated("$.max_tokens", "max_tokens", f"{target.model} writes at most {most}"))
-        limit = most
+    limit = capped(request.max_tokens, target, losses)
     if limit < MIN_OUTPUT:
         losses.append(
             approximated("$.max_tokens", "max_tokens", f"the smallest limit here is {MIN_OUTPUT} tokens")
@@ -161,31 +153,9 @@ def _never_reasons(target: Target) -> bool:
 
 
 def _sampling(request: Request, target: Target, effort: str | None, body: Body, losses: list[Loss]) -> None:
-    sampling, profile = request.sampling, target.profile
-    reasons = profile.reasoning_default if effort is None else effort != "none"
-    refused = profile.sampling == "none" or (profile.sampling == "unless_reasoning" and reasons)
+    sampling = request.sampling
     knobs: Body = {"temperature": sampling.temperature, "top_p": sampling.top_p}
-    given = {name: value for name, value in knobs.items() if value is not None}
-    most = profile.max_temperature
-    if most is not None and sampling.temperature is not None and sampling.temperature > most:
-        given["temperature"] = most
-        losses.append(
-            approximated("$.temperature", "temperature", f"temperatures of {target.model} go up to {most}")
-        )
-    if refused:
-        losses.extend(dropped(f"$.{name}", name, f"{target.model} refuses it") for name in given)
-        given = {}
-        if request.top_logprobs is not None:
-            path = "top_logprobs" if request.dialect == NAME else "logprobs"
-            raise invalid(
-                f"'{path}': {target.model} gives no log probabilities while it reasons.",
-                path,
-                "unsupported_parameter",
-            )
-    elif profile.sampling == "one" and len(given) > 1:
-        del given["top_p"]
-        losses.append(dropped("$.top_p", "top_p", f"{target.model} takes it only without temperature"))
-    body.update(given)
+    body.update(accepted_sampling(knobs, request, target, effort, losses))
     absent: Body = {
         "top_k": sampling.top_k,
         "presence_penalty": sampling.presence_penalty,
@@ -200,24 +170,6 @@ def _sampling(request: Request, target: Target, effort: str | None, body: Body, 
     )
     if request.top_logprobs is not None:
         body["top_logprobs"] = request.top_logprobs
-
-
-def _identity(request: Request, body: Body, losses: list[Loss]) -> None:
-    """Who asks, and on what terms."""
-    named = any(one.field == "safety_identifier" for one in own_fields(request.extras, NAME))
-    if request.user is not None and not named:
-        body["user"] = user_identifier(request.user)
-    if request.service_tier is not None:
-        tier = service_tier(request.service_tier, request.dialect, NAME)
-        if tier is None:
-            losses.append(dropped("$.service_tier", "service_tier", f"no tier '{request.service_tier}' here"))
-        else:
-            body["service_tier"] = tier
-    if request.metadata is not None:
-        if request.dialect in FAMILY:
-            body["metadata"] = request.metadata
-        else:
-            losses.append(dropped("$.metadata", "metadata", "labels of another vendor"))
 
 
 def _storage(request: Request, target: Target, body: Body) -> None:

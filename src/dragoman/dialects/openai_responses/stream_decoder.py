@@ -18,7 +18,8 @@ from dragoman.dialects.openai_responses.open_answer import (
 from dragoman.dialects.openai_responses.parse_response import parse_events
 from dragoman.dialects.openai_responses.stop import COMPLETED, INCOMPLETE
 from dragoman.dialects.openai_responses.usage import parse_usage
-from dragoman.frames.sse import MAX_FRAME, SSE, FrameTooLargeError, SSEDecoder
+from dragoman.dialects.stream_frames import StreamFrames
+from dragoman.frames.sse import SSE, FrameTooLargeError
 
 _EVENT = msgspec.json.Decoder(StreamEventWire)
 _BEGINNINGS = frozenset({"response.created", "response.queued", "response.in_progress"})
@@ -38,27 +39,23 @@ class ResponsesStreamDecoder:
     Only the terminal event ends an answer well: a stream that breaks off without one has failed. Events
     of unknown types are skipped, and `[DONE]`, which some hosts send, means nothing. An `error` event is
     told as a failure when `response.failed` follows it, which every vendor's does, or anything else; up to
-    then it is pending: so that a client which gets the bytes as they are gets both, or neither. A body that is one JSON object and no stream
-    is taken as what it is: a whole answer, or an error.
+    then it is pending: so that a client which gets the bytes as they are gets both, or neither. A body that
+    is one JSON object and no stream is taken as what it is: a whole answer, or an error.
     """
 
     __slots__ = (
         "_answer",
-        "_began",
         "_error",
+        "_frames",
         "_held",
         "_origin",
         "_over",
-        "_sse",
         "_started",
-        "_whole",
     )
 
     def __init__(self, origin: str) -> None:
         self._origin = origin
-        self._sse = SSEDecoder()
-        self._whole: bytearray | None = None
-        self._began = False
+        self._frames = StreamFrames()
         self._started = False
         self._over = False
         self._error: Failure | None = None
@@ -68,22 +65,15 @@ class ResponsesStreamDecoder:
     @property
     def pending(self) -> int:
         """Bytes at the end of what was fed that belong to no whole frame yet."""
-        return self._sse.pending + self._held if self._whole is None else len(self._whole)
+        return self._frames.pending + self._held
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that `data` completes."""
         events: list[Event] = []
-        if not self._began and data:
-            self._began = True
-            if data[:1] == b"{":
-                self._whole = bytearray()
         try:
-            if self._whole is not None:
-                self._gather(data)
-                return events
-            complete = self._sse.pending + len(data)
-            frames = self._sse.feed(data)
-            complete -= self._sse.pending
+            complete = self._frames.pending + len(data)
+            frames = self._frames.feed(data)
+            complete -= self._frames.pending
         except FrameTooLargeError as error:
             if not self._over:
                 self._fail(_unreadable(error), events)
@@ -101,10 +91,10 @@ class ResponsesStreamDecoder:
         events: list[Event] = []
         if self._over:
             return events
-        if self._whole is not None:
-            self._read_whole(bytes(self._whole), events)
+        if (body := self._frames.body) is not None:
+            self._read_whole(body, events)
             return events
-        for frame in self._sse.close():
+        for frame in self._frames.close():
             self._read(frame, events)
         if not self._over:
             message = "ended before the answer was complete" if self._started else "ended without an answer"
@@ -208,13 +198,6 @@ class ResponsesStreamDecoder:
         if usage is not None:
             events.append(usage)
         self._answer.close(status, reason_of(answer), events)
-
-    def _gather(self, data: bytes) -> None:
-        """Keep a body that is no stream until it is whole."""
-        if self._whole is not None and not self._over:
-            self._whole += data
-            if len(self._whole) > MAX_FRAME:
-                raise FrameTooLargeError(f"the answer is larger than {MAX_FRAME} bytes")
 
     def _read_whole(self, body: bytes, events: list[Event]) -> None:
         try:
