@@ -59,6 +59,7 @@ def test_a_client_of_responses_stays_there() -> None:
 def test_clients_of_other_vendors_reach_reasoning_models_by_responses(asked: str) -> None:
     assert spoken_format(BOTH, asked, head(), target()) == "openai_responses"
     assert spoken_format(BOTH, asked, head(), target(reasoning="none")) == "openai_chat"
+    assert spoken_format(BOTH, asked, head(), target("never", reasoning="none")) == "openai_responses"
 
 
 @pytest.mark.parametrize("asked", ["openai_chat", "openai_responses", "anthropic", "gemini"])

@@ -63,14 +63,15 @@ MISPLACED: dict[str, tuple[str, str, list[object], str]] = {
         ],
         "messages[4].content[0]",
     ),
-    "after instructions that cannot be counted": (
+    "after instructions of several parts": (
         "openai_chat",
         "messages",
         [
             {"role": "system", "content": [{"type": "text", "text": "x"}, {"type": "text", "text": "y"}]},
+            {"role": "system", "content": "z"},
             {"role": "user", "content": [STORED_FILE]},
         ],
-        "messages",
+        "messages[2].content[0]",
     ),
     "in Anthropic's turns": (
         "anthropic",

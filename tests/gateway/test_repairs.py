@@ -30,13 +30,13 @@ def refusal(message: str, status: int = 400, param: str | None = None, code: str
 def test_a_field_that_is_refused_by_name_is_left_out(message: str, field: str) -> None:
     better = repaired(refusal(message), TARGET)
     assert better is not None
-    assert better.host.rejects == {field}
+    assert better.target.host.rejects == {field}
 
 
 def test_the_name_may_stand_in_the_param_of_the_error() -> None:
     better = repaired(refusal("No.", param="logit_bias", code="unsupported_parameter"), TARGET)
     assert better is not None
-    assert better.host.rejects == {"logit_bias"}
+    assert better.target.host.rejects == {"logit_bias"}
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_limit_goes_by_the_name_that_is_understood(known: str, message: str, e
     target = Target("p", "m", "p/unknown", TARGET.profile, host)
     better = repaired(refusal(message), target)
     assert better is not None
-    assert better.host.max_tokens_field == expected
+    assert better.target.host.max_tokens_field == expected
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_limit_goes_by_the_name_that_is_understood(known: str, message: str, e
 def test_what_a_model_does_not_take_changes_its_profile(message: str, field: str, value: object) -> None:
     better = repaired(refusal(message), TARGET)
     assert better is not None
-    assert getattr(better.profile, field) == value
+    assert getattr(better.target.profile, field) == value
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,44 @@ def test_the_same_refusal_is_not_learnt_from_twice() -> None:
     failure = refusal("Unrecognized request argument supplied: verbosity")
     better = repaired(failure, TARGET)
     assert better is not None
-    assert repaired(failure, better) is None
+    assert repaired(failure, better.target) is None
+
+
+@pytest.mark.parametrize(
+    ("failure", "lasting"),
+    [
+        (refusal("Unsupported parameter: 'seed' is not supported with this model."), True),
+        (refusal("`temperature` is deprecated for this model."), True),
+        (refusal("Unsupported value: 'temperature' does not support 0.5. Only the default (1) is."), True),
+        (refusal("No.", param="service_tier", code="unsupported_value"), False),
+        (refusal("Unsupported value: 'reasoning_effort' does not support 'minimal' with this model."), False),
+        (refusal("No.", param="reasoning.summary", code="unsupported_parameter"), False),
+        (refusal("metadata.team: Extra inputs are not permitted"), False),
+        (refusal("Thinking may not be enabled when tool_choice forces tool use."), False),
+        (refusal("'top_p' is not supported while reasoning is on."), False),
+        (refusal("Schema is too complex for compilation."), False),
+    ],
+)
+def test_only_what_holds_for_every_request_is_a_lesson(failure: Failure, lasting: bool) -> None:
+    better = repaired(failure, TARGET)
+    assert better is not None
+    assert better.lasting is lasting
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        refusal("Unsupported parameter: 'response_format' is not supported with this model."),
+        refusal("output_config.format: Extra inputs are not permitted"),
+        refusal("No.", param="text.format", code="unsupported_parameter"),
+    ],
+)
+def test_the_form_of_the_answer_is_brought_about_in_another_way_and_never_left_out(failure: Failure) -> None:
+    better = repaired(failure, TARGET)
+    assert better is not None
+    assert not better.target.profile.json_schema
+    assert not better.target.host.rejects
+    assert repaired(failure, better.target) is None
 
 
 def test_refused_signatures_are_recognised_and_taken_out() -> None:

@@ -13,8 +13,11 @@ CALL = ToolCall("call_1", "look", '{"x": 1}')
 SECOND = ToolCall("call_2", "look", "{}", signature=Signature("gemini", "g/f", "sig-3"))
 
 
+GO = Message(Role.USER, (Text("go"),))
+
+
 def kept(*blocks: Block, client: str = "me") -> dict[str, bytes]:
-    listener = SignatureListener(client)
+    listener = SignatureListener(client, Request("openai_chat", "m", (GO,)))
     answer = Response("r", "m", (Choice(0, blocks, Stop(StopReason.TOOL_CALLS)),))
     for event in unfold(answer):
         listener(event)
@@ -24,7 +27,7 @@ def kept(*blocks: Block, client: str = "me") -> dict[str, bytes]:
 def next_request(*blocks: Block) -> Request:
     turn = Message(Role.ASSISTANT, blocks)
     results = tuple(ToolResult(block.id, (Text("r"),)) for block in blocks if isinstance(block, ToolCall))
-    return Request("openai_chat", "m", (Message(Role.USER, (Text("go"),)), turn, Message(Role.USER, results)))
+    return Request("openai_chat", "m", (GO, turn, Message(Role.USER, results)))
 
 
 def restored(request: Request, memory: dict[str, bytes], client: str = "me") -> tuple[Block, ...]:
@@ -114,3 +117,29 @@ def test_a_call_of_the_same_id_but_another_tool_is_another_call() -> None:
 
 def test_unsigned_reasoning_is_not_kept() -> None:
     assert kept(Thinking("just text"), CALL) == {}
+
+
+def test_the_signature_of_a_text_comes_back_with_the_text() -> None:
+    signed = Text("Done.", signature=Signature("gemini", "g/f", "sig-4"))
+    memory = kept(Thinking("unsigned"), signed)
+    assert restored(next_request(Text("Done.")), memory) == (signed,)
+    assert restored(next_request(Text("Done!")), memory) == (Text("Done!"),)
+    assert restored(next_request(Text("Done.")), memory, client="somebody else") == (Text("Done."),)
+
+
+def test_the_same_text_in_another_conversation_has_no_signature() -> None:
+    memory = kept(Text("Done.", signature=Signature("gemini", "g/f", "sig-4")))
+    turns = (Message(Role.USER, (Text("another"),)), Message(Role.ASSISTANT, (Text("Done."),)))
+    request = Request("openai_chat", "m", turns)
+    assert [memory.get(key) for key in keys(request, "me")] == [None]
+
+
+def test_a_signature_that_the_client_sent_with_a_text_is_its_own() -> None:
+    memory = kept(Text("Done.", signature=Signature("gemini", "g/f", "sig-4")))
+    other = Text("Done.", signature=Signature("gemini", "", "theirs"))
+    assert restored(next_request(other), memory) == (other,)
+
+
+def test_what_another_version_has_left_in_a_shared_memory_is_no_memory() -> None:
+    memory = dict.fromkeys(kept(SIGNED, CALL), b'{"thinking": 7}')
+    assert restored(next_request(CALL), memory) == (CALL,)

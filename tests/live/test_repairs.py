@@ -66,6 +66,44 @@ def test_a_refused_field_is_left_out_and_reported(learning: LiveGateway, fake: F
     assert "temperature" not in json.loads(fake.script.received[-1].body)
 
 
+def test_several_refusals_are_met_one_by_one(learning: LiveGateway, fake: FakeServer) -> None:
+    client = Client("anthropic", learning)
+    asked = client.request("new") | {"temperature": 0.5}
+    limit = "Unsupported parameter: 'max_tokens' is not supported. Use 'max_completion_tokens' instead."
+    heat = "Unsupported parameter: 'temperature' is not supported with this model."
+    fake.script.add(refusing(limit), refusing(heat), saying("first"), saying("second"))
+    assert client.words(client.get("new", body=asked)) == "first"
+    assert client.words(client.get("new", body=asked)) == "second"
+    sent = [json.loads(one.body) for one in fake.script.received]
+    assert ["max_completion_tokens" in body for body in sent] == [False, True, True, True]
+    assert ["temperature" in body for body in sent] == [True, True, False, False]
+
+
+def test_a_value_that_is_refused_is_no_reason_to_keep_others_back(
+    learning: LiveGateway, fake: FakeServer
+) -> None:
+    client = Client("openai_responses", learning)
+    words = "Unsupported value: 'service_tier' does not support 'priority' with this model."
+    fake.script.add(refusing(words, "service_tier"), saying("first"), saying("second"))
+    assert client.get("new", body=client.request("new") | {"service_tier": "priority"}).status == 200
+    assert client.get("new", body=client.request("new") | {"service_tier": "flex"}).status == 200
+    sent = [json.loads(one.body) for one in fake.script.received]
+    assert [body.get("service_tier") for body in sent] == ["priority", None, "flex"]
+
+
+def test_a_lesson_changes_nothing_for_those_who_are_passed_through(
+    learning: LiveGateway, fake: FakeServer
+) -> None:
+    taught, own = Client("openai_responses", learning), Client("openai_chat", learning)
+    words = "Unsupported parameter: 'service_tier' is not supported with this model."
+    fake.script.add(refusing(words, "service_tier"), saying("first"), saying("second"))
+    assert taught.get("new", body=taught.request("new") | {"service_tier": "flex"}).status == 200
+    asked = own.request("new") | {"service_tier": "flex", "of_my_own": 1}
+    reply = own.get("new", body=asked)
+    assert json.loads(fake.script.received[-1].body) == asked | {"model": "brand-new-model"}
+    assert "x-dragoman-losses" not in reply.headers
+
+
 def test_a_repair_is_tried_once(learning: LiveGateway, fake: FakeServer) -> None:
     client = Client("anthropic", learning)
     asked = client.request("new") | {"temperature": 0.5}

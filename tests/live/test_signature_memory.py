@@ -1,5 +1,7 @@
 """Vendors get their signatures back, also through clients that drop what they do not know."""
 
+import json
+
 import openai
 import pytest
 from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
@@ -10,6 +12,8 @@ from dragoman.conversation.blocks import Block, Thinking, ToolCall
 from dragoman.conversation.opaque import Signature
 from dragoman.conversation.response import StopReason
 from dragoman.models.profile import profile_of
+from dragoman.testing.exchange import json_answer
+from dragoman.testing.script import Scripted
 from dragoman.testing.server import FakeServer
 from dragoman.testing.signatures import issue_signature
 
@@ -55,15 +59,19 @@ class KeyHolder:
 
     def answer(self, turn: ChatCompletionMessageParam) -> str | None:
         """What the model says to the tool's result."""
+        return self.reported_answer(turn)[0]
+
+    def reported_answer(self, turn: ChatCompletionMessageParam) -> tuple[str | None, str]:
+        """What the model says to the tool's result, and the losses that are reported with it."""
         assert "tool_calls" in turn
         (call,) = turn["tool_calls"]
-        answer = self._client.chat.completions.create(
+        answer = self._client.chat.completions.with_raw_response.create(
             model=self._model,
             messages=[USER, turn, {"role": "tool", "tool_call_id": call["id"], "content": "seen"}],
             tools=[TOOL],
             reasoning_effort="high",
         )
-        return answer.choices[0].message.content
+        return answer.parse().choices[0].message.content, answer.headers.get("x-dragoman-losses", "")
 
 
 def signed_turn(dialect: str, model: str) -> tuple[str, tuple[Block, ...]]:
@@ -103,4 +111,19 @@ def test_without_the_answer_there_is_no_signature_to_remember(gateway: LiveGatew
     }
     fake.script.add(saying("done"))
     assert client.answer(turn) == "done"
+    assert value not in fake.script.received[-1].body.decode()
+
+
+def test_a_signature_that_its_own_vendor_refuses_is_left_out_and_that_is_said(
+    gateway: LiveGateway, fake: FakeServer
+) -> None:
+    value, blocks = signed_turn("anthropic", "claude-sonnet-4-5")
+    words = "messages.1.content.0: Invalid `signature` in `thinking` block"
+    error = {"type": "error", "error": {"type": "invalid_request_error", "message": words}}
+    refusal = Scripted(json_answer(400, json.dumps(error).encode()), checked=False)
+    fake.script.add(answering(*blocks, reason=StopReason.TOOL_CALLS), refusal, saying("done"))
+    client = KeyHolder(gateway, ROUTES["anthropic"])
+    said, losses = client.reported_answer(client.call(stream=False))
+    assert said == "done"
+    assert "foreign_reasoning" in losses
     assert value not in fake.script.received[-1].body.decode()

@@ -59,9 +59,9 @@ def dialect_of(received: Received) -> str:
     """The wire format of a request, by its path."""
     if received.path == "/v1/chat/completions":
         return "openai_chat"
-    if received.path == "/v1/responses":
+    if received.path.startswith("/v1/responses"):
         return "openai_responses"
-    return "anthropic" if received.path == "/v1/messages" else "gemini"
+    return "anthropic" if received.path.startswith("/v1/messages") else "gemini"
 
 
 class _Body(msgspec.Struct):
@@ -84,14 +84,16 @@ class _Source(msgspec.Struct):
     data: str = ""
 
 
-class _Function(msgspec.Struct):
+class _Function(msgspec.Struct, frozen=True):
     name: str
     arguments: str
 
 
 class _Call(msgspec.Struct):
+    """A call; those of free-text tools have no function."""
+
     id: str
-    function: _Function
+    function: _Function = _Function("", "{}")
 
 
 class _Block(msgspec.Struct):

@@ -74,6 +74,7 @@ def member(body: Object, path: str) -> object:
 
 
 COUNT = [{"role": "user", "content": "Count to 20"}]
+COUNT_ON = [{"role": "user", "content": "Count to 400"}]
 COUNTED = " ".join(str(number) for number in range(1, 21))
 WEATHER = [{"role": "user", "content": "What is the weather in Paris and London?"}]
 PARIS, LONDON = ("get_weather", {"city": "Paris"}), ("get_weather", {"city": "London"})
@@ -149,14 +150,14 @@ PARAMETERS: dict[str, Parameter] = {
         Said({"labels": None}, "metadata;kind=dropped"),
     ),
     "max_tokens": Parameter(
-        {"max_tokens": 10},
+        {"max_tokens": 10, "messages": COUNT_ON},
         same({"max_tokens": 10, "max_completion_tokens": None}),
         Said({"max_tokens": 10}),
         config(maxOutputTokens=10, thinkingConfig=None),
         lambda answer: answer.choices[0].finish_reason == "length",
     ),
     "max_completion_tokens": Parameter(
-        {"max_completion_tokens": 10},
+        {"max_completion_tokens": 10, "messages": COUNT_ON},
         same({"max_completion_tokens": 10, "max_tokens": None}),
         Said({"max_tokens": 10}),
         config(maxOutputTokens=10),
@@ -315,6 +316,7 @@ RESPONSES: dict[str, Said] = {
     ),
     "tools": Said({"tools": RESPONSES_TOOLS}),
     "tool_choice by name": Said({"tool_choice": {"type": "function", "name": "local_time"}}),
+    "parallel_tool_calls": Said({"parallel_tool_calls": None}),
 }
 """What Responses gets where that is not what OpenAI's other format gets."""
 

@@ -484,6 +484,14 @@ def foreign_content(client: str) -> list[tuple[str, Object]]:
                 {"role": "user", "content": "Go on."},
             ]
             found.append(("messages[1].audio", {"messages": said}))
+            parts: list[JSON] = [{"type": "text", "text": "Be brief."}, {"type": "text", "text": "Be kind."}]
+            file: JSON = [{"type": "file", "file": {"file_id": "file-1"}}]
+            turns: list[JSON] = [
+                {"role": "system", "content": parts},
+                {"role": "developer", "content": "Go."},
+                {"role": "user", "content": file},
+            ]
+            found.append(("messages[2].content[0]", {"messages": turns}))
         case "openai_responses":
             items: list[JSON] = [{"role": "user", "content": "Hi"}, {"type": "item_reference", "id": "msg_1"}]
             found.append(("input[1]", {"input": items}))

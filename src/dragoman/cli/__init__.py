@@ -1,1 +1,1 @@
-"""The command line: `dragoman serve`, `dragoman check`."""
+"""The command line: one file for each subcommand, declared in `main.py`."""

@@ -22,7 +22,7 @@ def spoken_format(spoken: Sequence[str], asked: str, head: Head, target: Target)
         return RESPONSES if _needs_responses(head, target) else CHAT
     if asked in spoken:
         return asked
-    return RESPONSES if target.profile.reasoning == "effort" else CHAT
+    return RESPONSES if target.profile.reasoning == "effort" or target.profile.chat_tools == "never" else CHAT
 
 
 def _needs_responses(head: Head, target: Target) -> bool:

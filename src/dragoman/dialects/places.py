@@ -8,6 +8,8 @@ from dragoman.conversation.request import Message, Request
 
 _PLACES = "places"
 _PATHS = msgspec.json.Decoder(list[str])
+_START = "start"
+_NUMBER = msgspec.json.Decoder(int)
 
 
 def remembered_places(dialect: str, places: list[str]) -> Opaque:
@@ -17,26 +19,29 @@ def remembered_places(dialect: str, places: list[str]) -> Opaque:
     return Opaque(dialect, _PLACES, msgspec.json.encode(places))
 
 
+def remembered_start(dialect: str, messages: int) -> Opaque:
+    """What the first turn keeps of how many messages stand before it, where that is another number than
+    that of the leading instructions.
+    """
+    return Opaque(dialect, _START, msgspec.json.encode(messages))
+
+
 def is_place(field: Opaque) -> bool:
-    """Whether a turn's field is no field of its format, but made by `remembered_places`."""
-    return field.field == _PLACES
+    """Whether a turn's field is no field of its format, but made by one of the above."""
+    return field.field in {_PLACES, _START}
 
 
 def place_of(request: Request, message: int, block: int) -> str:
     """The path of the block `request.messages[message].blocks[block]`, in the terms of the format that
     the request came in.
 
-    Chat Completions has a message for each leading instruction and for each result of a tool. Where
-    the instructions cannot be counted any more, because one message may hold several, the path is
-    only `messages`.
+    Chat Completions has a message for each result of a tool.
     """
     match request.dialect:
         case "gemini":
             return f"contents[{message}].parts[{block}]"
         case "openai_chat":
             before = _before(request, message)
-            if before is None:
-                return "messages"
             if isinstance(request.messages[message].blocks[block], ToolResult):
                 return f"messages[{before + block}]"
             return f"messages[{before}].content[{block}]"
@@ -47,9 +52,8 @@ def place_of(request: Request, message: int, block: int) -> str:
 
 
 def place_of_message(request: Request, message: int) -> str:
-    """The path of a turn in a request of Chat Completions, as far as it can be told; see `place_of`."""
-    before = _before(request, message)
-    return "messages" if before is None else f"messages[{before}]"
+    """The path of a turn in a request of Chat Completions."""
+    return f"messages[{_before(request, message)}]"
 
 
 def place_within(dialect: str, result: str, block: int) -> str:
@@ -75,11 +79,10 @@ def _remembered(message: Message, block: int) -> str | None:
     return places[block] if block < len(places) else None
 
 
-def _before(request: Request, message: int) -> int | None:
-    """How many messages of Chat Completions stand before a turn; None where that cannot be told."""
-    if len(request.system) > 1:
-        return None
-    return len(request.system) + sum(map(_spread, request.messages[:message]))
+def _before(request: Request, message: int) -> int:
+    """How many messages of Chat Completions stand before a turn."""
+    starts = (_NUMBER.decode(one.json) for one in request.messages[0].opaque if one.field == _START)
+    return next(starts, len(request.system)) + sum(map(_spread, request.messages[:message]))
 
 
 def _spread(message: Message) -> int:

@@ -74,11 +74,8 @@ class Delivery:
         """A streamed answer, as it comes."""
         call, target, planned = self._call, accepted.target, accepted.planned
         clean = functools.partial(without_secret, provider=accepted.provider)
-        signatures, folded, cut = (
-            SignatureListener(call.key.id),
-            Fold(),
-            CutUsage(copies=len(accepted.upstreams)),
-        )
+        folded, cut = Fold(), CutUsage(copies=len(accepted.upstreams))
+        signatures: SignatureListener | None = None
         pipeline: Pipeline
         reply: Reply | None = None
         match planned:
@@ -93,6 +90,7 @@ class Delivery:
                 )
             case Translation():
                 reply = self._reply(planned, target)
+                signatures = SignatureListener(call.key.id, planned.request)
                 listeners: list[Listener] = [signatures, cut.hear]
                 if self._state is not None:
                     listeners.append(folded.feed)
@@ -193,7 +191,7 @@ class Delivery:
                 responses.append(planned.dialect.parse_response(body, origin))
         told, veil = planned.emulation.apart()
         response = emulate(joined(responses), told)
-        signatures = SignatureListener(self._call.key.id)
+        signatures = SignatureListener(self._call.key.id, planned.request)
         for event in unfold(response):
             signatures(event)
         await self._keep_signatures(signatures)
@@ -201,9 +199,9 @@ class Delivery:
         self._record.stops = tuple(choice.stop.reason for choice in response.choices)
         return emulate(response, veil)
 
-    async def _keep_signatures(self, signatures: SignatureListener) -> None:
+    async def _keep_signatures(self, signatures: SignatureListener | None) -> None:
         kept = self._gateway.memory.signatures
-        if kept > 0 and signatures.kept:
+        if kept > 0 and signatures is not None and signatures.kept:
             await self._gateway.signatures.put_many(signatures.kept, kept)
 
     def _reply(self, planned: Translation, target: Target) -> Reply:

@@ -7,10 +7,13 @@ the end, take note of what happened.
 import asyncio
 import functools
 
+import msgspec
+
 from dragoman.access.keys import KeyInfo
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
 from dragoman.conversation.request import Request
 from dragoman.dialects.dialect import Dialect, Head, Target, WireRequest
+from dragoman.dialects.foreign_reasoning import FOREIGN_REASONING
 from dragoman.dialects.format_choice import spoken_format
 from dragoman.gateway.answer_headers import error_headers, wants_strictness
 from dragoman.gateway.attempt import address, send_all
@@ -19,7 +22,7 @@ from dragoman.gateway.delivery import Accepted, Delivery, stream_headers
 from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.inlining import inlined, needs_inlining
 from dragoman.gateway.kept_answers import resumed, within
-from dragoman.gateway.losses import check_losses
+from dragoman.gateway.losses import check_losses, localized
 from dragoman.gateway.outlet import Outlet
 from dragoman.gateway.plan import Plan, Translation, passes, passthrough, translation
 from dragoman.gateway.record import Record
@@ -28,8 +31,10 @@ from dragoman.gateway.repairs import refuses_signatures, repaired, unsigned
 from dragoman.gateway.signature_memory import keys, recalled
 from dragoman.gateway.targets import first_that_answers
 from dragoman.gateway.time_limits import TimeLimits
-from dragoman.providers.provider import Provider
 from dragoman.routing.router import Route, RouteTarget
+
+MOST_REPAIRS = 2
+"""How often one target is asked anew because of what it has refused."""
 
 
 async def exchange(gateway: Gateway, call: Call, client: Client) -> None:
@@ -68,6 +73,8 @@ class Exchange:
         self._outlet: Outlet | None = None
         self._request: Request | None = None
         self._wire: WireRequest | None = None
+        self._unsigned = False
+        """Whether reasoning of earlier turns is kept from a target that refuses its signatures."""
 
     async def run(self) -> None:
         """From the first byte in to the last byte out, and the record of it."""
@@ -119,42 +126,48 @@ class Exchange:
         await self._client.respond(failed.status, headers, failed.body)
 
     async def _asked(self, head: Head, route: Route, candidate: RouteTarget, limits: TimeLimits) -> None:
-        """Ask one target, and once more where its refusal says what to do better."""
-        learnt = self._gateway.learnt
-        provider, target = candidate.provider, learnt.known(candidate.target)
-        try:
-            await self._attempt(head, route, provider, target, limits)
-        except FailureError as error:
-            if self._record.plan != "translation" or self._answering:
-                raise
-            better = repaired(error.failure, target)
-            request = self._request
-            if better is None and request is not None and refuses_signatures(error.failure):
-                self._request = unsigned(request)
-                try:
-                    await self._attempt(head, route, provider, target, limits, error)
-                finally:
-                    self._request = request
-                return
-            if better is None:
-                raise
-            await self._attempt(head, route, provider, better, limits, error)
-            learnt.learn(better)
+        """Ask one target, and again where its refusals say what to do better."""
+        known = self._gateway.learnt.known(candidate.target)
+        target, lasting, refusal = known, True, None
+        self._unsigned = False
+        for repairs_left in range(MOST_REPAIRS, -1, -1):
+            try:
+                await self._attempt(head, route, candidate, target, limits, refusal)
+                break
+            except FailureError as error:
+                if not repairs_left or self._record.plan != "translation" or self._answering:
+                    raise
+                repair = repaired(error.failure, target)
+                if repair is not None:
+                    target, lasting = repair.target, lasting and repair.lasting
+                elif not self._unsigned and refuses_signatures(error.failure):
+                    self._unsigned = True
+                else:
+                    raise
+                refusal = error
+        if lasting and target is not known:
+            self._gateway.learnt.learn(target)
 
     async def _attempt(
         self,
         head: Head,
         route: Route,
-        provider: Provider,
+        candidate: RouteTarget,
         target: Target,
         limits: TimeLimits,
-        refusal: FailureError | None = None,
+        refusal: FailureError | None,
     ) -> None:
-        """Ask one target. Raises `FailureError` only while the client has seen nothing of an answer: also
-        the `refusal` of an earlier attempt, where nothing would be asked in another way than before.
+        """Ask the candidate, as the `target` that it is known to be. Raises `FailureError` only while the
+        client has seen nothing of an answer: also the `refusal` of an earlier attempt, where nothing would
+        be asked in another way than before.
         """
-        gateway, call, record = self._gateway, self._call, self._record
-        spoken = gateway.dialects[spoken_format(provider.dialects, call.dialect.name, head, target)]
+        gateway, call, record, provider = self._gateway, self._call, self._record, candidate.provider
+        spoken = self._spoken(head, candidate, candidate.target)
+        if passes(call.dialect, head, spoken, candidate.target):
+            # what is passed on unread is the client's own affair, whatever others have taught us
+            target = candidate.target
+        else:
+            spoken = self._spoken(head, candidate, target)
         record.provider, record.upstream_model, record.upstream_dialect = (
             provider.name,
             target.model,
@@ -185,13 +198,23 @@ class Exchange:
             for upstream in upstreams:
                 upstream.close()
 
+    def _spoken(self, head: Head, candidate: RouteTarget, target: Target) -> Dialect:
+        """The format in which the candidate is asked."""
+        name = spoken_format(candidate.provider.dialects, self._call.dialect.name, head, target)
+        return self._gateway.dialects[name]
+
     async def _plan(self, head: Head, route: Route, spoken: Dialect, target: Target) -> Plan:
         """What is sent, and what was lost on the way. Raises `FailureError` for what cannot be served."""
         call, gateway = self._call, self._gateway
         if passes(call.dialect, head, spoken, target) and not await self._has_media_to_fetch(target):
             return passthrough(call.dialect, head, call.body, target)
         request = await inlined(await self._read(), target, gateway.remote_media)
+        if self._unsigned:
+            request = unsigned(request)
         planned = translation(call.dialect, request, spoken, target, head.fields)
+        if self._unsigned:
+            lost = localized((FOREIGN_REASONING,), call.dialect.field_paths, head.fields)
+            planned = msgspec.structs.replace(planned, losses=tuple(dict.fromkeys((*planned.losses, *lost))))
         if not route.show_reasoning and spoken is not call.dialect:
             planned = planned.with_hidden_reasoning()
         if route.on_loss == "reject" or wants_strictness(call.headers):

@@ -29,7 +29,6 @@ from dragoman.gateway.emulation import Emulator
 _FRAME_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 """Where server-sent events end. Cuts elsewhere do no harm: decoders take their bytes in any pieces."""
 
-
 Clean = Callable[[Failure], Failure]
 """Takes out of an upstream's failure what no client may see."""
 
@@ -57,9 +56,6 @@ class Reading:
 
     def note(self, event: Event) -> None:
         """Take note of one event."""
-        if isinstance(event, Failed):
-            self.failure = self._clean(event.failure)
-            return
         if isinstance(event, Failed):
             self.failure = self._clean(event.failure)
             return

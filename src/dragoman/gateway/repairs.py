@@ -1,8 +1,9 @@
-"""What an upstream's refusal teaches about it: a request that names its own remedy is repaired once.
+"""What an upstream's refusal teaches about it: a request that names its own remedy is repaired.
 
 Model profiles and provider rows lag behind the vendors. A 400 that names a field, or says what the model
 does not take, changes what is known of the target for as long as the process lives, so that the
-next request is right the first time.
+next request is right the first time. A refusal that may be due to the one request (to a value, to a part
+of a field, to two wishes that do not go together) repairs that request and teaches nothing.
 """
 
 import collections
@@ -18,24 +19,42 @@ from dragoman.dialects.dialect import Target
 _FIELD = re.compile(
     r"(?:unsupported parameter|unsupported value|unrecognized request argument supplied|unknown parameter"
     r"|unknown name|unknown field|unexpected keyword argument)\W+(?P<first>[A-Za-z_]\w*)"
-    r"|(?P<second>[A-Za-z_]\w*)(?:\.\w+)*: extra inputs are not permitted"
+    r"|(?P<second>[A-Za-z_]\w*(?:\.\w+)*): extra inputs are not permitted"
     r"|[`'\"](?P<third>[A-Za-z_]\w*)[`'\"] "
     r"(?:is unsupported|is not supported|is not allowed|is deprecated|does not support|is not permitted)",
     re.IGNORECASE,
 )
 _FORCING = re.compile(r"not support|thinking|may not")
+_CONDITION = re.compile(r"\b(?:when|while|if|unless|together|combined|combination|both)\b")
+"""Words of a refusal that holds under a condition, which other requests need not meet."""
+_ONLY_DEFAULT = "only the default"
 _NEEDED = frozenset({"model", "messages", "input", "contents", "tools", "system", "instructions", "stream"})
 """Fields without which it would be another request; none of them is ever left out."""
 _SAMPLING = frozenset({"temperature", "top_p", "top_k", "topP", "topK"})
 _LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
+_FORMS = frozenset(
+    {"response_format", "json_schema", "text", "output_config", "output_format", "generationConfig"}
+)
+"""What asks for the form of the answer: never left out, but brought about in another way."""
 
 
-def repaired(failure: Failure, target: Target) -> Target | None:
-    """The target as the refusal shows it to be; None where it teaches nothing that helps."""
+class Repair(msgspec.Struct, frozen=True):
+    """The target as a refusal shows it to be.
+
+    `lasting` says that this is so for every request, and not only for the one that was refused.
+    """
+
+    target: Target
+    lasting: bool
+
+
+def repaired(failure: Failure, target: Target) -> Repair | None:
+    """What a refusal says of the target; None where it says nothing that helps."""
     if failure.kind is not FailureKind.INVALID_REQUEST or failure.status not in {400, 422}:
         return None
     words = failure.message.lower()
     profile, host = target.profile, target.host
+    lasting = _CONDITION.search(words) is None
     if "reasoning_effort" in words and "tool" in words and profile.chat_tools != "never":
         profile = msgspec.structs.replace(profile, chat_tools="never")
     elif ("prefill" in words or "ending with a model turn" in words) and profile.ends_with_model:
@@ -46,8 +65,11 @@ def repaired(failure: Failure, target: Target) -> Target | None:
         profile = msgspec.structs.replace(profile, forced_tools=False)
     elif "too complex" in words and "schema" in words and profile.json_schema:
         profile = msgspec.structs.replace(profile, json_schema=False)
+        lasting = False
     else:
-        field = _named_field(failure)
+        path = _named_path(failure)
+        field = re.split(r"[.\[]", path)[0]
+        lasting = lasting and path == field and not _refuses_value(failure, field)
         if field in _LIMITS:
             other = "max_tokens" if field == "max_completion_tokens" else "max_completion_tokens"
             if (host.max_tokens_field or profile.max_tokens_field) == other:
@@ -57,11 +79,13 @@ def repaired(failure: Failure, target: Target) -> Target | None:
             profile = msgspec.structs.replace(profile, sampling="none")
         elif field == "stream_options" and host.stream_options:
             host = msgspec.structs.replace(host, stream_options=False)
-        elif field and field not in _NEEDED and field not in host.rejects:
+        elif field in _FORMS and profile.json_schema:
+            profile = msgspec.structs.replace(profile, json_schema=False)
+        elif field and field not in _NEEDED | _FORMS | host.rejects:
             host = msgspec.structs.replace(host, rejects=host.rejects | {field})
     if profile is target.profile and host is target.host:
         return None
-    return msgspec.structs.replace(target, profile=profile, host=host)
+    return Repair(msgspec.structs.replace(target, profile=profile, host=host), lasting)
 
 
 def refuses_signatures(failure: Failure) -> bool:
@@ -94,11 +118,18 @@ def _unsigned(block: Block) -> Block:
     return block
 
 
-def _named_field(failure: Failure) -> str | None:
+def _named_path(failure: Failure) -> str:
+    """The field that is refused, with the way to its part where the refusal tells it; empty for none."""
     if failure.code in {"unsupported_parameter", "unsupported_value", "unknown_parameter"} and failure.param:
-        return re.split(r"[.\[]", failure.param)[0]
+        return failure.param
     found = _FIELD.search(failure.message)
-    return None if found is None else next(name for name in found.groups() if name is not None)
+    return "" if found is None else next(name for name in found.groups() if name is not None)
+
+
+def _refuses_value(failure: Failure, field: str) -> bool:
+    """Whether it is one value that is refused, and others of the field may be taken."""
+    told = failure.code == "unsupported_value" or "unsupported value" in failure.message.lower()
+    return told and not (field in _SAMPLING and _ONLY_DEFAULT in failure.message.lower())
 
 
 class Learnt:
@@ -117,7 +148,7 @@ class Learnt:
         return self._targets[key]
 
     def learn(self, target: Target) -> None:
-        """Remember what a target takes, once a request has shown it to be true."""
+        """Remember a target as it has lastingly shown itself to be, once a request has proved it."""
         self._targets[target.provider, target.model] = target
         if len(self._targets) > self._most:
             self._targets.popitem(last=False)

@@ -2,7 +2,8 @@
 
 Most clients of OpenAI's format drop what the format does not know, and with it the signatures that
 vendors want back in a loop of tool calls. What stood before a call, and the call's own signature, is
-kept for a while under the call's id, for the client that got it.
+kept for a while under the call's id, for the client that got it. Google signs plain texts too, and not
+every format has a place for that: such a signature is kept under the text and the turn that it answers.
 """
 
 import hashlib
@@ -10,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from dragoman.conversation.blocks import Block, Text, Thinking, ToolCall
+from dragoman.conversation.blocks import Block, Text, Thinking, ToolCall, ToolResult
 from dragoman.conversation.events import (
     ArgumentsDelta,
     BlockEnded,
@@ -21,7 +22,7 @@ from dragoman.conversation.events import (
     ThinkingDelta,
 )
 from dragoman.conversation.opaque import Signature
-from dragoman.conversation.request import Request, Role
+from dragoman.conversation.request import Message, Request, Role
 
 
 class Reasoned(msgspec.Struct, frozen=True):
@@ -39,11 +40,12 @@ _DECODER = msgspec.json.Decoder(Reasoned)
 
 
 class SignatureListener:
-    """Listens to an answer for signed reasoning that leads to tool calls."""
+    """Listens to an answer for signed reasoning that leads to tool calls, and for signed texts."""
 
-    def __init__(self, client: str) -> None:
-        """Take whose answer it is: nobody else gets it back."""
+    def __init__(self, client: str, request: Request) -> None:
+        """Take whose answer it is, for nobody else gets it back, and what it is the answer to."""
         self._client = client
+        self._asked = _said_in(request.messages[-1]) if request.messages else ""
         self._open: dict[tuple[int, int], _OpenBlock] = {}
         self._before: dict[int, list[tuple[Thinking, int]]] = {}
         self._said: dict[int, int] = {}
@@ -53,10 +55,12 @@ class SignatureListener:
     def __call__(self, event: Event) -> None:
         """Hear one event."""
         match event:
-            case BlockStarted(index=index, block=Thinking() | ToolCall() as block, choice=choice):
+            case BlockStarted(index=index, block=Thinking() | ToolCall() | Text() as block, choice=choice):
                 self._open[choice, index] = _OpenBlock(block)
-            case TextDelta(text=text, choice=choice):
+            case TextDelta(index=index, text=text, choice=choice):
                 self._said[choice] = self._said.get(choice, 0) + len(text)
+                if (open_block := self._open.get((choice, index))) is not None:
+                    open_block.parts.append(text)
             case ThinkingDelta(index=index, text=text, choice=choice):
                 self._open[choice, index].parts.append(text)
             case SignatureDelta(index=index, signature=signature, choice=choice):
@@ -70,6 +74,13 @@ class SignatureListener:
 
     def _ended(self, ended: "_OpenBlock", choice: int) -> None:
         block, signature = ended.block, ended.signature or ended.block.signature
+        if isinstance(block, Text):
+            text = block.text + "".join(ended.parts)
+            if signature is not None and text:
+                self.kept[_text_key(self._client, self._asked, text)] = msgspec.json.encode(
+                    Reasoned((), signature)
+                )
+            return
         before = self._before.setdefault(choice, [])
         if isinstance(block, Thinking):
             if signature is not None:
@@ -79,7 +90,9 @@ class SignatureListener:
             return
         if block.id and (before or signature is not None):
             thoughts, behind = tuple(one for one, _ in before), tuple(place for _, place in before)
-            self.kept[_key(self._client, block)] = msgspec.json.encode(Reasoned(thoughts, signature, behind))
+            self.kept[_call_key(self._client, block)] = msgspec.json.encode(
+                Reasoned(thoughts, signature, behind)
+            )
         before.clear()
         self._said[choice] = 0
 
@@ -87,15 +100,22 @@ class SignatureListener:
 class _OpenBlock:
     __slots__ = ("block", "parts", "signature")
 
-    def __init__(self, block: Thinking | ToolCall) -> None:
+    def __init__(self, block: Thinking | ToolCall | Text) -> None:
         self.block = block
         self.parts: list[str] = []
         self.signature: Signature | None = None
 
 
 def keys(request: Request, client: str) -> list[str]:
-    """What to ask the memory for, for the calls in a request's history, in their order."""
-    return [_key(client, call) for call in _calls(request)]
+    """What to ask the memory for, for the calls and texts in a request's history, in their order."""
+    found: list[str] = []
+    asked = ""
+    for message in request.messages:
+        if message.role is Role.ASSISTANT:
+            found += [_key(client, asked, block) for block in message.blocks if _is_kept(block)]
+        else:
+            asked = _said_in(message)
+    return found
 
 
 def recalled(request: Request, found: Sequence[bytes | None]) -> Request:
@@ -118,14 +138,10 @@ def recalled(request: Request, found: Sequence[bytes | None]) -> Request:
 def _restored(blocks: Sequence[Block], remembered: Iterator[bytes | None]) -> list[Block]:
     out: list[Block] = []
     for block in blocks:
-        if not isinstance(block, ToolCall):
+        reasoned = _read(next(remembered)) if _is_kept(block) else None
+        if reasoned is None or not isinstance(block, ToolCall | Text):
             out.append(block)
             continue
-        data = next(remembered) if block.id else None
-        if data is None:
-            out.append(block)
-            continue
-        reasoned = _DECODER.decode(data)
         if reasoned.thinking:
             _put_back(out, reasoned)
         signature = block.signature or reasoned.signature
@@ -133,6 +149,16 @@ def _restored(blocks: Sequence[Block], remembered: Iterator[bytes | None]) -> li
             block if signature is block.signature else msgspec.structs.replace(block, signature=signature)
         )
     return out
+
+
+def _read(data: bytes | None) -> Reasoned | None:
+    """What is remembered; None also for what another version of the gateway has put there."""
+    if data is None:
+        return None
+    try:
+        return _DECODER.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 def _put_back(blocks: list[Block], reasoned: Reasoned) -> None:
@@ -184,13 +210,39 @@ def _among(said: Sequence[Block], reasoned: Reasoned) -> list[Block]:
     return [*out, *(thinking for _, thinking in waiting)]
 
 
-def _calls(request: Request) -> Iterator[ToolCall]:
-    for message in request.messages:
-        if message.role is Role.ASSISTANT:
-            for block in message.blocks:
-                if isinstance(block, ToolCall) and block.id:
-                    yield block
+def _is_kept(block: Block) -> bool:
+    """Whether something may be remembered for a block."""
+    match block:
+        case ToolCall(id=identity):
+            return bool(identity)
+        case Text(text=text, signature=signature):
+            return bool(text) and signature is None
+        case _:
+            return False
 
 
-def _key(client: str, call: ToolCall) -> str:
-    return hashlib.sha256(f"{client}\0{call.id}\0{call.name}".encode()).hexdigest()
+def _said_in(message: Message) -> str:
+    """What a turn says, as far as texts tell: an answer to it is an answer to nothing else."""
+    texts: list[str] = []
+    for block in message.blocks:
+        inner = block.blocks if isinstance(block, ToolResult) else (block,)
+        texts += [one.text for one in inner if isinstance(one, Text)]
+    return "\0".join(texts)
+
+
+def _key(client: str, asked: str, block: Block) -> str:
+    if isinstance(block, ToolCall):
+        return _call_key(client, block)
+    return _text_key(client, asked, block.text if isinstance(block, Text) else "")
+
+
+def _call_key(client: str, call: ToolCall) -> str:
+    return _digest(client, call.id, call.name)
+
+
+def _text_key(client: str, asked: str, text: str) -> str:
+    return _digest(client, "", asked, text)
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()

@@ -60,7 +60,7 @@ def test_leading_instructions_are_hoisted_and_later_ones_stay() -> None:
     )
     assert got.system == (Text("one"), Text("two"), Text("three"))
     assert got.messages == (
-        Message(Role.USER, (Text("hi"),)),
+        Message(Role.USER, (Text("hi"),), opaque=(Opaque("openai_chat", "start", b"2"),)),
         Message(Role.SYSTEM, (Text("later"),), "n"),
     )
 

@@ -34,6 +34,7 @@ from dragoman.dialects.openai_chat.reasoning import (
     parse_reasoning,
 )
 from dragoman.dialects.openai_chat.wire import NAME, MessageWire, PartWire, ToolCallWire
+from dragoman.dialects.places import remembered_start
 
 _MESSAGES = msgspec.json.Decoder(list[MessageWire])
 _RAW_MESSAGES = msgspec.json.Decoder(list[msgspec.Raw])
@@ -72,6 +73,7 @@ class _Reader:
     def __init__(self, raw: bytes) -> None:
         self._raw = raw
         self._system: list[Text] = []
+        self._leading = 0
         self._messages: list[Message] = []
         self._results: list[Block] = []
         self._function_calls: dict[str, str] = {}
@@ -92,6 +94,7 @@ class _Reader:
                 if self._messages or self._results:
                     self._add(Message(Role.SYSTEM, _marked(texts, wire), wire.name))
                 else:
+                    self._leading += 1
                     self._system.extend(block for block in _marked(texts, wire) if isinstance(block, Text))
             case "user":
                 media = parse_media(_content(wire, path), f"{path}.content", self._raw_part(position))
@@ -108,6 +111,10 @@ class _Reader:
     def close(self) -> tuple[tuple[Text, ...], tuple[Message, ...]]:
         """All of it."""
         self._end_results()
+        if self._messages and self._leading != len(self._system):
+            first = self._messages[0]
+            start = remembered_start(NAME, self._leading)
+            self._messages[0] = msgspec.structs.replace(first, opaque=(*first.opaque, start))
         return tuple(self._system), tuple(self._messages)
 
     def _add(self, message: Message) -> None:

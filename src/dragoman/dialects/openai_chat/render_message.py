@@ -25,7 +25,7 @@ from dragoman.dialects.openai_chat.render_content import ContentWriter
 from dragoman.dialects.openai_chat.wire import NAME, DetailWire
 from dragoman.dialects.openai_family import own_fields, spoken
 from dragoman.dialects.openai_parts import Part, content_of, failed, is_plain
-from dragoman.dialects.places import place_of
+from dragoman.dialects.places import is_place, place_of
 from dragoman.dialects.tool_names import ToolNames
 
 _CONTINUE = "Continue."
@@ -187,7 +187,8 @@ class _Writer:
         texts = tuple(block for block in turn.blocks if isinstance(block, Text))
         refusal = "".join(block.text for block in turn.blocks if isinstance(block, Refusal))
         calls = [block for block in turn.blocks if isinstance(block, ToolCall)]
-        own = {one.field: msgspec.Raw(one.json) for one in own_fields(turn.opaque, NAME)}
+        fields = [one for one in own_fields(turn.opaque, NAME) if not is_place(one)]
+        own = {one.field: msgspec.Raw(one.json) for one in fields}
         for text in texts:
             own.update((one.field, msgspec.Raw(one.json)) for one in text.opaque if one.field == "phase")
         for block in turn.blocks:
