@@ -70,7 +70,10 @@ def test_check_shows_where_each_name_leads(folder: Path) -> None:
     assert result.exit_code == 0
     assert result.output.splitlines() == [
         "provider local: openai_chat, openai_completions at http://127.0.0.1:11434/v1, no key",
-        "provider openai: openai_chat, openai_responses, openai_completions at http://127.0.0.1:9110/v1, with a key",
+        (
+            "provider openai: openai_chat, openai_responses, openai_completions "
+            "at http://127.0.0.1:9110/v1, with a key"
+        ),
         "route best: openai/gpt-4o, then local/llama3",
         "The configuration is fine.",
     ]

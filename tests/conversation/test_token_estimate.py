@@ -1,6 +1,7 @@
 """Estimates of prompts' tokens: near what is known, and never less for more."""
 
 import base64
+import time
 
 import msgspec
 import pytest
@@ -101,3 +102,18 @@ def test_a_small_picture_costs_less() -> None:
 def test_a_longer_text_never_counts_less(text: str, more: str) -> None:
     # a word that goes on may become one with the next
     assert estimate_text_tokens(text + " " + more) >= estimate_text_tokens(text)
+
+
+def test_a_long_text_is_estimated_by_samples_that_stand_for_all_of_it() -> None:
+    parts = ["The fox jumps over 12 dogs; ", '{"a": [1, 2]}\n', "\u4eca\u65e5\u306f "]
+    text = "".join(part * 20_000 for part in parts)
+    pieces = [text[start : start + 1000] for start in range(0, len(text), 1000)]
+    whole = sum(estimate_text_tokens(piece) for piece in pieces)
+    assert estimate_text_tokens(text) == pytest.approx(whole, rel=0.1)
+
+
+def test_a_prompt_of_many_megabytes_is_estimated_at_once() -> None:
+    text = "The quick brown fox, 123 jumps; " * 1_000_000
+    began = time.perf_counter()
+    estimate_text_tokens(text)
+    assert time.perf_counter() - began < 1

@@ -60,7 +60,14 @@ def test_a_model_that_reasons_may_refuse_them(profile: Profile, effort: str | No
     assert len(losses) == (2 if refuses else 0)
 
 
-@pytest.mark.parametrize(("client", "path"), [("openai_responses", "top_logprobs"), ("gemini", "logprobs")])
+@pytest.mark.parametrize(
+    ("client", "path"),
+    [
+        ("openai_chat", "logprobs"),
+        ("openai_responses", "top_logprobs"),
+        ("gemini", "generationConfig.responseLogprobs"),
+    ],
+)
 def test_log_probabilities_are_refused_there(client: str, path: str) -> None:
     request = Request(client, "m", (), top_logprobs=2)
     with pytest.raises(FailureError) as caught:

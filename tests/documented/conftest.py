@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.conftest import LiveGateway
+from tests.conftest import ROUTES, LiveGateway
 
 from dragoman.testing.server import FakeServer
 
 
-@pytest.fixture(params=["gpt-4o", "sonnet", "flash"])
+@pytest.fixture(params=list(ROUTES.values()))
 def model(request: pytest.FixtureRequest) -> str:
     """A model behind each kind of upstream in turn."""
     name: str = request.param

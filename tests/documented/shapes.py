@@ -104,6 +104,108 @@ class ChatChunk(Exact, frozen=True):
     """OpenAI's own streams have a null here as soon as anyone, the gateway included, asks for usage."""
 
 
+class OutputText(Exact, frozen=True):
+    """What a message of a response says."""
+
+    type: Literal["output_text"]
+    text: str
+    annotations: list[object]
+    logprobs: list[object] = []
+
+
+class OutputMessage(Exact, frozen=True):
+    """The message in a plain response."""
+
+    id: Annotated[str, Meta(pattern="^msg_[A-Za-z0-9]+$")]
+    type: Literal["message"]
+    status: Literal["completed"]
+    role: Literal["assistant"]
+    content: list[OutputText]
+
+
+class InputTokensDetails(Exact, frozen=True):
+    """What the prompt's tokens were."""
+
+    cached_tokens: Count
+    cache_write_tokens: Count = 0
+
+
+class OutputTokensDetails(Exact, frozen=True):
+    """What the answer's tokens were."""
+
+    reasoning_tokens: Count
+
+
+class ResponseUsage(Exact, frozen=True):
+    """Tokens of a response."""
+
+    input_tokens: Count
+    input_tokens_details: InputTokensDetails
+    output_tokens: Count
+    output_tokens_details: OutputTokensDetails
+    total_tokens: Count
+
+
+class ResponseReasoning(Exact, frozen=True):
+    """How a response was to be reasoned about."""
+
+    effort: str | None
+    summary: str | None
+
+
+class TextFormat(Exact, frozen=True):
+    """The form of a plain response."""
+
+    type: Literal["text"]
+
+
+class ResponseText(Exact, frozen=True):
+    """`text` of a plain response."""
+
+    format: TextFormat
+    verbosity: str | None = None
+
+
+class PlainResponse(Exact, frozen=True):
+    """`POST /v1/responses`."""
+
+    id: Annotated[str, Meta(pattern="^resp_[A-Za-z0-9]+$")]
+    object: Literal["response"]
+    created_at: Annotated[int, Meta(gt=1_700_000_000)]
+    status: Literal["completed"]
+    error: None
+    incomplete_details: None
+    instructions: str | None
+    max_output_tokens: int | None
+    model: str
+    output: list[OutputMessage]
+    parallel_tool_calls: bool
+    previous_response_id: str | None
+    reasoning: ResponseReasoning
+    store: bool
+    temperature: float
+    text: ResponseText
+    tool_choice: Literal["auto"]
+    tools: list[object]
+    top_p: float
+    truncation: Literal["disabled"]
+    usage: ResponseUsage
+    user: str | None
+    metadata: dict[str, str]
+    background: bool = False
+    completed_at: int | None = None
+    conversation: None = None
+    frequency_penalty: float = 0.0
+    max_tool_calls: int | None = None
+    moderation: None = None
+    presence_penalty: float = 0.0
+    prompt_cache_key: str | None = None
+    prompt_cache_retention: str | None = None
+    safety_identifier: str | None = None
+    service_tier: str | None = None
+    top_logprobs: Count = 0
+
+
 class TextContent(Exact, frozen=True):
     """A text block of a message."""
 

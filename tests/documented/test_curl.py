@@ -8,7 +8,15 @@ import time
 import msgspec
 import pytest
 from tests.conftest import LiveGateway
-from tests.documented.shapes import ChatChunk, ChatCompletion, GenerateContent, Message, events, read
+from tests.documented.shapes import (
+    ChatChunk,
+    ChatCompletion,
+    GenerateContent,
+    Message,
+    PlainResponse,
+    events,
+    read,
+)
 
 from dragoman.conversation.blocks import Text
 from dragoman.conversation.response import Choice, Response, Stop, StopReason
@@ -42,6 +50,18 @@ curl -N https://api.openai.com/v1/chat/completions \\
     "stream": true
   }'
 """
+RESPONSES = """
+curl https://api.openai.com/v1/responses \\
+  -H "Content-Type: application/json" \\
+  -H "Authorization: Bearer $OPENAI_API_KEY" \\
+  -d '{
+    "model": "MODEL",
+    "input": "Hello! Tell me a three sentence bedtime story about a unicorn."
+  }'
+"""
+STREAMED_RESPONSES = RESPONSES.replace(
+    '"input"', '"stream": true,\n    "instructions": "Be brief.",\n    "input"'
+)
 MESSAGES = """
 curl https://api.anthropic.com/v1/messages \\
      --header "x-api-key: $ANTHROPIC_API_KEY" \\
@@ -138,6 +158,37 @@ def test_a_streamed_chat_completion_arrives_as_it_is_written(
         arrivals = [time.monotonic() for line in process.stdout if line.startswith("data: ")]
     assert len(arrivals) > 4
     assert arrivals[-1] - arrivals[0] > 0.1
+
+
+def test_a_response(gateway: LiveGateway, model: str) -> None:
+    answer = read(output(RESPONSES, gateway, model), PlainResponse)
+    (message,) = answer.output
+    assert message.content[0].text.startswith("You said: Hello!")
+    assert answer.usage.total_tokens == answer.usage.input_tokens + answer.usage.output_tokens
+
+
+def test_a_streamed_response(gateway: LiveGateway, model: str) -> None:
+    printed = output(STREAMED_RESPONSES, gateway, model)
+    names = [line.removeprefix("event: ") for line in printed.splitlines() if line.startswith("event: ")]
+    sent = [msgspec.json.decode(event) for event in events(printed)]
+    assert names == [event["type"] for event in sent]
+    assert [event["sequence_number"] for event in sent] == list(range(len(sent)))
+    assert names[:4] == [
+        "response.created",
+        "response.in_progress",
+        "response.output_item.added",
+        "response.content_part.added",
+    ]
+    assert names[-4:] == [
+        "response.output_text.done",
+        "response.content_part.done",
+        "response.output_item.done",
+        "response.completed",
+    ]
+    final = msgspec.convert(sent[-1]["response"], PlainResponse)
+    said = "".join(event["delta"] for event in sent if event["type"] == "response.output_text.delta")
+    assert final.output[0].content[0].text == said
+    assert final.instructions == "Be brief."
 
 
 def test_a_message(gateway: LiveGateway, model: str) -> None:

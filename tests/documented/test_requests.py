@@ -2,7 +2,7 @@
 
 import requests
 from tests.conftest import LiveGateway
-from tests.documented.shapes import ChatChunk, ChatCompletion, GenerateContent, Message, read
+from tests.documented.shapes import ChatChunk, ChatCompletion, GenerateContent, Message, PlainResponse, read
 
 
 def test_a_chat_completion(gateway: LiveGateway, model: str) -> None:
@@ -34,6 +34,20 @@ def test_a_streamed_chat_completion(gateway: LiveGateway, model: str) -> None:
     chunks = [read(line.removeprefix(b"data: "), ChatChunk) for line in lines[:-1]]
     text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
     assert text == " ".join(str(number) for number in range(1, 31))
+
+
+def test_a_response(gateway: LiveGateway, model: str) -> None:
+    response = requests.post(
+        f"{gateway.url}/v1/responses",
+        headers={"Authorization": f"Bearer {gateway.key}"},
+        json={"model": model, "input": [{"role": "user", "content": "Hello!"}], "store": False},
+        timeout=20,
+    )
+    assert response.status_code == 200
+    assert response.headers["x-request-id"].startswith("req_")
+    answer = read(response.content, PlainResponse)
+    assert answer.output[0].content[0].text.startswith("Hello!")
+    assert answer.store is False
 
 
 def test_a_message(gateway: LiveGateway, model: str) -> None:
@@ -70,6 +84,9 @@ def test_every_error_has_the_documented_form(gateway: LiveGateway) -> None:
     chat = requests.post(f"{gateway.url}/v1/chat/completions", json={}, timeout=20)
     assert chat.status_code == 401
     assert chat.json()["error"].keys() == {"message", "type", "param", "code"}
+    response = requests.post(f"{gateway.url}/v1/responses", json={}, timeout=20)
+    assert response.status_code == 401
+    assert response.json()["error"].keys() == {"message", "type", "param", "code"}
     message = requests.post(f"{gateway.url}/v1/messages", json={}, timeout=20)
     assert message.status_code == 401
     assert message.json().keys() == {"type", "error", "request_id"}

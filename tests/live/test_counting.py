@@ -277,3 +277,20 @@ def test_openais_sdk_counts(counter: LiveGateway, model: str, fake: FakeServer) 
         found = client.responses.input_tokens.count(model=model, input=TEXT, instructions="Be kind.")
     assert (found.object, found.input_tokens > 5) == ("response.input_tokens", True)
     assert len(fake.script.received) == (0 if model == "chat" else 1)
+
+
+@pytest.mark.parametrize("route", ["claude/claude-sonnet-4-5", "google/gemini-2.5-flash"])
+def test_what_a_target_cannot_fetch_is_treated_as_in_a_request_for_an_answer(
+    fake_upstream: FakeServer, fake: FakeServer, tmp_path_factory: pytest.TempPathFactory, route: str
+) -> None:
+    text = CONFIG.format(url=fake_upstream.url, client=CLIENT_KEY, upstream=UPSTREAM_KEY)
+    text = text.replace("[routes.", "remote_media = false\n[routes.", 1)
+    text = text.replace("[providers.google]", "remote_media = false\n[providers.google]")
+    picture = {"type": "image", "source": {"type": "url", "url": "https://example.com/a.png"}}
+    asked = {"model": route, "messages": [{"role": "user", "content": [picture]}]}
+    with serving(text + "[media]\nfetch = false\n", tmp_path_factory.mktemp("fetching")) as gateway:
+        count = ask(gateway, "/v1/messages/count_tokens", asked)
+        answer = ask(gateway, "/v1/messages", asked | {"max_tokens": 5})
+    assert count.status == answer.status == 400
+    assert json.loads(count.body)["error"] == json.loads(answer.body)["error"]
+    assert fake.script.received == ()

@@ -83,6 +83,17 @@ def test_a_client_hears_signs_of_life_between_tokens(
     assert client.words(reply) == "slow words come"
 
 
+def test_a_stream_that_opens_early_tells_its_losses_all_the_same(
+    patient: LiveGateway, fake: FakeServer
+) -> None:
+    fake.script.add(Scripted(saying("late"), delay=0.3))
+    client = Client("openai_chat", patient)
+    asked = client.request(MODELS["anthropic"], stream=True) | {"seed": 1}
+    reply = client.get(MODELS["anthropic"], stream=True, body=asked)
+    assert reply.body.startswith(SIGNS["openai_chat"])
+    assert 'path="$.seed"' in reply.headers["x-dragoman-losses"]
+
+
 @NAMES
 @PAIRS
 def test_an_upstream_that_fails_after_signs_of_life_is_told_in_the_stream(

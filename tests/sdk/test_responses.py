@@ -14,11 +14,13 @@ from openai.types.responses import (
     Response,
     ResponseCustomToolCall,
     ResponseFunctionToolCall,
+    ResponseIncludable,
     ResponseInputItemParam,
     ResponseInputParam,
     ResponseReasoningItem,
     ResponseStreamEvent,
 )
+from openai.types.responses.response_input_item_param import FunctionCallOutput
 from openai.types.shared_params import Reasoning
 from tests.conftest import LiveGateway
 from tests.live.answers import answering
@@ -69,7 +71,8 @@ def respond(
     reasoning: Reasoning | openai.Omit = openai.omit,
 ) -> Response:
     """An answer that nobody keeps; a streamed one put together by the SDK."""
-    include = openai.omit if reasoning is openai.omit else ["reasoning.encrypted_content"]
+    encrypted: list[ResponseIncludable] = ["reasoning.encrypted_content"]
+    include = openai.omit if reasoning is openai.omit else encrypted
     if not streamed:
         return client.responses.create(
             model=model, input=asked, tools=tools, reasoning=reasoning, include=include, store=False
@@ -94,6 +97,16 @@ def carried(response: Response) -> list[ResponseInputItemParam]:
 def calls_of(response: Response) -> list[ResponseFunctionToolCall]:
     """The calls of an answer."""
     return [item for item in response.output if isinstance(item, ResponseFunctionToolCall)]
+
+
+def results(
+    calls: Iterable[ResponseFunctionToolCall], outputs: Iterable[str]
+) -> list[ResponseInputItemParam]:
+    """What the calls have led to."""
+    return [
+        FunctionCallOutput(type="function_call_output", call_id=call.call_id, output=output)
+        for call, output in zip(calls, outputs, strict=True)
+    ]
 
 
 # --- text
@@ -168,12 +181,8 @@ def test_parallel_tool_calls_are_answered_in_a_second_round(
         ("local_time", {}),
     ]
     assert len({call.call_id for call in calls}) == len({call.id for call in calls}) == 3
-    results = zip(calls, ["sunny", "rain", "six o'clock"], strict=True)
     asked += carried(first)
-    asked += [
-        {"type": "function_call_output", "call_id": call.call_id, "output": result}
-        for call, result in results
-    ]
+    asked += results(calls, ["sunny", "rain", "six o'clock"])
     second = respond(openai_client, upstream.model, asked, tools=[WEATHER, TIME], streamed=streamed)
     assert second.output_text == (
         "get_weather answered: sunny\nget_weather answered: rain\nlocal_time answered: six o'clock"
@@ -229,10 +238,7 @@ def test_encrypted_reasoning_goes_back_to_the_vendor_that_wrote_it(
     assert first.usage is not None
     assert first.usage.output_tokens_details.reasoning_tokens > 0
     asked += carried(first)
-    asked += [
-        {"type": "function_call_output", "call_id": call.call_id, "output": result}
-        for call, result in zip(calls_of(first), ["sunny", "rain"], strict=True)
-    ]
+    asked += results(calls_of(first), ["sunny", "rain"])
     second = respond(openai_client, model, asked, tools=[WEATHER], reasoning=effort, streamed=streamed)
     assert second.output_text == "get_weather answered: sunny\nget_weather answered: rain"
     assert len(sent()[-1].thoughts) == 1

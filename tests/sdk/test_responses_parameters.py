@@ -102,7 +102,7 @@ PARAMETERS: dict[str, Parameter] = {
     "top_p": knob("top_p", 0.5, Said({"top_p": 0.5}), Said({"top_p": 0.5}), config(topP=0.5)),
     "max_output_tokens": Parameter(
         {"max_output_tokens": 20, "input": "Count to 400"},
-        Said({"max_completion_tokens": 20, "max_tokens": None}),
+        Said({"max_tokens": 20, "max_completion_tokens": None}),
         Said({"max_tokens": 20}),
         config(maxOutputTokens=20),
         lambda answer: (
@@ -132,8 +132,8 @@ PARAMETERS: dict[str, Parameter] = {
         "prompt_cache_key",
         "key-1",
         Said({"prompt_cache_key": "key-1"}),
-        Said({"prompt_cache_key": None}, "prompt_cache_key;kind=dropped"),
-        Said({"prompt_cache_key": None}, "prompt_cache_key;kind=dropped"),
+        Said({"prompt_cache_key": None}, "unknown_field;kind=dropped"),
+        Said({"prompt_cache_key": None}, "unknown_field;kind=dropped"),
     ),
     "truncation disabled": everywhere("truncation", "disabled", Said({"truncation": None})),
     "not stored": everywhere("store", value=False, said=Said({"store": None})),
@@ -144,8 +144,9 @@ PARAMETERS: dict[str, Parameter] = {
         Said({}, "refused"),
         config(responseLogprobs=True, logprobs=2),
     ),
-    "include of reasoning": everywhere("include", ["reasoning.encrypted_content"], Said({"include": None})),
-    "text.format text": Parameter(form(type="text"), Said({"response_format": None}), Said({}), Said({})),
+    "text.format text": Parameter(
+        form(type="text"), Said({"response_format": {"type": "text"}}), Said({}), Said({})
+    ),
     "text.format json_schema": Parameter(
         {"input": 'Who is "Ada"?', **form(type="json_schema", name="person", strict=True, schema=SCHEMA)},
         Said({"response_format.json_schema": {"name": "person", "strict": True, "schema": SCHEMA}}),
@@ -155,7 +156,7 @@ PARAMETERS: dict[str, Parameter] = {
     ),
     "text.format json_object": Parameter(
         {"input": "Answer in JSON.", **form(type="json_object")},
-        Said({"response_format": {"type": "json_object"}}),
+        Said({"response_format": {"type": "json_object"}}, "json_mention;kind=emulated"),
         Said({"output_config": None}, "json_object;kind=emulated"),
         config(responseMimeType="application/json", responseJsonSchema=None),
         lambda answer: bool(answer.output_text),

@@ -294,7 +294,8 @@ def test_statement_051_logprobs_are_refused_for_anthropic_by_their_own_name(
         G: {"generationConfig": {"responseLogprobs": True, "logprobs": 2}},
     }
     told = refused(client, house.ask(client, MODELS[A], asking(client, wishes[client]), stream=stream))
-    assert "ogprobs" in told.message
+    own = {C: "logprobs", R: "top_logprobs", G: "generationConfig.responseLogprobs"}
+    assert told.message.startswith(f"'{own[client]}'")
     assert house.count == 0
 
 

@@ -156,7 +156,7 @@ LISTED: Object = {"type": "array", "items": {"type": "integer"}, "minItems": 1}
 @both_ways
 @pytest.mark.parametrize(
     ("client", "upstream"),
-    [(c, u) for c, u in PAIRS if u == G or (c == G) or (c, u) in {(A, C), (A, R), (C, A), (R, A)}],
+    [(c, u) for c, u in PAIRS if G in {c, u} or (c, u) in {(A, C), (A, R), (C, A), (R, A)}],
 )
 def test_statement_069_what_is_no_object_comes_as_what_it_is(
     house: House, client: str, upstream: str, stream: bool

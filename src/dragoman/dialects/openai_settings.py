@@ -4,7 +4,8 @@ from dragoman.conversation.failure import invalid
 from dragoman.conversation.loss import Loss, approximated, dropped
 from dragoman.conversation.request import Request
 from dragoman.dialects.dialect import Target
-from dragoman.dialects.openai_family import FAMILY, RESPONSES, own_fields, service_tier, user_identifier
+from dragoman.dialects.openai_family import FAMILY, own_fields, service_tier, user_identifier
+from dragoman.dialects.places import logprobs_field
 
 Body = dict[str, object]
 
@@ -37,10 +38,10 @@ def accepted_sampling(
     if profile.sampling == "none" or (profile.sampling == "unless_reasoning" and reasons):
         losses.extend(dropped(f"$.{name}", name, f"{target.model} refuses it") for name in given)
         if request.top_logprobs is not None:
-            path = "top_logprobs" if request.dialect == RESPONSES else "logprobs"
+            field = logprobs_field(request.dialect)
             raise invalid(
-                f"'{path}': {target.model} gives no log probabilities while it reasons.",
-                path,
+                f"'{field}': {target.model} gives no log probabilities while it reasons.",
+                field,
                 "unsupported_parameter",
             )
         return {}

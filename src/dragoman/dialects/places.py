@@ -73,6 +73,12 @@ def conversation_of(dialect: str) -> str:
     return {"gemini": "contents", "openai_responses": "input"}.get(dialect, "messages")
 
 
+def logprobs_field(dialect: str) -> str:
+    """Where clients of a format ask for log probabilities."""
+    fields = {"openai_responses": "top_logprobs", "gemini": "generationConfig.responseLogprobs"}
+    return fields.get(dialect, "logprobs")
+
+
 def _remembered(message: Message, block: int) -> str | None:
     kept = next((one for one in message.opaque if is_place(one)), None)
     places = [] if kept is None else _PATHS.decode(kept.json)

@@ -3,6 +3,7 @@
 Never an inference: a count costs nothing.
 """
 
+import asyncio
 from collections.abc import Mapping
 
 import msgspec
@@ -10,11 +11,12 @@ import msgspec
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
 from dragoman.conversation.request import Request, Sampling
 from dragoman.conversation.token_estimate import estimate_tokens
-from dragoman.dialects.dialect import Counting, Dialect, Head
+from dragoman.dialects.dialect import Counting, Dialect, Head, Target
 from dragoman.gateway.answer_headers import answer_headers
 from dragoman.gateway.attempt import secrets
 from dragoman.gateway.call import Call, Client
 from dragoman.gateway.gateway import Gateway
+from dragoman.gateway.inlining import inlined, needs_inlining
 from dragoman.gateway.inquiry import ESTIMATED, Inquiry, Told, Whole
 from dragoman.gateway.kept_answers import resumed, within
 from dragoman.gateway.time_limits import TimeLimits
@@ -61,34 +63,47 @@ class _Count:
         record.provider, record.upstream_model = provider.name, target.model
         spoken = counting_dialect(self._inquiry.gateway.dialects, provider, call.dialect)
         if spoken is None:
-            return self._estimate()
+            return await self._estimate()
         record.upstream_dialect = spoken.name
         theirs = _counting_of(spoken)
-        passes = spoken is call.dialect and not head.sealed and target.host.rejects.isdisjoint(head.fields)
+        passes = (
+            spoken is call.dialect
+            and not head.sealed
+            and target.host.rejects.isdisjoint(head.fields)
+            and not self._has_media_to_fetch(target)
+        )
         record.plan = "passthrough" if passes else "translation"
         if passes and theirs.passthrough is not None:
             wire = theirs.passthrough(head, call.body, target)
         elif theirs.render_request is not None:
-            wire = theirs.render_request(self._prompt(), target)
+            prompt = await inlined(self._prompt(), target, self._inquiry.gateway.remote_media)
+            wire = theirs.render_request(prompt, target)
         else:
-            return self._estimate()
+            return await self._estimate()
         try:
             told = await self._inquiry.ask(provider, spoken, wire, limits)
         except FailureError as error:
             if not _has_no_endpoint(error.failure):
                 raise
-            return self._estimate()
+            return await self._estimate()
         record.counted = theirs.parse_response(told.body)
         body = told.body if passes else self._counting.render_response(record.counted)
         return Whole(self._headers(provider, told), body)
 
+    def _has_media_to_fetch(self, target: Target) -> bool:
+        """Whether the prompt gives something by URL that this target does not fetch."""
+        if target.host.remote_media or b"http" not in self._call.body:
+            return False
+        return needs_inlining(self._prompt(), target)
+
     def _prompt(self) -> Request:
         return prompt_only(self._counting.parse_request(self._call.body, self._call.location))
 
-    def _estimate(self) -> Whole:
+    async def _estimate(self) -> Whole:
         record = self._inquiry.record
         record.plan, record.estimated = "estimate", True
-        record.counted = estimate_tokens(self._prompt())
+        # in a thread: a prompt of many megabytes takes long enough for other requests to notice
+        record.counted = await asyncio.to_thread(estimate_tokens, self._prompt())
         headers = answer_headers(self._call.request_id, "application/json", None, ())
         return Whole([*headers, ESTIMATED], self._counting.render_response(record.counted))
 

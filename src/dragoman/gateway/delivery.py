@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from dragoman.conversation.failure import FailureError
 from dragoman.conversation.fold import Fold, fold, unfold
+from dragoman.conversation.loss import Loss
 from dragoman.conversation.request import Request
 from dragoman.conversation.response import Response
 from dragoman.dialects.dialect import Dialect, Head, Reply, Target
@@ -115,7 +116,7 @@ class Delivery:
                 await keep_place(self._gateway, call, pipeline.reading.id, accepted.provider.name)
 
         try:
-            headers = stream_headers(call, self._headers(accepted, call.dialect.stream_type(call.location)))
+            headers = stream_headers(self._headers(accepted, call.dialect.stream_type(call.location)))
             await relay(accepted.upstreams, pipeline, outlet, headers, accepted.limits, keep_all)
         finally:
             reading = pipeline.reading
@@ -146,7 +147,7 @@ class Delivery:
             answer = self._call.dialect.render_response(response, reply)
             await keep(self._gateway, self._call, self._state, answer)
         headers = self._headers(accepted, self._call.dialect.stream_type(self._call.location))
-        await outlet.commit(stream_headers(self._call, headers), out)
+        await outlet.commit(stream_headers(headers), out)
         await outlet.finish()
 
     async def _whole(self, accepted: Accepted) -> None:
@@ -229,14 +230,14 @@ class Delivery:
         )
 
 
-def stream_headers(call: Call, headers: Headers | None = None) -> Headers:
-    """The headers of a streamed answer; of one that opens before its upstream has said anything, too."""
-    if headers is None:
-        headers = [
-            ("content-type", call.dialect.stream_type(call.location)),
-            ("x-request-id", call.request_id),
-            ("request-id", call.request_id),
-        ]
+def opening_headers(call: Call, losses: tuple[Loss, ...] = ()) -> Headers:
+    """The headers of a stream that opens before its upstream has said anything."""
+    media_type = call.dialect.stream_type(call.location)
+    return stream_headers(answer_headers(call.request_id, media_type, None, losses))
+
+
+def stream_headers(headers: Headers) -> Headers:
+    """The headers of a streamed answer."""
     # Proxies in front of us must neither keep the pieces nor gather them.
     return [*headers, ("cache-control", "no-cache"), ("x-accel-buffering", "no")]
 

@@ -18,7 +18,7 @@ from dragoman.dialects.format_choice import spoken_format
 from dragoman.gateway.answer_headers import error_headers, wants_strictness
 from dragoman.gateway.attempt import address, send_all
 from dragoman.gateway.call import Call, Client
-from dragoman.gateway.delivery import Accepted, Delivery, stream_headers
+from dragoman.gateway.delivery import Accepted, Delivery, opening_headers
 from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.inlining import inlined, needs_inlining
 from dragoman.gateway.kept_answers import resumed, within
@@ -87,7 +87,7 @@ class Exchange:
                     self._client,
                     call.dialect,
                     call.location,
-                    stream_headers(call),
+                    opening_headers(call),
                     gateway.timeouts.keep_alive,
                 )
             complete = await resumed(gateway, call, head)
@@ -179,6 +179,8 @@ class Exchange:
         if refusal is not None and planned.wire == self._wire:
             raise refusal
         self._wire = planned.wire
+        if self._outlet is not None:
+            self._outlet.headers = opening_headers(call, record.losses if record.report_losses else ())
         record.plan = type(planned).__name__.lower()
         upstreams = await send_all(
             gateway.transport(provider),

@@ -19,11 +19,12 @@ class Outlet:
     def __init__(
         self, client: Client, dialect: Dialect, location: Location, headers: Headers, interval: float
     ) -> None:
-        """Take the headers for a stream that opens before its answer, and the longest silence in seconds."""
+        """Take the longest silence in seconds, besides the two ends and `headers`."""
         self._client = client
         self._dialect = dialect
         self._location = location
-        self._headers = headers
+        self.headers = headers
+        """The headers of a stream that opens before its answer: as much as is known by then."""
         self._interval = interval
         self._loop = asyncio.get_running_loop()
         self._spoken = self._loop.time()
@@ -101,5 +102,5 @@ class Outlet:
 
     async def _say_alive(self) -> None:
         if not self._client.started:
-            await self._client.start(200, self._headers)
+            await self._client.start(200, self.headers)
         await self._client.write(self._dialect.keep_alive(self._location))

@@ -166,6 +166,16 @@ def test_tool_modes_are_choices(calling: str, expected: ToolChoice | None) -> No
     assert parsed(f'"toolConfig":{{"functionCallingConfig":{calling}}}').tool_choice == expected
 
 
+@pytest.mark.parametrize(("mode", "strict"), [("VALIDATED", True), ("AUTO", None), ("ANY", None)])
+def test_validated_calls_are_held_to_the_schemas_of_their_tools(mode: str, strict: bool | None) -> None:
+    tools = '"tools":[{"functionDeclarations":[{"name":"f"}]},{"googleSearch":{}}]'
+    request = parsed(f'{tools},"toolConfig":{{"functionCallingConfig":{{"mode":"{mode}"}}}}')
+    function, search = request.tools
+    assert isinstance(function, FunctionTool)
+    assert function.strict is strict
+    assert isinstance(search, ServerTool)
+
+
 @pytest.mark.parametrize(
     ("thinking", "expected"),
     [

@@ -42,6 +42,7 @@ from dragoman.dialects.json_schema.wrapping import (
     is_object_schema,
     object_schema,
 )
+from dragoman.dialects.places import logprobs_field
 from dragoman.dialects.rejected_fields import rejected_field
 from dragoman.dialects.tool_names import tool_names
 
@@ -152,10 +153,9 @@ class _Rendering:
     def _refuse(self) -> None:
         request = self._request
         if request.top_logprobs is not None:
+            field = logprobs_field(request.dialect)
             raise invalid(
-                "'logprobs': this model does not report log probabilities.",
-                "logprobs",
-                "unsupported_parameter",
+                f"'{field}': this model does not report log probabilities.", field, "unsupported_parameter"
             )
         check_foreign_fields(request, DIALECT)
         check_content(request)

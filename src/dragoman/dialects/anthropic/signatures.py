@@ -10,7 +10,7 @@ signature says at its end whose it is:
 - `.alone`: that of a text block without text, which this format cannot hold.
 
 The signature of the text that an answer ends with is left out: clients take the last block for what the
-model says to them, and Google does not ask for it again.
+model says to them. The gateway remembers it.
 
 Pure functions of the answer on the way out and of the history on the way back: nothing is remembered.
 """
