@@ -126,9 +126,11 @@ PLACEHOLDER = re.compile(r"\[\w+ that .* shown here\]")
 
 
 def words_of(blocks: tuple[Block, ...]) -> str:
-    """What is said, refusals included: not every format keeps the two apart."""
+    """What is said, refusals included: not every format keeps the two apart, nor several messages, which
+    are then set apart by blank lines.
+    """
     said = "".join(block.text for block in blocks if isinstance(block, Text | Refusal))
-    return PLACEHOLDER.sub("", said)
+    return PLACEHOLDER.sub("", said).replace("\n\n", "")
 
 
 def calls_of(blocks: tuple[Block, ...]) -> list[ToolCall]:

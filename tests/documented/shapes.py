@@ -11,6 +11,7 @@ from msgspec import Meta
 
 Shape = typing.TypeVar("Shape", bound=msgspec.Struct)
 
+Anything: typing.TypeAlias = object
 Count = Annotated[int, Meta(ge=0)]
 
 
@@ -128,6 +129,7 @@ class InputTokensDetails(Exact, frozen=True):
 
     cached_tokens: Count
     cache_write_tokens: Count = 0
+    cache_write_tokens_details: dict[str, Count] = {}
 
 
 class OutputTokensDetails(Exact, frozen=True):
@@ -186,7 +188,7 @@ class PlainResponse(Exact, frozen=True):
     temperature: float
     text: ResponseText
     tool_choice: Literal["auto"]
-    tools: list[object]
+    tools: list[Anything]
     top_p: float
     truncation: Literal["disabled"]
     usage: ResponseUsage

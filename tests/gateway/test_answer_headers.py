@@ -3,8 +3,9 @@
 import pytest
 from tests.gateway.ends import Upstream
 
+from dragoman.conversation.failure import Failure, FailureKind
 from dragoman.conversation.loss import Loss, approximated, dropped
-from dragoman.gateway.answer_headers import answer_headers, render_losses
+from dragoman.gateway.answer_headers import answer_headers, error_headers, render_losses
 
 
 def headers(upstream: Upstream, *losses: Loss, secrets: tuple[str, ...] = ()) -> dict[str, str]:
@@ -36,6 +37,15 @@ def test_an_upstreams_id_that_would_break_the_answer_is_left_out(value: str) -> 
 def test_an_upstreams_id_with_a_secret_in_it_is_left_out() -> None:
     sent = headers(Upstream(headers={"x-request-id": "id-sk-secret"}), secrets=("sk-secret",))
     assert "x-dragoman-upstream-request-id" not in sent
+
+
+def test_an_error_has_the_upstreams_id_where_it_comes_from_one() -> None:
+    told = [("retry-after", "7")]
+    assert error_headers(told, Failure(FailureKind.SERVER, "No.")) == told
+    assert error_headers(told, Failure(FailureKind.SERVER, "No.", request_id="theirs-1")) == [
+        *told,
+        ("x-dragoman-upstream-request-id", "theirs-1"),
+    ]
 
 
 def test_losses_are_a_list_of_items_with_parameters() -> None:

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from dragoman.conversation.failure import Failure
-from dragoman.dialects import gemini, openai_chat
+from dragoman.conversation.failure import Failure, FailureKind
+from dragoman.dialects import gemini, openai_chat, openai_responses
 from dragoman.dialects.dialect import Dialect, Location
 from dragoman.gateway.pipeline import PassthroughPipeline
 
@@ -51,3 +51,42 @@ def test_what_goes_through_is_what_came(size: int) -> None:
     out = [through.feed(data[start : start + size]) for start in range(0, len(data), size)]
     assert b"".join(out) + through.close() == data
     assert all(piece.endswith(b"\n\n") for piece in out if piece)
+
+
+def event(kind: str, number: int, **members: object) -> bytes:
+    """An event of OpenAI's Responses."""
+    data = {"type": kind, "sequence_number": number, **members}
+    return f"event: {kind}\ndata: {json.dumps(data)}\n\n".encode()
+
+
+CREATED = event("response.created", 0, response={"id": "resp_1", "model": "m", "status": "in_progress"})
+DELTA = event("response.output_text.delta", 1, output_index=0, content_index=0, delta="Hi")
+LOST = Failure(FailureKind.BAD_GATEWAY, "Lost.")
+
+
+@pytest.mark.parametrize("said", [[CREATED], [CREATED, DELTA], [CREATED, DELTA, b": wait\n\n"]])
+def test_a_broken_response_ends_with_the_numbers_and_the_id_that_it_began_with(said: list[bytes]) -> None:
+    through = pipeline(openai_responses.DIALECT, Location())
+    out = b"".join(through.feed(piece) for piece in said) + through.fail(LOST)
+    sent = [json.loads(line[6:]) for line in out.split(b"\n") if line.startswith(b"data: ")]
+    assert [one["sequence_number"] for one in sent] == list(range(len(sent)))
+    assert [one["type"] for one in sent[-2:]] == ["error", "response.failed"]
+    assert sent[-1]["response"]["id"] == "resp_1"
+
+
+def test_an_error_that_holds_a_secret_is_not_seen_before_it_is_known_as_one() -> None:
+    """Its event comes ahead of the one by which it is known."""
+
+    def clean(failure: Failure) -> Failure:
+        return Failure(failure.kind, "Something went wrong.")
+
+    through = PassthroughPipeline(openai_responses.DIALECT, "p/m", Location(), clean, hide_usage=False)
+    error = {"message": "The key sk-secret is no good.", "code": "server_error"}
+    out = through.feed(CREATED + DELTA)
+    out += through.feed(event("error", 2, error=error))
+    failed = {"id": "resp_1", "status": "failed", "error": error}
+    out += through.feed(event("response.failed", 3, response=failed))
+    assert through.reading.failure is not None
+    out += through.fail(through.reading.failure)
+    assert b"sk-secret" not in out
+    assert b"Something went wrong." in out

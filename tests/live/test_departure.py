@@ -151,6 +151,11 @@ def test_after_the_first_token(
     closed_at = visitor.leave()
     assert received.wait_left(5) - closed_at < AT_ONCE
     assert settled(lambda: any(entry.get("client_left") for entry in journal))
+    (entry,) = (entry for entry in journal if entry.get("client_left"))
+    # what it took so far, estimated where the upstream had not come to tell it
+    assert entry["estimated"] is True
+    assert 0 < int(str(entry["output_tokens"])) < 400
+    assert sum(int(str(entry.get(name, 0))) for name in ("input_tokens", "cache_write_tokens")) > 0
 
 
 def test_in_the_silence_after_the_first_token(

@@ -65,7 +65,7 @@ def test_usage_that_was_asked_for_is_shown_and_noted(
     assert fake.script.received[0].body == openai.ask(ROUTE, body=body).body
 
 
-@pytest.mark.parametrize("upstream", ["anthropic", "gemini"], indirect=True)
+@pytest.mark.parametrize("upstream", ["openai_responses", "anthropic", "gemini"], indirect=True)
 @pytest.mark.parametrize("asked", [True, False])
 def test_translated_usage_too_is_shown_only_to_those_who_asked(
     openai: Client, route: str, asked: bool, journal: Journal

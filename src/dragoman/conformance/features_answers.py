@@ -13,7 +13,7 @@ from dragoman.conversation.response import Response, Stop, StopReason
 from dragoman.conversation.usage import Usage
 from dragoman.testing.script import Scripted
 
-_COUNTS = "statement 89: usage is converted so that totals reconcile"
+_COUNTS = "statement 89: vendors count differently, and sums are right in each one's format"
 _PLAIN = asking(Question("", ask()))
 
 

@@ -18,8 +18,8 @@ from dragoman.testing.json_value import Object
 from dragoman.testing.script import Scripted
 
 _PLAIN = asking(Question("", ask()))
-_TABLE = "statement 90: every upstream error has its status and type in the client's format"
-_IN_STREAM = "statement 83: a failure in mid-stream is told in the client's form, never as a clean finish"
+_TABLE = "statement 90: status and type of an error are those that the client's vendor would send"
+_IN_STREAM = "statement 83: what breaks halfway is an error in the client's format, and no end"
 _LONG = say(" ".join(f"word{number}" for number in range(40)))
 _WORDS = "The flux compensator is too small"
 
@@ -250,7 +250,7 @@ async def _google_key(stage: Stage) -> None:
 
 _OVERLOADED = Failure(FailureKind.OVERLOADED, _WORDS)
 _SERVER = Failure(FailureKind.SERVER, _WORDS)
-_DEPARTURE = "statement 86: the upstream is cancelled within a second of the client's departure"
+_DEPARTURE = "statement 86: when the client leaves, its upstream is let go within a second"
 
 _INVALID = {
     "openai_chat": ("invalid_request_error",),
@@ -298,7 +298,7 @@ FEATURES = (
         "error-too-long",
         "The prompt is too long, in the words that clients look for",
         _too_long,
-        "statement 92: a context overflow has the client's canonical phrase and code",
+        "statement 92: agents know by their own vendor's words and code that a prompt is too long",
     ),
     _failure(
         "error-not-json",
@@ -333,7 +333,7 @@ FEATURES = (
             "error-google-key",
             "Google refuses the gateway's key, with status 400",
             _google_key,
-            "statement 91: API_KEY_INVALID is a failure of the key, not of the client's request",
+            "statement 91: what Google calls API_KEY_INVALID is the gateway's key, not the client's",
         ),
         upstreams=frozenset({"gemini"}),
     ),

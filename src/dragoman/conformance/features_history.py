@@ -350,7 +350,7 @@ FEATURES = (
         "history-broken-arguments",
         "Tool results",
         "An earlier call whose arguments are not JSON",
-        "statement 39: a call with unparsable arguments is kept",
+        "statement 39: arguments that are no JSON go on, packed into an object if need be",
         _cut_arguments,
         check=_kept_call,
         clients=frozenset({"openai_chat", "openai_responses"}),

@@ -85,7 +85,7 @@ FEATURES = (
         "reasoning-hidden",
         "Reasoning",
         "Reasoning never stands in the visible text",
-        "statement 63: hidden reasoning never becomes visible text",
+        "statement 63: private thoughts stay out of what users read",
         asking(Question("", ask(), effort="high", max_tokens=32_000)),
         answer=_thoughtful,
         check=_not_leaked,

@@ -191,7 +191,7 @@ def _not_sent(stage: Stage, got: Got) -> None:
 def _back(
     name: str, title: str, answer: Answering, upstreams: frozenset[str], wanted: Callable[[Stage], str]
 ) -> Feature:
-    rule = "statement 61: native thinking is replayed byte-exact to its origin"
+    rule = "statement 61: thinking returns to its vendor unchanged, or its signature fails"
     play = _coming_back(answer, wanted)
     return Feature(
         name,

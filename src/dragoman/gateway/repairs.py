@@ -1,8 +1,8 @@
 """What an upstream's refusal teaches about it: a request that names its own remedy is repaired.
 
 Model profiles and provider rows lag behind the vendors. A 400 that names a field, or says what the model
-does not take, changes what is known of the target for as long as the process lives, so that the
-next request is right the first time. A refusal that may be due to the one request (to a value, to a part
+does not take, changes what is known of the target for as long as the process lives, and spares later
+requests the same refusal. A refusal that may be due to the one request (to a value, to a part
 of a field, to two wishes that do not go together) repairs that request and teaches nothing.
 """
 
