@@ -18,7 +18,7 @@ Json = dict[str, Any]
 class Essence(NamedTuple):
     """What vendors' formats all can say of a request."""
 
-    texts: int
+    said: bool
     media: int
     calls: tuple[str, ...]
     tools: tuple[str, ...]
@@ -31,12 +31,17 @@ def essence(request: Request) -> Essence:
     blocks = [block for message in request.messages for block in message.blocks]
     output = request.output
     return Essence(
-        sum(isinstance(block, Text) for message in users for block in message.blocks),
+        any(isinstance(block, Text) for message in users for block in message.blocks),
         sum(isinstance(block, Image | Document | Audio) for block in blocks),
         tuple(block.name for block in blocks if isinstance(block, ToolCall)),
-        tuple(sorted(tool.name for tool in request.tools if isinstance(tool, FunctionTool))),
+        tuple(sorted(bare(tool.name) for tool in request.tools if isinstance(tool, FunctionTool))),
         None if output is None or output.mode is OutputMode.TEXT else str(output.mode),
     )
+
+
+def bare(name: str) -> str:
+    """A tool's name without the namespace that one of the formats has."""
+    return name.rpartition("__")[2]
 
 
 def first_requests() -> dict[str, dict[str, Request]]:

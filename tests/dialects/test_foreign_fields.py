@@ -117,3 +117,17 @@ def test_what_a_model_said_aloud_and_its_vendor_keeps_cannot_be_said_elsewhere()
         with pytest.raises(FailureError) as caught:
             dialect.render_request(request, Target("p", "m", "p/unknown", UNKNOWN))
         assert caught.value.failure.param == "messages[1].audio"
+
+
+def test_unknown_fields_of_turns_and_blocks_are_reported_where_they_stand() -> None:
+    turn = Message(
+        Role.USER,
+        (Text("a"), Text("b", opaque=(Opaque("anthropic", "weird", b"1"), Opaque("anthropic", "id", b"2")))),
+        opaque=(Opaque("anthropic", "output_config", b"{}"),),
+    )
+    request = Request("anthropic", "m", (turn,))
+    assert [loss.path for loss in foreign_losses(request, "gemini")] == [
+        "$.messages[0].output_config",
+        "$.messages[0].content[1].weird",
+    ]
+    assert list(foreign_losses(request, "anthropic")) == []

@@ -1,18 +1,19 @@
 """Reasoning that a client does not send back is put back where it stood, for that client alone."""
 
+import msgspec
+import pytest
+
 from dragoman.conversation.blocks import Block, Text, Thinking, ToolCall, ToolResult
 from dragoman.conversation.fold import unfold
 from dragoman.conversation.opaque import Signature
 from dragoman.conversation.request import Message, Request, Role
 from dragoman.conversation.response import Choice, Response, Stop, StopReason
-from dragoman.gateway.signature_memory import SignatureListener, keys, recalled
+from dragoman.gateway.signature_memory import MOST_ASKED, SignatureListener, keys, recalled
 
 SIGNED = Thinking("I need a.", Signature("anthropic", "a/f", "sig-1"))
 HIDDEN = Thinking("", Signature("anthropic", "a/f", "sig-2"), redacted=True)
 CALL = ToolCall("call_1", "look", '{"x": 1}')
 SECOND = ToolCall("call_2", "look", "{}", signature=Signature("gemini", "g/f", "sig-3"))
-
-
 GO = Message(Role.USER, (Text("go"),))
 
 
@@ -143,3 +144,26 @@ def test_a_signature_that_the_client_sent_with_a_text_is_its_own() -> None:
 def test_what_another_version_has_left_in_a_shared_memory_is_no_memory() -> None:
     memory = dict.fromkeys(kept(SIGNED, CALL), b'{"thinking": 7}')
     assert restored(next_request(CALL), memory) == (CALL,)
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        Request("openai_chat", "m", (GO, Message(Role.ASSISTANT, (Text("Hm."),)), GO)),
+        Request("openai_chat", "m", (GO,), system=(Text("Be brief."),)),
+    ],
+)
+def test_the_same_words_in_another_conversation_have_another_signature(elsewhere: Request) -> None:
+    memory = kept(Text("Done.", signature=Signature("gemini", "g/f", "sig-4")))
+    turn = Message(Role.ASSISTANT, (Text("Done."),))
+    request = msgspec.structs.replace(elsewhere, messages=(*elsewhere.messages, turn))
+    found = [memory.get(key) for key in keys(request, "me")]
+    assert recalled(request, found) == request
+
+
+def test_of_a_very_long_history_the_latest_calls_are_remembered() -> None:
+    memory = kept(SECOND)
+    early = tuple(ToolCall(f"early_{number}", "look", "{}") for number in range(MOST_ASKED))
+    request = next_request(*early, without_signature(SECOND))
+    assert len(keys(request, "me")) == MOST_ASKED
+    assert restored(request, memory) == (*early, SECOND)

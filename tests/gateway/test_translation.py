@@ -111,3 +111,8 @@ def test_over_http_all_three_are_served() -> None:
 def test_what_cannot_be_translated_is_refused_by_name(body: bytes, words: str) -> None:
     with pytest.raises(FailureError, match=words):
         translate_posted(body, DIALECTS)
+
+
+def test_a_name_longer_than_any_models_is_refused() -> None:
+    with pytest.raises(FailureError, match="512"):
+        translate_request(ANTHROPIC, CHAT, json.dumps(MESSAGES).encode(), "m" * 1000)

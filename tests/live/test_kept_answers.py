@@ -8,8 +8,9 @@ import openai
 import pytest
 from openai.types.responses import Response
 from tests.conftest import CLIENT_KEY, UPSTREAM_KEY, LiveGateway, serving
-from tests.live.answers import saying
+from tests.live.answers import answering, saying
 
+from dragoman.conversation.blocks import Text, Thinking
 from dragoman.conversation.failure import Failure, FailureKind
 from dragoman.testing.provider import FakeProvider
 from dragoman.testing.script import Scripted
@@ -175,6 +176,21 @@ def test_a_conversation_moves_from_one_vendor_to_another(client: openai.OpenAI, 
         last = found.id
     sent = fake.script.received[-1].body.decode()
     assert all(f"answer {number}" in sent for number in range(3))
+
+
+@TRANSLATED
+def test_a_conversation_moves_to_a_vendor_that_keeps_conversations_itself(
+    client: openai.OpenAI, fake: FakeServer, route: str
+) -> None:
+    fake.script.add(answering(Thinking("She is Ada."), Text("Hello, Ada.")), saying("You are Ada."))
+    first = begun(client, route)
+    found = client.responses.create(
+        model="openai_responses", input="Who am I?", previous_response_id=first.id
+    )
+    assert found.output_text == "You are Ada."
+    sent = fake.script.received[-1].body.decode()
+    assert "Hello, Ada." in sent
+    assert not any(item.id and item.id in sent for item in first.output)
 
 
 def test_what_an_upstream_keeps_cannot_go_on_elsewhere(client: openai.OpenAI, fake: FakeServer) -> None:

@@ -19,6 +19,12 @@ keys = ["{key}"]
 dialect = "openai_chat"
 base_url = "{url}/v1"
 api_key = "{upstream_key}"
+[providers.anthropic]
+base_url = "{url}"
+api_key = "{upstream_key}"
+[routes.either]
+targets = ["openai/gpt-4o", "anthropic/claude-sonnet-4-5"]
+strict = true
 [routes.reports]
 targets = ["openai/gpt-4o"]
 [routes.drops]
@@ -118,3 +124,13 @@ def test_what_the_gateway_does_itself_is_reported_and_no_reason_to_refuse(
     reply = client.get("strict", body=body)
     assert reply.status == 200
     assert reply.headers["x-dragoman-losses"] == 'stop;kind=emulated;path="$.stop_sequences"'
+
+
+@CLIENTS
+def test_a_target_that_loses_nothing_serves_what_another_would_lose(
+    policies: LiveGateway, fake: FakeServer, name: str, path: str
+) -> None:
+    client = Client(name, policies)
+    assert client.get("either", body=lossy(client, "either")).status == 200
+    (sent,) = fake.script.received
+    assert sent.path == "/v1/messages", path

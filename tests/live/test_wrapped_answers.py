@@ -20,6 +20,9 @@ def asking(client: Client, model: str, *, stream: bool) -> Object:
         case "openai_chat":
             form: Object = {"name": "numbers", "schema": LISTED}
             return {**body, "response_format": {"type": "json_schema", "json_schema": form}}
+        case "openai_responses":
+            flat: Object = {"type": "json_schema", "name": "numbers", "schema": LISTED}
+            return {**body, "text": {"format": flat}}
         case "anthropic":
             return {**body, "output_config": {"format": {"type": "json_schema", "schema": LISTED}}}
         case _:
@@ -30,7 +33,10 @@ def asking(client: Client, model: str, *, stream: bool) -> Object:
 PAIRS = [
     ("openai_chat", "anthropic"),
     ("gemini", "anthropic"),
+    ("openai_responses", "anthropic"),
     ("gemini", "openai_chat"),
+    ("gemini", "openai_responses"),
+    ("anthropic", "openai_responses"),
     ("anthropic", "openai_chat"),
 ]
 
@@ -45,7 +51,7 @@ def test_a_list_comes_out_of_its_wrapping(client: Client, upstream: str, stream:
 
 
 @pytest.mark.parametrize("client", ["gemini"], indirect=True)
-@pytest.mark.parametrize("upstream", ["openai_chat", "anthropic", "gemini"])
+@pytest.mark.parametrize("upstream", list(ROUTES))
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 def test_one_bare_word_comes_without_quotes(client: Client, upstream: str, stream: bool) -> None:
     model = ROUTES[upstream]

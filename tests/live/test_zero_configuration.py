@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from tests.conftest import CLIENT_KEY, CONFIG, UPSTREAM_KEY
+from tests.conftest import CLIENT_KEY, CONFIG, ROUTES, UPSTREAM_KEY
 from tests.live.client import Client
 from tests.live.command import Service, run, serving
 from tests.live.raw_upstream import saying
@@ -41,7 +41,7 @@ def key(first: Service) -> str:
     return found
 
 
-@pytest.fixture(params=["openai_chat", "anthropic", "gemini"])
+@pytest.fixture(params=list(ROUTES))
 def newcomer(request: pytest.FixtureRequest, first: Service, key: str) -> Client:
     """A client of each dialect with the key that was shown."""
     return Client(request.param, first.wait()._replace(key=key))
@@ -102,6 +102,8 @@ def with_tool(client: Client, *, stream: bool) -> Object:
     match client.name:
         case "openai_chat":
             tools: JSON = [{"type": "function", "function": {**tool, "parameters": SCHEMA}}]
+        case "openai_responses":
+            tools = [{"type": "function", **tool, "parameters": SCHEMA, "strict": True}]
         case "anthropic":
             tools = [{**tool, "input_schema": SCHEMA}]
         case _:
@@ -115,6 +117,9 @@ def with_schema(client: Client, *, stream: bool) -> Object:
         case "openai_chat":
             named: JSON = {"name": "weather", "schema": SCHEMA, "strict": True}
             return {**body, "response_format": {"type": "json_schema", "json_schema": named}}
+        case "openai_responses":
+            form: JSON = {"type": "json_schema", "name": "weather", "schema": SCHEMA, "strict": True}
+            return {**body, "text": {"format": form}}
         case "anthropic":
             return {**body, "output_config": {"format": {"type": "json_schema", "schema": SCHEMA}}}
         case _:
@@ -126,7 +131,12 @@ def test_the_demo_model_calls_tools_in_every_dialect(newcomer: Client, stream: b
     reply = newcomer.get("demo", stream=stream, body=with_tool(newcomer, stream=stream))
     assert reply.status == 200
     assert b"get_weather" in reply.body
-    mark = {"openai_chat": b'"tool_calls"', "anthropic": b'"tool_use"', "gemini": b'"functionCall"'}
+    mark = {
+        "openai_chat": b'"tool_calls"',
+        "openai_responses": b'"function_call"',
+        "anthropic": b'"tool_use"',
+        "gemini": b'"functionCall"',
+    }
     assert mark[newcomer.name] in reply.body
     check(newcomer, reply.body, stream=stream)
 

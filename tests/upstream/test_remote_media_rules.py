@@ -1,6 +1,8 @@
 """Whom nobody reaches through the gateway, tried against real servers."""
 
+import asyncio
 import socket
+import threading
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -301,3 +303,24 @@ async def test_where_private_addresses_are_allowed_any_address_and_port_will_do(
         message = "The URL at nowhere.invalid cannot be fetched: it has no address."
         assert await refusal(media, "http://nowhere.invalid/") == message
         assert "user name" in await refusal(media, f"http://a:b@127.0.0.1:{server.port}/")
+
+
+async def test_names_that_nobody_answers_for_hold_up_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = threading.Event()
+
+    def unanswered(*_: object, **__: object) -> list[object]:
+        answered.wait(20)
+        raise OSError
+
+    monkeypatch.setattr(socket, "getaddrinfo", unanswered)
+    async with opened() as media:
+        fetches = [asyncio.create_task(media.fetch(f"https://silent{one}.example/")) for one in range(50)]
+        await asyncio.sleep(0.05)
+        try:
+            # upstreams' names are looked up by these threads
+            assert await asyncio.wait_for(asyncio.to_thread(int, "1"), 2) == 1
+        finally:
+            answered.set()
+            for fetch in fetches:
+                fetch.cancel()
+            await asyncio.gather(*fetches, return_exceptions=True)

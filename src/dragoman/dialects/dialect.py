@@ -36,7 +36,7 @@ class Head(msgspec.Struct, frozen=True):
     """The top level of a request: enough to route it and to pass it on unread.
 
     `fields` holds every top-level member as the client wrote it. `sealed` says that the body holds
-    sealed signatures of another vendor, so that it cannot be passed on as it is.
+    sealed signatures of another vendor, or ids that were made here, so that it cannot be passed on as it is.
     """
 
     model: str

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 
 import msgspec
 
+from dragoman.conversation.blocks import Refusal, Thinking, Unknown
 from dragoman.conversation.failure import invalid
 from dragoman.conversation.loss import Loss, dropped
 from dragoman.conversation.opaque import Opaque
 from dragoman.conversation.request import FunctionTool, Request
 from dragoman.dialects.openai_family import RESPONSES, belongs
-from dragoman.dialects.places import place_of_message
+from dragoman.dialects.places import place_of, place_of_message
 
 _MODALITIES = frozenset({"modalities", "responsemodalities"})
 _STORED_STATE = frozenset({"cachedcontent", "previous_response_id", "conversation", "prompt", "container"})
@@ -25,6 +26,27 @@ _COPIES = frozenset(
     }
 )
 """Kept beside their neutral reading, for the way back to their own format: nothing of them is lost."""
+_BOOKKEEPING = frozenset(
+    {
+        "apart",
+        "caller",
+        "id",
+        "image_generation_call",
+        "index",
+        "instructions",
+        "namespace",
+        "phase",
+        "places",
+        "prompt_cache_breakpoint",
+        "reasoning_details",
+        "response",
+        "start",
+        "status",
+    }
+)
+"""What turns and blocks carry for the way back to their own format, or for us, and asks for nothing."""
+_BARE = (Refusal, Thinking, Unknown)
+"""Blocks without fields of one format alone."""
 _DONE_HERE = frozenset({(RESPONSES, "store"), (RESPONSES, "stream_options")})
 """What the gateway itself sees to: keeping answers, and streams in the client's own format."""
 
@@ -118,4 +140,16 @@ def foreign_losses(request: Request, dialect: str) -> Iterator[Loss]:
     for extra in request.extras:
         done = extra.field in _COPIES or (extra.dialect, extra.field) in _DONE_HERE
         if not (done or belongs(extra, dialect) or names_user(request, extra)):
-            yield dropped(f"$.{extra.field}", "unknown_field", f"only {extra.dialect} has this field")
+            yield _unknown(f"$.{extra.field}", extra)
+    for turn, message in enumerate(request.messages):
+        for field in message.opaque:
+            if not (field.field in _BOOKKEEPING or belongs(field, dialect)):
+                yield _unknown(f"$.{place_of_message(request, turn)}.{field.field}", field)
+        for place, block in enumerate(message.blocks):
+            for field in () if isinstance(block, _BARE) else block.opaque:
+                if not (field.field in _BOOKKEEPING or belongs(field, dialect)):
+                    yield _unknown(f"$.{place_of(request, turn, place)}.{field.field}", field)
+
+
+def _unknown(path: str, field: Opaque) -> Loss:
+    return dropped(path, "unknown_field", f"only {field.dialect} has this field")

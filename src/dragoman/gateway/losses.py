@@ -10,6 +10,9 @@ from dragoman.conversation.failure import FailureError, invalid
 from dragoman.conversation.loss import Loss, LossKind
 from dragoman.dialects.foreign_reasoning import CODE as FOREIGN_REASONING
 
+STRICT = "losses"
+"""The code of the refusal of a strict request: another target may lose nothing of it."""
+
 _MOST_NAMED = 20
 _ANY = "[*]"
 """Stands in a known path for any index; where it stands in the client's own path, too, the index is kept."""
@@ -80,4 +83,4 @@ def refused(lost: list[Loss]) -> FailureError:
         f"The target cannot take this request as it is, and it is to be strict: {'; '.join(items)}. "
         "Leave these out, or send the request without 'x-dragoman-strict'."
     )
-    return invalid(words, lost[0].path.removeprefix("$."), "losses")
+    return invalid(words, lost[0].path.removeprefix("$."), STRICT)

@@ -3,10 +3,11 @@
 Most clients of OpenAI's format drop what the format does not know, and with it the signatures that
 vendors want back in a loop of tool calls. What stood before a call, and the call's own signature, is
 kept for a while under the call's id, for the client that got it. Google signs plain texts too, and not
-every format has a place for that: such a signature is kept under the text and the turn that it answers.
+every format has a place for that: such a signature is kept under the text and the conversation before it.
 """
 
 import hashlib
+import itertools
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -23,6 +24,11 @@ from dragoman.conversation.events import (
 )
 from dragoman.conversation.opaque import Signature
 from dragoman.conversation.request import Message, Request, Role
+
+MOST_ASKED = 1024
+"""Calls and texts of one history that the memory is asked for: with more, a shared memory would have to be
+waited for.
+"""
 
 
 class Reasoned(msgspec.Struct, frozen=True):
@@ -45,7 +51,9 @@ class SignatureListener:
     def __init__(self, client: str, request: Request) -> None:
         """Take whose answer it is, for nobody else gets it back, and what it is the answer to."""
         self._client = client
-        self._asked = _said_in(request.messages[-1]) if request.messages else ""
+        self._asked = _beginning(request)
+        for message in request.messages:
+            self._asked = _went_on(self._asked, message)
         self._open: dict[tuple[int, int], _OpenBlock] = {}
         self._before: dict[int, list[tuple[Thinking, int]]] = {}
         self._said: dict[int, int] = {}
@@ -107,15 +115,16 @@ class _OpenBlock:
 
 
 def keys(request: Request, client: str) -> list[str]:
-    """What to ask the memory for, for the calls and texts in a request's history, in their order."""
+    """What to ask the memory for, for the calls and texts in a request's history, in their order; of a very
+    long one, for the latest.
+    """
     found: list[str] = []
-    asked = ""
+    asked = _beginning(request)
     for message in request.messages:
         if message.role is Role.ASSISTANT:
             found += [_key(client, asked, block) for block in message.blocks if _is_kept(block)]
-        else:
-            asked = _said_in(message)
-    return found
+        asked = _went_on(asked, message)
+    return found[-MOST_ASKED:]
 
 
 def recalled(request: Request, found: Sequence[bytes | None]) -> Request:
@@ -125,7 +134,13 @@ def recalled(request: Request, found: Sequence[bytes | None]) -> Request:
     """
     if not any(found):
         return request
-    remembered = iter(found)
+    kept = sum(
+        _is_kept(block)
+        for message in request.messages
+        if message.role is Role.ASSISTANT
+        for block in message.blocks
+    )
+    remembered = itertools.chain(itertools.repeat(None, kept - len(found)), found)
     messages = tuple(
         msgspec.structs.replace(message, blocks=tuple(_restored(message.blocks, remembered)))
         if message.role is Role.ASSISTANT
@@ -221,13 +236,20 @@ def _is_kept(block: Block) -> bool:
             return False
 
 
-def _said_in(message: Message) -> str:
-    """What a turn says, as far as texts tell: an answer to it is an answer to nothing else."""
+def _beginning(request: Request) -> str:
+    """Stands for a conversation without any turn."""
+    return _digest(*(block.text for block in request.system))
+
+
+def _went_on(conversation: str, message: Message) -> str:
+    """Stands for a conversation with one more turn, as far as texts tell: the same answer in another
+    conversation has another signature.
+    """
     texts: list[str] = []
     for block in message.blocks:
         inner = block.blocks if isinstance(block, ToolResult) else (block,)
         texts += [one.text for one in inner if isinstance(one, Text)]
-    return "\0".join(texts)
+    return _digest(conversation, message.role, *texts)
 
 
 def _key(client: str, asked: str, block: Block) -> str:

@@ -6,6 +6,7 @@ from typing import TypeVar
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
 from dragoman.gateway.attempt import without_secret
 from dragoman.gateway.gateway import Gateway
+from dragoman.gateway.losses import STRICT
 from dragoman.gateway.record import Record
 from dragoman.gateway.time_limits import TimeLimits
 from dragoman.routing.router import RouteTarget
@@ -51,4 +52,4 @@ async def first_that_answers(
 
 def worth_another(failure: Failure) -> bool:
     """Whether another target may serve what this one did not: not where the request is at fault."""
-    return failure.retryable or failure.kind in _ELSEWHERE
+    return failure.retryable or failure.kind in _ELSEWHERE or failure.code == STRICT

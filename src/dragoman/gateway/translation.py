@@ -14,6 +14,7 @@ from dragoman.dialects.dialect import Dialect, Emulation, Location, Reply, Targe
 from dragoman.gateway.pipeline import TranslationPipeline
 from dragoman.gateway.plan import Translation, plan
 from dragoman.models.profile import profile_of
+from dragoman.routing.router import LONGEST_NAME
 
 _NO_MODEL = "MODEL"
 """Stands for the model where neither the request nor its reader names one."""
@@ -127,6 +128,9 @@ def translate_posted(body: bytes, dialects: Mapping[str, Dialect]) -> bytes:
 
 
 def _target(upstream: Dialect, model: str) -> Target:
+    if len(model) > LONGEST_NAME:
+        # what is known of a model is kept for the next time
+        raise invalid(f"'model': expected at most {LONGEST_NAME} characters.", "model")
     profile = profile_of(model)
     return Target(upstream.name, model, f"{upstream.name}/{profile.family}", profile)
 

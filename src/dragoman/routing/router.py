@@ -16,7 +16,7 @@ from dragoman.dialects.dialect import ModelCard, Target
 from dragoman.models.profile import Profiles, families
 from dragoman.providers.provider import Provider
 
-_LONGEST_NAME = 512
+LONGEST_NAME = 512
 """Characters of a model's name; the longest in use are resource names of cloud vendors."""
 
 
@@ -64,7 +64,7 @@ class Router:
     def resolve(self, model: str) -> Route:
         """The route for a model name. Raises `FailureError` (model not found) if nothing fits."""
         # what was looked up is kept for the next time: only names that can be meant as such
-        route = self._routes.get(model) or (self._resolve(model) if len(model) <= _LONGEST_NAME else None)
+        route = self._routes.get(model) or (self._resolve(model) if len(model) <= LONGEST_NAME else None)
         if route is None:
             raise FailureError(Failure(FailureKind.MODEL_NOT_FOUND, self._advice(model), param="model"))
         return route
@@ -107,8 +107,8 @@ class Router:
 
     def _advice(self, model: str) -> str:
         known = [*self._routes, *(f"{name}/<model>" for name in self._providers)]
-        if len(model) > _LONGEST_NAME:
-            model = model[:_LONGEST_NAME] + "..."
+        if len(model) > LONGEST_NAME:
+            model = model[:LONGEST_NAME] + "..."
         return f"The model '{model}' is not known here. Known: {', '.join(known[:12])}."
 
 

@@ -17,8 +17,6 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from dragoman.store.error import StoreError
 from dragoman.store.tables import METADATA
 
-FILE = "dragoman.db"
-"""The database's name in the data directory."""
 LOCK_LIMIT = 5.0
 """Seconds to wait while another process writes."""
 

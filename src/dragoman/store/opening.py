@@ -7,6 +7,9 @@ from dragoman.store.error import StoreError
 from dragoman.store.memory_responses import MemoryResponses
 from dragoman.store.responses import KeptResponse, ResponseStore
 
+FILE = "dragoman.db"
+"""The database's name in the data directory."""
+
 
 def open_responses(folder: Path | None) -> ResponseStore:
     """Kept answers in the data directory `folder`, in a file that only its owner may read; without a
@@ -37,7 +40,9 @@ class _DeferredResponses:
         return await (await self._loaded()).delete(response_id, key)
 
     async def prune(self, now: float) -> int:
-        """See `ResponseStore.prune`."""
+        """See `ResponseStore.prune`. Where there is no file yet, none is made."""
+        if self._store is None and not await asyncio.to_thread((self._folder / FILE).exists):
+            return 0
         return await (await self._loaded()).prune(now)
 
     async def close(self) -> None:
@@ -60,6 +65,6 @@ class _DeferredResponses:
 
 def _load(folder: Path) -> ResponseStore:
     from dragoman.store.database_responses import DatabaseResponses  # noqa: PLC0415 - slow to import
-    from dragoman.store.engine import FILE, Database  # noqa: PLC0415 - slow to import
+    from dragoman.store.engine import Database  # noqa: PLC0415 - slow to import
 
     return DatabaseResponses(Database(folder / FILE))

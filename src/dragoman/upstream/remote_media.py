@@ -9,10 +9,12 @@ the environment, which would look the name up for itself.
 
 import asyncio
 import base64
+import functools
 import re
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 import aiohttp
@@ -83,7 +85,9 @@ class RemoteMedia:
         self._timeout = timeout
         self._allow_private = allow_private
         self._no_address = "has no address" if allow_private else NOT_PUBLIC
-        self._resolver = _Resolver(lookup or _system_lookup, self._permits, self._no_address)
+        # threads of its own: names that nobody answers for must not keep upstreams' names waiting
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="media lookup")
+        self._resolver = _Resolver(lookup or self._system_lookup, self._permits, self._no_address)
         self._permitted = permitted
         self._tls = tls
         self._session: aiohttp.ClientSession | None = None
@@ -134,8 +138,14 @@ class RemoteMedia:
     async def close(self) -> None:
         """Close every connection. Fetches that come after it fail."""
         self._closed = True
+        self._threads.shutdown(wait=False, cancel_futures=True)
         if self._session is not None:
             await self._session.close()
+
+    async def _system_lookup(self, host: str, port: int) -> list[tuple[str, int]]:
+        lookup = functools.partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, lookup)
+        return [(str(address[0]), int(address[1])) for *_, address in found]
 
     def _permits(self, address: IPAddress) -> bool:
         return self._allow_private or self._permitted(address)
@@ -281,11 +291,6 @@ class _Allowance:
         self._left -= size
         if self._left < 0:
             raise _UnusableError(f"all files of the request together are larger than {self._limit} bytes")
-
-
-async def _system_lookup(host: str, port: int) -> list[tuple[str, int]]:
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [(str(address[0]), int(address[1])) for *_, address in found]
 
 
 def _unpacked(decoder: ContentDecoder | None, data: bytes) -> Iterator[bytes]:

@@ -4,10 +4,11 @@ from typing import TypeVar
 
 import msgspec
 
-from dragoman.conversation.envelope import MARKS
+from dragoman.conversation import envelope
 from dragoman.conversation.failure import invalid
 from dragoman.dialects.dialect import Head, Location
 from dragoman.dialects.json_text import decode_request
+from dragoman.dialects.openai_responses import identifiers
 from dragoman.dialects.openai_responses.wire import HeadWire
 
 Fields = dict[str, msgspec.Raw]
@@ -34,7 +35,7 @@ def read_head(body: bytes, location: Location) -> Head:
         location=location,
         fields=fields,
         stream_usage=True,
-        sealed=any(mark in body for mark in MARKS),
+        sealed=any(mark in body for mark in (*envelope.MARKS, *identifiers.MARKS)),
     )
 
 

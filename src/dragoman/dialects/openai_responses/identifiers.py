@@ -16,6 +16,11 @@ CUSTOM_CALL = "ctc"
 REASONING = "rs"
 IMAGE_CALL = "ig"
 
+MARKS = tuple(
+    f'"{prefix}_{MARK}'.encode() for prefix in (MESSAGE, FUNCTION_CALL, CUSTOM_CALL, REASONING, IMAGE_CALL)
+)
+"""What ids made here look like inside a body."""
+
 
 def item_id(prefix: str, answer: str, place: int) -> str:
     """The id of the item at a place of an answer: the prefix, our mark and 32 hex digits."""
