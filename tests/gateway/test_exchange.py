@@ -132,6 +132,15 @@ async def test_what_one_attempt_lost_is_not_said_of_the_next() -> None:
     assert first.closed
 
 
+async def test_what_went_through_unread_has_no_losses_however_the_answer_comes() -> None:
+    """In a translation, `temperature` would be lost: the model reasons."""
+    service, client = Service(Upstream(OPENAI_ANSWER, headers=JSON)), Reader()
+    await service.serve(client, "openai/o3", temperature=0.5, stop=["i"], stream=True)
+    assert client.status == 200
+    assert b'"content":"hi"' in client.body
+    assert "x-dragoman-losses" not in client.headers
+
+
 async def test_losses_are_said_in_a_header() -> None:
     answer = {
         "type": "message",

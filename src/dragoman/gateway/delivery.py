@@ -11,7 +11,7 @@ from dragoman.conversation.fold import Fold, fold, unfold
 from dragoman.conversation.loss import Loss
 from dragoman.conversation.request import Request
 from dragoman.conversation.response import Response
-from dragoman.dialects.dialect import Dialect, Head, Reply, Target
+from dragoman.dialects.dialect import Dialect, Emulation, Head, Reply, Target
 from dragoman.gateway.answer_headers import answer_headers
 from dragoman.gateway.attempt import read_answer, secrets, without_secret
 from dragoman.gateway.call import Call, Client
@@ -22,7 +22,7 @@ from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.kept_answers import keep, keep_place, keeps
 from dragoman.gateway.outlet import Headers, Outlet
 from dragoman.gateway.pipeline import Listener, PassthroughPipeline, Pipeline, TranslationPipeline
-from dragoman.gateway.plan import Passthrough, Plan, Translation, translation
+from dragoman.gateway.plan import Passthrough, Plan, Translation
 from dragoman.gateway.record import Record
 from dragoman.gateway.relay import relay
 from dragoman.gateway.signature_memory import SignatureListener
@@ -176,7 +176,8 @@ class Delivery:
         planned, call = accepted.planned, self._call
         if isinstance(planned, Passthrough):
             request = call.dialect.parse_request(call.body, call.location)
-            planned = translation(call.dialect, request, planned.dialect, accepted.target)
+            # the upstream got all of the request: nothing is lost, and nothing left to be done here
+            planned = Translation(planned.dialect, planned.wire, request, (), Emulation())
         return planned, accepted._replace(planned=planned)
 
     async def _read(self, planned: Translation, accepted: Accepted) -> Response:
