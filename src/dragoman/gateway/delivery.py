@@ -25,7 +25,7 @@ from dragoman.gateway.pipeline import Listener, PassthroughPipeline, Pipeline, T
 from dragoman.gateway.plan import Passthrough, Plan, Translation
 from dragoman.gateway.record import Record
 from dragoman.gateway.relay import relay
-from dragoman.gateway.signature_memory import SignatureListener
+from dragoman.gateway.signature_memory import SignatureListener, kept_of
 from dragoman.gateway.time_limits import TimeLimits
 from dragoman.providers.provider import Provider
 from dragoman.upstream.transport import UpstreamResponse
@@ -106,7 +106,7 @@ class Delivery:
                 )
 
         async def keep_all() -> None:
-            await self._keep_signatures(signatures)
+            await self._keep_signatures({} if signatures is None else signatures.kept)
             if self._state is None:
                 return
             if reply is not None:
@@ -193,18 +193,15 @@ class Delivery:
                 responses.append(planned.dialect.parse_response(body, origin))
         told, veil = planned.emulation.apart()
         response = emulate(joined(responses), told)
-        signatures = SignatureListener(self._call.key.id, planned.request)
-        for event in unfold(response):
-            signatures(event)
-        await self._keep_signatures(signatures)
+        await self._keep_signatures(kept_of(response, self._call.key.id, planned.request))
         self._record.usage = response.usage
         self._record.stops = tuple(choice.stop.reason for choice in response.choices)
         return emulate(response, veil)
 
-    async def _keep_signatures(self, signatures: SignatureListener | None) -> None:
-        kept = self._gateway.memory.signatures
-        if kept > 0 and signatures is not None and signatures.kept:
-            await self._gateway.signatures.put_many(signatures.kept, kept)
+    async def _keep_signatures(self, kept: dict[str, bytes]) -> None:
+        time_to_live = self._gateway.memory.signatures
+        if time_to_live > 0 and kept:
+            await self._gateway.signatures.put_many(kept, time_to_live)
 
     def _reply(self, planned: Translation, target: Target) -> Reply:
         backend = hashlib.sha256(f"{target.provider}/{target.model}".encode()).hexdigest()

@@ -6,6 +6,7 @@ kept for a while under the call's id, for the client that got it. Google signs p
 every format has a place for that: such a signature is kept under the text and the conversation before it.
 """
 
+import functools
 import hashlib
 import itertools
 from collections.abc import Iterator, Sequence
@@ -22,8 +23,10 @@ from dragoman.conversation.events import (
     TextDelta,
     ThinkingDelta,
 )
+from dragoman.conversation.fold import unfold
 from dragoman.conversation.opaque import Signature
 from dragoman.conversation.request import Message, Request, Role
+from dragoman.conversation.response import Response
 
 MOST_ASKED = 1024
 """Calls and texts of one history that the memory is asked for: with more, a shared memory would have to be
@@ -51,9 +54,7 @@ class SignatureListener:
     def __init__(self, client: str, request: Request) -> None:
         """Take whose answer it is, for nobody else gets it back, and what it is the answer to."""
         self._client = client
-        self._asked = _beginning(request)
-        for message in request.messages:
-            self._asked = _went_on(self._asked, message)
+        self._request = request
         self._open: dict[tuple[int, int], _OpenBlock] = {}
         self._before: dict[int, list[tuple[Thinking, int]]] = {}
         self._said: dict[int, int] = {}
@@ -85,9 +86,9 @@ class SignatureListener:
         if isinstance(block, Text):
             text = block.text + "".join(ended.parts)
             if signature is not None and text:
-                self.kept[_text_key(self._client, self._asked, text)] = msgspec.json.encode(
-                    Reasoned((), signature)
-                )
+                # only now: most answers have no signed text
+                asked = functools.reduce(_went_on, self._request.messages, _beginning(self._request))
+                self.kept[_text_key(self._client, asked, text)] = msgspec.json.encode(Reasoned((), signature))
             return
         before = self._before.setdefault(choice, [])
         if isinstance(block, Thinking):
@@ -105,6 +106,21 @@ class SignatureListener:
         self._said[choice] = 0
 
 
+def kept_of(response: Response, client: str, request: Request) -> dict[str, bytes]:
+    """What to keep of a whole answer to a request, as a listener would."""
+    signed = any(
+        isinstance(block, Thinking | ToolCall | Text) and block.signature is not None
+        for choice in response.choices
+        for block in choice.blocks
+    )
+    if not signed:
+        return {}
+    listener = SignatureListener(client, request)
+    for event in unfold(response):
+        listener(event)
+    return listener.kept
+
+
 class _OpenBlock:
     __slots__ = ("block", "parts", "signature")
 
@@ -119,6 +135,8 @@ def keys(request: Request, client: str) -> list[str]:
     long one, for the latest.
     """
     found: list[str] = []
+    if not any(message.role is Role.ASSISTANT for message in request.messages):
+        return found
     asked = _beginning(request)
     for message in request.messages:
         if message.role is Role.ASSISTANT:
