@@ -57,6 +57,8 @@ def test_the_tables_show_the_results(gateway: str) -> None:
     passed, counted = whole(told, "passed"), whole(told, "counted")
     assert f"{passed} of {counted} cells pass" in PAGE
     assert f": {100 * passed / counted:.1f} %\n" in PAGE
+    readme = (DOCS.parent / "README.md").read_text()
+    assert f"| {passed} of {counted} | {whole(told, 'pairs_served')} of 16 |" in readme
     cells = children(told, "cells")
     assert sum(cell["verdict"] == "pass" for cell in cells) == passed
     for client, wire in WIRES.items():

@@ -1,6 +1,7 @@
 """The one object that everything hangs off: built at start, closed at the end, no state elsewhere."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -86,10 +87,8 @@ class Gateway:
                 _log.warning("kept answers cannot be pruned", error=str(error))
 
     async def close(self) -> None:
-        """Close every upstream connection."""
-        await self._http.close()
-        await self._embedded.close()
-        await self.signatures.close()
-        await self.kept_responses.close()
-        if self.remote_media is not None:
-            await self.remote_media.close()
+        """Close every upstream connection, and what is kept. One part that fails leaves none open."""
+        async with contextlib.AsyncExitStack() as parts:
+            for part in (self.remote_media, self.kept_responses, self.signatures, self._embedded, self._http):
+                if part is not None:
+                    parts.push_async_callback(part.close)
