@@ -122,8 +122,9 @@ class Emulation(msgspec.Struct, frozen=True):
         """What the answer itself needs, and what is only hidden from the client: between the two stands
         what the gateway remembers.
         """
-        told = msgspec.structs.replace(self, hide_reasoning=False)
-        return told, Emulation(hide_reasoning=self.hide_reasoning)
+        if not self.hide_reasoning:
+            return self, _NONE
+        return msgspec.structs.replace(self, hide_reasoning=False), Emulation(hide_reasoning=True)
 
 
 _NONE = Emulation()

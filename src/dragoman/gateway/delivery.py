@@ -204,13 +204,12 @@ class Delivery:
             await self._gateway.signatures.put_many(kept, time_to_live)
 
     def _reply(self, planned: Translation, target: Target) -> Reply:
-        backend = hashlib.sha256(f"{target.provider}/{target.model}".encode()).hexdigest()
         return Reply(
             request=planned.request,
             location=self._call.location,
             created=int(self._gateway.now()),
             fallback_id=os.urandom(12).hex(),
-            fingerprint=f"fp_{backend[:10]}",
+            fingerprint=_fingerprint(target.provider, target.model),
             origin=target.origin,
             previous=self._call.previous,
         )
@@ -238,6 +237,12 @@ def stream_headers(headers: Headers) -> Headers:
     """The headers of a streamed answer."""
     # Proxies in front of us must neither keep the pieces nor gather them.
     return [*headers, ("cache-control", "no-cache"), ("x-accel-buffering", "no")]
+
+
+@functools.lru_cache(maxsize=1024)
+def _fingerprint(provider: str, model: str) -> str:
+    """Stands for the backend's configuration, as OpenAI's `system_fingerprint` does."""
+    return "fp_" + hashlib.sha256(f"{provider}/{model}".encode()).hexdigest()[:10]
 
 
 def answers_whole(upstream: UpstreamResponse, spoken: Dialect, call: Call) -> bool:
