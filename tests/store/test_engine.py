@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dragoman.store.database_responses import DatabaseResponses
 from dragoman.store.engine import Database
@@ -82,11 +83,14 @@ async def test_only_the_owner_may_read_the_file_and_what_lies_beside_it(tmp_path
 
 async def test_readers_do_not_wait_for_the_writer_and_a_crash_does_not_cost_the_file(tmp_path: Path) -> None:
     database = Database(tmp_path / "dragoman.db")
-    async with database.transaction() as connection:
-        pragmas = [
+
+    async def ask(connection: AsyncConnection) -> list[object]:
+        return [
             (await connection.execute(text(f"PRAGMA {name}"))).scalar_one()
             for name in ("journal_mode", "synchronous", "foreign_keys")
         ]
+
+    pragmas = await database.run(ask)
     await database.close()
     assert pragmas == ["wal", 1, 1]
 
@@ -108,13 +112,12 @@ async def test_a_failed_block_changes_nothing(tmp_path: Path) -> None:
     store = DatabaseResponses(database)
     await store.put(RESPONSE)
 
-    async def fail() -> None:
-        async with database.transaction() as connection:
-            await connection.execute(text("DELETE FROM responses"))
-            raise ZeroDivisionError
+    async def fail(connection: AsyncConnection) -> None:
+        await connection.execute(text("DELETE FROM responses"))
+        raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await fail()
+        await database.run(fail)
     assert await store.get("resp_1", "key 1", 1) == RESPONSE
     await store.close()
 
@@ -143,9 +146,12 @@ async def test_a_full_disk_is_said_and_what_was_kept_can_still_be_read(tmp_path:
     database = Database(path)
     store = DatabaseResponses(database)
     await store.put(RESPONSE)
-    async with database.transaction() as connection:
+
+    async def fill(connection: AsyncConnection) -> None:
         pages = (await connection.execute(text("PRAGMA page_count"))).scalar_one()
         await connection.execute(text(f"PRAGMA max_page_count = {pages}"))
+
+    await database.run(fill)
     large = KeptResponse("resp_2", "key 1", 0, 1e10, None, None, SECRET * 10_000, SECRET, SECRET)
     with pytest.raises(StoreError, match="cannot be used: database or disk is full") as raised:
         await store.put(large)

@@ -128,6 +128,20 @@ async def test_a_cancelled_caller_leaves_the_store_usable(store: ResponseStore) 
     assert await store.get("resp_2", "key 1", NOW) == response(2, provider="later")
 
 
+async def test_what_a_cancelled_caller_began_is_kept(store: ResponseStore) -> None:
+    await store.put(RESPONSE)
+    task = asyncio.create_task(store.put(response(2)))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    for _ in range(200):
+        if await store.get("resp_2", "key 1", NOW) is not None:
+            break
+        await asyncio.sleep(0.01)
+    assert await store.get("resp_2", "key 1", NOW) == response(2)
+
+
 async def test_closing_twice_is_fine(store: ResponseStore) -> None:
     await store.put(RESPONSE)
     await store.close()

@@ -2,6 +2,7 @@
 
 import msgspec
 from sqlalchemy import bindparam, delete, insert, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dragoman.store.engine import Database
 from dragoman.store.responses import KeptResponse
@@ -29,28 +30,40 @@ class DatabaseResponses:
 
     async def put(self, response: KeptResponse, /) -> None:
         """See `ResponseStore.put`."""
-        async with self._database.transaction() as connection:
+
+        async def work(connection: AsyncConnection) -> None:
             await connection.execute(_DELETE, {"its_id": response.id, "its_key": response.key})
             await connection.execute(_INSERT, msgspec.structs.asdict(response))
 
+        await self._database.run(work)
+
     async def get(self, response_id: str, key: str, now: float) -> KeptResponse | None:
         """See `ResponseStore.get`."""
-        async with self._database.transaction() as connection:
+
+        async def work(connection: AsyncConnection) -> KeptResponse | None:
             found = await connection.execute(_SELECT, {"its_id": response_id, "its_key": key, "now": now})
             row = found.mappings().one_or_none()
-        return None if row is None else msgspec.convert(row, KeptResponse)
+            return None if row is None else msgspec.convert(row, KeptResponse)
+
+        return await self._database.run(work)
 
     async def delete(self, response_id: str, key: str) -> bool:
         """See `ResponseStore.delete`."""
-        async with self._database.transaction() as connection:
+
+        async def work(connection: AsyncConnection) -> bool:
             return (await connection.execute(_DELETE, {"its_id": response_id, "its_key": key})).rowcount > 0
+
+        return await self._database.run(work)
 
     async def prune(self, now: float) -> int:
         """See `ResponseStore.prune`."""
+
+        async def work(connection: AsyncConnection) -> int:
+            return (await connection.execute(_PRUNE, {"now": now})).rowcount
+
         pruned = 0
         while True:
-            async with self._database.transaction() as connection:
-                gone = (await connection.execute(_PRUNE, {"now": now})).rowcount
+            gone = await self._database.run(work)
             pruned += gone
             if gone < _BATCH:
                 return pruned

@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import os
 import sqlite3
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import Awaitable, Callable, Generator
 from pathlib import Path
+from typing import Any, TypeVar
 
 from sqlalchemy import URL, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -16,6 +17,8 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from dragoman.store.error import StoreError
 from dragoman.store.tables import METADATA
+
+T = TypeVar("T")
 
 LOCK_LIMIT = 5.0
 """Seconds to wait while another process writes."""
@@ -36,25 +39,40 @@ class Database:
         self._engine: AsyncEngine | None = None
         self._opening = asyncio.Lock()
         self._closed = False
+        self._running: set[asyncio.Future[Any]] = set()
 
-    @contextlib.asynccontextmanager
-    async def transaction(self) -> AsyncGenerator[AsyncConnection]:
-        """A connection whose changes are all there in the end, or none of them.
+    async def run(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """The outcome of `work` in a transaction of its own: its changes are all there in the end, or none.
 
-        Raises `StoreError` for whatever goes wrong with the database, in here or in the block.
+        A caller that is cancelled leaves the work to its end: a connection that is let go of in the
+        middle would stay open. Raises `StoreError` for whatever goes wrong with the database, or in
+        the work.
         """
-        with self._failures():
-            engine = await self._opened()
-            async with engine.begin() as connection:
-                yield connection
+        task = asyncio.ensure_future(self._run(work))
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        return await asyncio.shield(task)
 
     async def close(self) -> None:
-        """Let go of the file. What comes after raises `StoreError`."""
+        """Let go of the file, once nothing is at work there. What comes after raises `StoreError`."""
         self._closed = True
+        if self._running:
+            await asyncio.wait(self._running)
         async with self._opening:
             if self._engine is not None:
                 await self._engine.dispose()
                 self._engine = None
+
+    async def _run(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        with self._failures():
+            engine = await self._opened()
+            async with engine.begin() as connection:
+                return await work(connection)
+
+    def _ended(self, task: "asyncio.Future[Any]") -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # nobody may be left to hear of it
 
     async def _opened(self) -> AsyncEngine:
         if self._engine is None:
