@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import URL, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.schema import CreateIndex, CreateTable
@@ -24,6 +24,8 @@ LOCK_LIMIT = 5.0
 """Seconds to wait while another process writes."""
 
 _CONNECTIONS = 4
+_PAUSE = 0.02
+"""Seconds between two tries to set the file up."""
 
 
 class Database:
@@ -86,17 +88,22 @@ class Database:
     async def _open(self) -> AsyncEngine:
         await asyncio.to_thread(_create_file, self._path)
         engine = _engine(self._path, self._lock_limit)
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._lock_limit
         try:
-            async with engine.begin() as connection:
-                for table in METADATA.sorted_tables:
-                    # processes that start at once all do this; the second finds nothing left to do
-                    await connection.execute(CreateTable(table, if_not_exists=True))
-                    for index in table.indexes:
-                        await connection.execute(CreateIndex(index, if_not_exists=True))
+            while True:
+                try:
+                    await _set_up(engine)
+                except OperationalError as error:
+                    # SQLite does not wait for others while it changes the journal mode
+                    if "locked" not in str(error.orig) or loop.time() > end:
+                        raise
+                    await asyncio.sleep(_PAUSE)
+                else:
+                    return engine
         except BaseException:
             await engine.dispose()
             raise
-        return engine
 
     @contextlib.contextmanager
     def _failures(self) -> Generator[None]:
@@ -108,6 +115,19 @@ class Database:
             raise StoreError(f"The database {self._path} cannot be used: {error}.") from None
         except OSError as error:
             raise StoreError(f"The database {self._path} cannot be used: {error.strerror}.") from None
+
+
+async def _set_up(engine: AsyncEngine) -> None:
+    """Make the file what it has to be: in a mode in which readers and the writer do not wait for each other,
+    and with every table. Processes that start at once all do this; the second finds nothing left to do.
+    """
+    async with engine.connect() as connection:
+        await connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+    async with engine.begin() as connection:
+        for table in METADATA.sorted_tables:
+            await connection.execute(CreateTable(table, if_not_exists=True))
+            for index in table.indexes:
+                await connection.execute(CreateIndex(index, if_not_exists=True))
 
 
 def _create_file(path: Path) -> None:
@@ -133,12 +153,9 @@ def _engine(path: Path, lock_limit: float) -> AsyncEngine:
 
 
 def _prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-    """Set up a new connection: readers and the writer do not wait for each other, and a crash of the
-    machine may cost the last moments but not the file.
-    """
+    """Set up a new connection: a crash of the machine may cost the last moments but not the file."""
     cursor = connection.cursor()
     try:
-        cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = NORMAL")
         cursor.execute("PRAGMA foreign_keys = ON")
     finally:
