@@ -232,8 +232,8 @@ def test_only_what_is_not_the_requests_fault_is_tried_elsewhere(kind: FailureKin
 async def test_kept_answers_whose_time_is_over_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     service = Service()
     kept = service.gateway.kept_responses
-    await kept.put(KeptResponse("old", "k", 0.0, 0.5, None, None, b"", b"", b""))
-    await kept.put(KeptResponse("new", "k", 0.0, 9.5, None, None, b"", b"", b""))
+    await kept.put(KeptResponse("old", "k", 0.0, 0.5, None, b"", b""))
+    await kept.put(KeptResponse("new", "k", 0.0, 9.5, None, b"", b""))
     monkeypatch.setattr(gateway_module, "UPKEEP", 0.001)
     task = asyncio.ensure_future(service.gateway.upkeep())
     await asyncio.sleep(0.02)

@@ -25,7 +25,7 @@ from dragoman.store.responses import KeptResponse
 pytestmark = pytest.mark.anyio
 
 SECRET = b"what a client wrote"
-RESPONSE = KeptResponse("resp_1", "key 1", 0, 1e10, None, None, SECRET, SECRET, SECRET)
+RESPONSE = KeptResponse("resp_1", "key 1", 0, 1e10, None, SECRET, SECRET)
 
 
 @contextlib.asynccontextmanager
@@ -152,7 +152,7 @@ async def test_a_full_disk_is_said_and_what_was_kept_can_still_be_read(tmp_path:
         await connection.execute(text(f"PRAGMA max_page_count = {pages}"))
 
     await database.run(fill)
-    large = KeptResponse("resp_2", "key 1", 0, 1e10, None, None, SECRET * 10_000, SECRET, SECRET)
+    large = KeptResponse("resp_2", "key 1", 0, 1e10, None, SECRET * 10_000, SECRET)
     with pytest.raises(StoreError, match="cannot be used: database or disk is full") as raised:
         await store.put(large)
     assert SECRET.decode() not in str(raised.value)
@@ -238,7 +238,7 @@ async def main():
     print("ready", flush=True)
     sys.stdin.readline()
     await asyncio.gather(*(
-        store.put(KeptResponse(f"{sys.argv[2]} {number}", "key", 0, 1e10, None, None, b"", b"", b""))
+        store.put(KeptResponse(f"{sys.argv[2]} {number}", "key", 0, 1e10, None, b"", b""))
         for number, store in enumerate(stores)
     ))
     await asyncio.gather(*(store.close() for store in stores))

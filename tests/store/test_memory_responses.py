@@ -10,7 +10,7 @@ pytestmark = pytest.mark.anyio
 
 
 def response(number: int, size: int) -> KeptResponse:
-    return KeptResponse(f"resp_{number}", "key", 0, 10, None, None, bytes(size - 2), b"a", b"h")
+    return KeptResponse(f"resp_{number}", "key", 0, 10, None, bytes(size - 1), b"a")
 
 
 async def test_the_oldest_answers_make_room() -> None:

@@ -15,10 +15,8 @@ RESPONSE = KeptResponse(
     created=1_700_000_000.25,
     expires=1_700_000_100.5,
     provider=None,
-    model=None,
     request=b'{"input":"gr\xc3\xb6\xc3\x9fe"}',
     answer=bytes(range(256)),
-    history=b"",
 )
 NOW = 1_700_000_050.0
 
@@ -28,7 +26,7 @@ def response(number: int, **changes: str | float) -> KeptResponse:
 
 
 async def test_a_kept_answer_is_found_as_it_was(store: ResponseStore) -> None:
-    elsewhere = response(2, provider="openai", model="gpt-4o")
+    elsewhere = response(2, provider="openai")
     await store.put(RESPONSE)
     await store.put(elsewhere)
     assert await store.get("resp_1", "key 1", NOW) == RESPONSE
@@ -91,7 +89,7 @@ async def test_pruning_forgets_what_is_over_and_nothing_else(store: ResponseStor
 
 @pytest.mark.parametrize("text", ["", "'; DROP TABLE responses; --", "ö\u2028\x00 🙂", "x" * 10_000])
 async def test_any_id_and_any_key_are_only_text(store: ResponseStore, text: str) -> None:
-    odd = msgspec.structs.replace(RESPONSE, id=text, key=text, provider=text, model=text)
+    odd = msgspec.structs.replace(RESPONSE, id=text, key=text, provider=text)
     await store.put(odd)
     await store.put(RESPONSE)
     assert await store.get(text, text, NOW) == odd
@@ -100,7 +98,7 @@ async def test_any_id_and_any_key_are_only_text(store: ResponseStore, text: str)
 
 
 async def test_large_bodies_are_kept_whole(store: ResponseStore) -> None:
-    large = msgspec.structs.replace(RESPONSE, request=bytes(5_000_000), history=b"x" * 5_000_000)
+    large = msgspec.structs.replace(RESPONSE, request=bytes(5_000_000), answer=b"x" * 5_000_000)
     await store.put(large)
     assert await store.get("resp_1", "key 1", NOW) == large
 

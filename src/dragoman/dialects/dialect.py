@@ -351,8 +351,8 @@ class Embedding:
 class State:
     """One wire format's way of going on from an earlier answer that the serving side has kept.
 
-    A conversation is kept as the format's own JSON texts: `history` is what a next request has to begin
-    with, `answer` the answer as it was given.
+    A conversation is kept as the format's own JSON texts, request and answer; the history that they make
+    is what a next request has to begin with.
     """
 
     kept: Callable[[Head], bool]
@@ -362,7 +362,7 @@ class State:
     continued: Callable[[bytes, bytes], bytes]
     """A request's body, and the history that it goes on from: a body that is complete by itself."""
     history: Callable[[bytes, bytes], bytes]
-    """A complete request's body, and the answer to it: the history to keep."""
+    """A complete request's body, and the answer to it: the history that they make."""
     identified: Callable[[bytes], str]
     """The id of an answer."""
     render_items: Callable[[bytes], bytes]

@@ -49,7 +49,7 @@ async def resumed(gateway: Gateway, call: Call, head: Head) -> Resumed:
         raise invalid(_gone(previous), "previous_response_id", "previous_response_not_found")
     if kept.provider:
         return Resumed(call, head, kept.provider)
-    body = state.continued(call.body, kept.history)
+    body = state.continued(call.body, state.history(kept.request, kept.answer))
     complete = msgspec.structs.replace(call, body=body, previous=previous)
     return Resumed(complete, call.dialect.read_head(body, call.location))
 
@@ -91,10 +91,8 @@ async def keep(gateway: Gateway, call: Call, state: State, answer: bytes) -> Non
             created=now,
             expires=now + gateway.memory.responses,
             provider=None,
-            model=None,
             request=call.body,
             answer=answer,
-            history=state.history(call.body, answer),
         ),
     )
 
@@ -103,7 +101,7 @@ async def keep_place(gateway: Gateway, call: Call, identity: str, provider: str)
     """Note where an answer is that the upstream keeps itself."""
     now = gateway.now()
     expires = now + gateway.memory.responses
-    await _put(gateway, KeptResponse(identity, call.key.id, now, expires, provider, None, b"", b"", b""))
+    await _put(gateway, KeptResponse(identity, call.key.id, now, expires, provider, b"", b""))
 
 
 async def show_answer(gateway: Gateway, call: Call, identity: str) -> bytes:

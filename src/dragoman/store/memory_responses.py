@@ -56,4 +56,4 @@ class MemoryResponses:
 
 
 def _size(response: KeptResponse) -> int:
-    return len(response.request) + len(response.answer) + len(response.history)
+    return len(response.request) + len(response.answer)

@@ -9,9 +9,8 @@ class KeptResponse(msgspec.Struct, frozen=True):
     """One answer, and the request that it is the answer to.
 
     `key` is the id of the client's key. `created` and `expires` are in Unix seconds. `provider`
-    and `model` say where the answer is held, when it is an upstream that holds it. `request` is the
-    complete body, `answer` the answer's body, and `history` what a request that goes on from here
-    has to begin with; the wire format whose answer it is knows how to read them.
+    says where the answer is held, when it is an upstream that holds it. `request` is the complete body
+    and `answer` the answer's; the wire format whose they are knows how a conversation goes on from them.
     """
 
     id: str
@@ -19,10 +18,8 @@ class KeptResponse(msgspec.Struct, frozen=True):
     created: float
     expires: float
     provider: str | None
-    model: str | None
     request: bytes
     answer: bytes
-    history: bytes
 
 
 class ResponseStore(Protocol):

@@ -13,10 +13,8 @@ RESPONSES = Table(
     Column("created", Double, nullable=False),
     Column("expires", Double, nullable=False),
     Column("provider", Text),
-    Column("model", Text),
     Column("request", LargeBinary, nullable=False),
     Column("answer", LargeBinary, nullable=False),
-    Column("history", LargeBinary, nullable=False),
     Index("responses_expires", "expires"),
 )
 """Kept answers; the columns are the fields of `KeptResponse`. The key belongs to the primary key, so
