@@ -18,10 +18,18 @@ FILE = "client-keys.json"
 
 
 class KeyInfo(msgspec.Struct, frozen=True):
-    """Whose request it is. `id` is safe to log: the first 12 hex digits of the key's hash."""
+    """Whose request it is, and what holds for it. `id` is safe to log: the first 12 hex digits of the
+    key's hash.
+    """
 
     id: str
     name: str
+    tags: tuple[str, ...] = ()
+    """Words that conditions of routes can ask for."""
+    max_concurrent: int | None = None
+    """The most requests of this key that are served at once; None for no limit."""
+    priority: int = 0
+    """Where requests wait, those of a higher number go first."""
 
 
 class StoredKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -66,8 +74,9 @@ class KeyRing:
         """
         if settings.auth.open:
             return cls({}, is_open=True)
-        if settings.auth.keys:
-            return cls.of(key.reveal() for key in settings.auth.keys)
+        if settings.auth.keys or settings.keys:
+            listed = _numbered(key.reveal() for key in settings.auth.keys)
+            return cls({**listed, **_named(settings)})
         path = directory / FILE
         created = None
         try:
@@ -98,14 +107,27 @@ class KeyRing:
     @classmethod
     def of(cls, keys: Iterable[str]) -> "KeyRing":
         """A ring of these keys, named by their order from 1."""
-        hashes = (_digest(key) for key in keys)
-        return cls({digest: _info(digest, f"key {number}") for number, digest in enumerate(hashes, 1)})
+        return cls(_numbered(keys))
 
     def verify(self, presented: str | None) -> KeyInfo | None:
         """Whose key this is; None for a key that opens nothing."""
         if self.is_open:
             return OPEN
         return self._hashes.get(_digest(presented)) if presented else None
+
+
+def _numbered(keys: Iterable[str]) -> dict[bytes, KeyInfo]:
+    digests = [_digest(key) for key in keys]
+    return {digest: _info(digest, f"key {number}") for number, digest in enumerate(digests, 1)}
+
+
+def _named(settings: Settings) -> dict[bytes, KeyInfo]:
+    """The keys of `[keys.NAME]`."""
+    found: dict[bytes, KeyInfo] = {}
+    for name, key in settings.keys.items():
+        digest = _digest(key.key.reveal())
+        found[digest] = KeyInfo(digest.hex()[:12], name, key.tags, key.max_concurrent, key.priority)
+    return found
 
 
 def new_key() -> str:

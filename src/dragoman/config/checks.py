@@ -21,7 +21,8 @@ def check(settings: Settings) -> None:
     for name, provider in settings.providers.items():
         _check_provider(name, provider, settings.source)
     for name, route in settings.routes.items():
-        _check_targets(name, route.targets, settings.source)
+        targets = tuple(one if isinstance(one, str) else one.target for one in route.targets)
+        _check_targets(name, targets, settings.source)
 
 
 def is_loopback(host: str) -> bool:

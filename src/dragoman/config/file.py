@@ -35,19 +35,8 @@ def load_settings(
         server = msgspec.structs.replace(server, host=host)
     if port is not None:
         server = msgspec.structs.replace(server, port=port)
-    settings = Settings(
-        server=server,
-        auth=document.auth,
-        providers=document.providers,
-        routes=document.routes,
-        models=document.models,
-        timeouts=document.timeouts,
-        media=document.media,
-        memory=document.memory,
-        coordination=document.coordination,
-        log=document.log,
-        source=source,
-    )
+    fields = {field: getattr(document, field) for field in Document.__struct_fields__}
+    settings = Settings(**{**fields, "server": server}, source=source)
     check(settings)
     return settings
 

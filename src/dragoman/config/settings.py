@@ -33,6 +33,13 @@ class Server(Section, frozen=True, forbid_unknown_fields=True):
     cors_origins: tuple[Annotated[str, Meta(min_length=1)], ...] = ("*",)
     """Origins whose pages may call the gateway from a browser; `*` for all, empty for none. With
     `auth.open`, `*` means pages of this machine only."""
+    body_timeout: Seconds = 60.0
+    """The longest wait for the next piece of a request's body, in seconds."""
+    shutdown_timeout: Annotated[float, Meta(ge=0, le=86_400)] = 30.0
+    """How long running answers get to end when the gateway is told to stop, in seconds; then they are
+    ended with an error of their format."""
+    watch: bool = True
+    """Read the configuration file again when it has changed. `SIGHUP` asks for it at any time."""
 
 
 class Auth(Section, frozen=True, forbid_unknown_fields=True):
@@ -42,6 +49,19 @@ class Auth(Section, frozen=True, forbid_unknown_fields=True):
     """Keys that clients may present. Without any, the first start creates one."""
     open: bool = False
     """Let everybody in without a key. Refused unless `server.host` is a loopback address."""
+
+
+class KeySettings(Section, frozen=True, forbid_unknown_fields=True):
+    """`[keys.NAME]`: one key that clients may present, with a name and with rules of its own."""
+
+    key: Secret
+    """The key itself; `"$NAME"` reads a variable."""
+    tags: tuple[Annotated[str, Meta(min_length=1)], ...] = ()
+    """Words that conditions of a route's targets can ask for."""
+    max_concurrent: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
+    """The most requests of this key that are served at once; more wait, see `[queue]`."""
+    priority: Annotated[int, Meta(ge=-100, le=100)] = 0
+    """Who waits less: where requests wait, those of a higher number go first."""
 
 
 class ProviderSettings(Section, frozen=True, forbid_unknown_fields=True):
@@ -57,6 +77,11 @@ class ProviderSettings(Section, frozen=True, forbid_unknown_fields=True):
     api_key: Secret | None = None
     """The key that the gateway presents there. Left out at a known provider's own address, the
     provider's environment variable is used."""
+    api_keys: tuple[Secret, ...] = ()
+    """Several keys to share the requests between them; instead of `api_key`. One that is refused or
+    rate limited rests, and the others go on."""
+    max_concurrent: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
+    """The most requests that are there at once with one key; more wait, see `[queue]`."""
     models: tuple[Annotated[str, Meta(min_length=1)], ...] = ()
     """Model names worth listing; clients may also use them without `NAME/` in front."""
     headers: dict[str, Secret] = {}
@@ -65,11 +90,71 @@ class ProviderSettings(Section, frozen=True, forbid_unknown_fields=True):
     """Whether it takes pictures and documents by URL; otherwise they are fetched here, see `[media]`."""
 
 
+class Conditions(Section, frozen=True, forbid_unknown_fields=True):
+    """`when` of a target: which requests it may serve. All that is said has to hold."""
+
+    tools: bool | None = None
+    """Only requests with tools, or only those without."""
+    images: bool | None = None
+    """Only requests with pictures, or only those without."""
+    json_schema: bool | None = None
+    """Only requests for an answer that keeps a JSON Schema, or only others."""
+    stream: bool | None = None
+    """Only requests for a streamed answer, or only for a whole one."""
+    min_input_tokens: Annotated[int, Meta(ge=0, le=1_000_000_000)] | None = None
+    """Only prompts of at least so many tokens, as estimated here."""
+    max_input_tokens: Annotated[int, Meta(ge=0, le=1_000_000_000)] | None = None
+    """Only prompts of at most so many tokens, as estimated here."""
+    tags: tuple[Annotated[str, Meta(min_length=1)], ...] = ()
+    """Only requests whose key has one of these tags."""
+
+
+class TargetSettings(Section, frozen=True, forbid_unknown_fields=True):
+    """One of a route's `targets`, written as a table because there is more to say than where it is."""
+
+    target: str
+    """What answers, as `provider/model`."""
+    weight: Annotated[float, Meta(gt=0, le=1_000_000)] = 1.0
+    """Its share of the requests where `strategy = "weighted"`."""
+    max_concurrent: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
+    """The most requests of this route that are there at once; more go elsewhere or wait."""
+    when: Conditions = Conditions()
+    """Which requests it may serve."""
+
+
+class RouteTimeouts(Section, frozen=True, forbid_unknown_fields=True):
+    """`[routes.NAME.timeouts]`: limits of this route, in place of those in `[timeouts]`."""
+
+    connect: Seconds | None = None
+    first_event: Seconds | None = None
+    between_events: Seconds | None = None
+    total: Seconds | None = None
+
+
+Strategy = Literal["ordered", "weighted", "least_busy", "fastest", "cheapest"]
+Quantile = Literal["p50", "p75", "p90", "p95", "p99"]
+
+
 class RouteSettings(Section, frozen=True, forbid_unknown_fields=True):
     """`[routes.NAME]`: a model name for clients, and what stands behind it."""
 
-    targets: Annotated[tuple[str, ...], Meta(min_length=1)]
-    """What answers, as `provider/model`: the first, and after a failure the next."""
+    targets: Annotated[tuple[str | TargetSettings, ...], Meta(min_length=1)]
+    """What answers, as `provider/model` or as tables that say more about it."""
+    strategy: Strategy = "ordered"
+    """Which target is asked first: the first healthy one; one by its share; the one with the fewest
+    requests on their way; the one that is quickest to its first token; the one that costs least."""
+    affinity: Annotated[float, Meta(ge=0, le=86_400)] = 300.0
+    """How long a conversation stays with the target that has served it, in seconds, so that the vendor's
+    prompt cache stays warm; 0 for not at all."""
+    hedge_after: Seconds | Quantile | None = None
+    """When to ask a second target as well, because the first has not begun to answer: after so many
+    seconds, or after the time within which so many percent of the answers before have begun."""
+    hedge_share: Annotated[float, Meta(gt=0, le=1)] = 0.05
+    """The most second requests, as a share of all."""
+    attempts: Annotated[int, Meta(ge=1, le=100)] | None = None
+    """The most upstream requests for one request, in place of `retries.attempts`."""
+    timeouts: RouteTimeouts = RouteTimeouts()
+    """Time limits of this route."""
     on_loss: Literal["report", "drop", "reject"] = "report"
     """What becomes of a request that the target gets with something left out or approximated: served,
     and reported in a header; served, and only logged; or refused with status 400 before it is sent."""
@@ -120,12 +205,60 @@ class Timeouts(Section, frozen=True, forbid_unknown_fields=True):
 
     connect: Seconds = 10.0
     """The longest wait for a connection."""
-    silence: Seconds = 300.0
-    """The longest wait for the next byte of an answer."""
+    first_event: Seconds = 600.0
+    """The longest wait for the first piece of an answer itself, from when the request is sent."""
+    between_events: Seconds = 300.0
+    """The longest wait for the next event of an answer that has begun."""
     total: Seconds = 3600.0
-    """The longest time that a whole answer may take."""
+    """The longest time that a request may take, all attempts and waiting together."""
     keep_alive: Seconds = 15.0
     """How long a streaming client hears nothing before it is sent a sign of life."""
+
+
+class Retries(Section, frozen=True, forbid_unknown_fields=True):
+    """`[retries]`: how often one request is sent upstream, everything counted: retries, other targets,
+    hedges, and requests that were put right after a refusal."""
+
+    attempts: Annotated[int, Meta(ge=1, le=100)] = 3
+    """The most upstream requests for one request."""
+    backoff: Annotated[float, Meta(ge=0, le=3600)] = 0.25
+    """The longest wait before a target's first retry, in seconds; it doubles from retry to retry. The
+    real wait is drawn between 0 and that."""
+    max_backoff: Annotated[float, Meta(ge=0, le=3600)] = 8.0
+    """The longest wait between two tries, in seconds. Upstreams that ask for more (`Retry-After`) are not
+    asked again by the same request."""
+
+
+class HealthSettings(Section, frozen=True, forbid_unknown_fields=True):
+    """`[health]`: when a target is given a rest."""
+
+    window: Seconds = 30.0
+    """The time over which failures are counted, in seconds."""
+    min_failures: Annotated[int, Meta(ge=1, le=1_000_000)] = 5
+    """The fewest failures within the window for which a target is given a rest."""
+    failure_share: Annotated[float, Meta(gt=0, le=1)] = 0.5
+    """The smallest share of failures within the window for which a target is given a rest."""
+    cooldown: Seconds = 10.0
+    """How long the first rest lasts, in seconds. After it one request tries whether the target is well
+    again; a failure doubles the rest."""
+    max_cooldown: Seconds = 300.0
+    """The longest rest, in seconds."""
+
+
+class Queue(Section, frozen=True, forbid_unknown_fields=True):
+    """`[queue]`: requests that wait because a limit of concurrent requests (`max_concurrent`) is reached."""
+
+    size: Annotated[int, Meta(ge=0, le=1_000_000)] = 100
+    """The most requests that wait at one limit; more are answered with status 429 at once."""
+    timeout: Annotated[float, Meta(ge=0, le=86_400)] = 30.0
+    """The longest wait, in seconds; then the answer is status 429."""
+
+
+class Metrics(Section, frozen=True, forbid_unknown_fields=True):
+    """`[metrics]`: what `GET /metrics` shows to Prometheus."""
+
+    open: bool = False
+    """Show it to everybody who reaches the gateway; otherwise a key is asked for as everywhere."""
 
 
 class Log(Section, frozen=True, forbid_unknown_fields=True):
@@ -143,6 +276,10 @@ class Frame(Section, frozen=True, forbid_unknown_fields=True):
     server: Server = Server()
     auth: Auth = Auth()
     timeouts: Timeouts = Timeouts()
+    retries: Retries = Retries()
+    health: HealthSettings = HealthSettings()
+    queue: Queue = Queue()
+    metrics: Metrics = Metrics()
     media: Media = Media()
     memory: Memory = Memory()
     coordination: Coordination = Coordination()
@@ -150,8 +287,9 @@ class Frame(Section, frozen=True, forbid_unknown_fields=True):
 
 
 class Outline(Frame, frozen=True, forbid_unknown_fields=True):
-    """A configuration file whose providers and routes are not looked into yet."""
+    """A configuration file whose keys, providers and routes are not looked into yet."""
 
+    keys: dict[str, object] = {}
     providers: dict[str, object] = {}
     routes: dict[str, object] = {}
     models: dict[str, dict[str, object]] = {}
@@ -160,6 +298,7 @@ class Outline(Frame, frozen=True, forbid_unknown_fields=True):
 class Document(Frame, frozen=True, forbid_unknown_fields=True):
     """A whole configuration file."""
 
+    keys: dict[str, KeySettings] = {}
     providers: dict[str, ProviderSettings] = {}
     routes: dict[str, RouteSettings] = {}
     models: dict[str, dict[str, object]] = {}

@@ -11,6 +11,7 @@ from msgspec import inspect
 from dragoman.config.secret import Secret
 from dragoman.config.settings import (
     Document,
+    KeySettings,
     Outline,
     ProviderSettings,
     RouteSettings,
@@ -49,6 +50,10 @@ def convert_document(data: dict[str, object], source: Source) -> Document:
     return Document(
         server=outline.server,
         auth=outline.auth,
+        keys={
+            name: convert_section(value, KeySettings, ("keys", name), source)
+            for name, value in outline.keys.items()
+        },
         providers={
             name: convert_section(value, ProviderSettings, ("providers", name), source)
             for name, value in outline.providers.items()
@@ -59,6 +64,10 @@ def convert_document(data: dict[str, object], source: Source) -> Document:
         },
         models=outline.models,
         timeouts=outline.timeouts,
+        retries=outline.retries,
+        health=outline.health,
+        queue=outline.queue,
+        metrics=outline.metrics,
         media=outline.media,
         memory=outline.memory,
         coordination=outline.coordination,

@@ -21,7 +21,7 @@ from dragoman.gateway.inquiry import ESTIMATED, Inquiry, Told, Whole
 from dragoman.gateway.kept_answers import resumed, within
 from dragoman.gateway.time_limits import TimeLimits
 from dragoman.providers.provider import Provider
-from dragoman.routing.router import RouteTarget
+from dragoman.routing.route import RouteTarget
 
 _NO_ENDPOINT = frozenset({404, 405, 501})
 """What hosts answer that speak a format but do not count in it."""

@@ -18,7 +18,7 @@ from dragoman.gateway.inquiry import ESTIMATED, Inquiry, Told, Whole
 from dragoman.gateway.losses import check_losses, localized
 from dragoman.gateway.time_limits import TimeLimits
 from dragoman.providers.provider import Provider
-from dragoman.routing.router import Route, RouteTarget
+from dragoman.routing.route import Route, RouteTarget
 
 
 async def embed(gateway: Gateway, call: Call, client: Client) -> None:

@@ -31,7 +31,7 @@ from dragoman.gateway.repairs import refuses_signatures, repaired, unsigned
 from dragoman.gateway.signature_memory import keys, recalled
 from dragoman.gateway.targets import first_that_answers
 from dragoman.gateway.time_limits import TimeLimits
-from dragoman.routing.router import Route, RouteTarget
+from dragoman.routing.route import Route, RouteTarget
 
 MOST_REPAIRS = 2
 """How often one target is asked anew because of what it has refused."""

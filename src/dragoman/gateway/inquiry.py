@@ -19,7 +19,7 @@ from dragoman.gateway.relay import STOPPING
 from dragoman.gateway.targets import first_that_answers
 from dragoman.gateway.time_limits import TimeLimits
 from dragoman.providers.provider import Provider
-from dragoman.routing.router import RouteTarget
+from dragoman.routing.route import RouteTarget
 from dragoman.upstream.transport import UpstreamResponse
 
 T = TypeVar("T")

@@ -17,7 +17,7 @@ from dragoman.gateway.call import Call
 from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.time_limits import TimeLimits
 from dragoman.providers.provider import Provider
-from dragoman.routing.router import Route
+from dragoman.routing.route import Route
 from dragoman.store.error import StoreError
 from dragoman.store.responses import KeptResponse
 from dragoman.upstream.transport import UpstreamRequest

@@ -1,4 +1,7 @@
-"""What is known about an exchange when it has ended: one log entry."""
+"""What is known about an exchange when it has ended: a log entry, one for each of its attempts, metrics."""
+
+from decimal import Decimal
+from typing import Literal
 
 import msgspec
 
@@ -7,6 +10,68 @@ from dragoman.conversation.loss import Loss
 from dragoman.conversation.response import StopReason
 from dragoman.conversation.usage import Usage
 from dragoman.gateway.answer_headers import render_losses
+from dragoman.routing.route import Exclusion, RouteTarget
+
+Outcome = Literal["answered", "failed", "lost", "abandoned"]
+"""How an attempt ended: its answer went to the client; it failed; another attempt was quicker; the client
+left or the gateway stopped.
+"""
+
+
+class AttemptRecord(msgspec.Struct):
+    """One upstream request, filled in as it goes. Times are in seconds on the event loop's clock; those of
+    stages that were not reached are None.
+    """
+
+    target: RouteTarget
+    began: float
+    """When the attempt began: before it waited for a free place, and before its request was written."""
+    hedge: bool = False
+    """Whether it was a second one beside another that was slow."""
+    upstream_dialect: str = ""
+    plan: str = ""
+    admitted: float | None = None
+    """When it had a place among those that may be there at once."""
+    sent: float | None = None
+    """When its request was written and handed to the transport."""
+    connected: float | None = None
+    """When there was a connection, new or kept."""
+    first_byte: float | None = None
+    """When the head of the answer had come."""
+    first_event: float | None = None
+    """When the first piece of the answer itself had come."""
+    ended: float | None = None
+    outcome: Outcome = "abandoned"
+    failure: Failure | None = None
+    usage: Usage | None = None
+    estimated: bool = False
+    """Whether some of the usage is ours and not the vendor's."""
+    cost: Decimal | None = None
+    """US dollars; None where the price or the usage is not known."""
+
+    def entry(self) -> dict[str, object]:
+        """The fields of the log entry, those that say nothing left out."""
+        usage = self.usage or Usage()
+        fields: dict[str, object] = {
+            "target": self.target.label,
+            "hedge": self.hedge,
+            "upstream_dialect": self.upstream_dialect,
+            "plan": self.plan,
+            "outcome": self.outcome,
+            "queue_ms": _milliseconds(self.began, self.admitted),
+            "plan_ms": _milliseconds(self.admitted, self.sent),
+            "connect_ms": _milliseconds(self.sent, self.connected),
+            "first_byte_ms": _milliseconds(self.sent, self.first_byte),
+            "first_event_ms": _milliseconds(self.sent, self.first_event),
+            "total_ms": _milliseconds(self.began, self.ended),
+            "input_tokens": usage.input,
+            "output_tokens": usage.output,
+            "estimated": self.estimated,
+            "cost_usd": None if self.cost is None else str(self.cost),
+            "failure": str(self.failure.kind) if self.failure else "",
+            "error": self.failure.message if self.failure else "",
+        }
+        return _said(fields)
 
 
 class Record(msgspec.Struct):
@@ -20,15 +85,18 @@ class Record(msgspec.Struct):
     key: str = ""
     """The name of the client's key, never the key."""
     model: str = ""
-    provider: str = ""
-    upstream_model: str = ""
-    upstream_dialect: str = ""
-    plan: str = ""
+    route: str = ""
+    """The route of the configuration; empty for models that clients name by themselves."""
     stream: bool = False
-    attempts: int = 0
-    first_byte: float | None = None
+    attempts: list[AttemptRecord] = msgspec.field(default_factory=list[AttemptRecord])
+    """Every upstream request, in the order in which they began."""
+    answered: AttemptRecord | None = None
+    """The one whose answer went to the client."""
+    excluded: list[Exclusion] = msgspec.field(default_factory=list[Exclusion])
+    """Targets that were not asked, and why."""
+    waited: float = 0.0
+    """Seconds for which the exchange itself waited: for a place of its key, and between two attempts."""
     ended: float | None = None
-    usage: Usage | None = None
     counted: int | None = None
     """The tokens of a prompt that was counted and not sent: nothing that was spent."""
     estimated: bool = False
@@ -40,37 +108,61 @@ class Record(msgspec.Struct):
     failure: Failure | None = None
     client_left: bool = False
 
+    @property
+    def last(self) -> AttemptRecord | None:
+        """The attempt that says most about the exchange: the one that answered, else the latest."""
+        return self.answered or (self.attempts[-1] if self.attempts else None)
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the answer took that went to the client; other attempts may have cost something too."""
+        return None if self.last is None else self.last.usage
+
+    @property
+    def cost(self) -> Decimal | None:
+        """What all attempts cost together, in US dollars; None where nothing is known."""
+        known = [attempt.cost for attempt in self.attempts if attempt.cost is not None]
+        return sum(known, Decimal(0)) if known else None
+
     def entry(self) -> dict[str, object]:
         """The fields of the log entry, those that say nothing left out."""
-        usage = self.usage or Usage()
+        last, usage = self.last, self.usage or Usage()
         fields: dict[str, object] = {
             "request_id": self.request_id,
             "dialect": self.dialect,
             "purpose": self.purpose,
             "key": self.key,
             "model": self.model,
-            "target": f"{self.provider}/{self.upstream_model}" if self.provider else "",
-            "upstream_dialect": self.upstream_dialect,
-            "plan": self.plan,
+            "target": "" if last is None else last.target.label,
+            "upstream_dialect": "" if last is None else last.upstream_dialect,
+            "plan": "" if last is None else last.plan,
             "stream": self.stream,
-            "attempts": self.attempts,
-            "first_byte_ms": _milliseconds(self.began, self.first_byte),
+            "attempts": len(self.attempts),
+            "excluded": "; ".join(f"{one.target.label}: {one.reason}" for one in self.excluded),
+            "waited_ms": _milliseconds(0.0, self.waited or None),
+            "first_byte_ms": _milliseconds(self.began, None if last is None else last.first_byte),
+            "first_event_ms": _milliseconds(self.began, None if last is None else last.first_event),
             "total_ms": _milliseconds(self.began, self.ended),
             "input_tokens": usage.input,
             "cache_read_tokens": usage.cache_read,
             "cache_write_tokens": usage.cache_write,
             "output_tokens": usage.output,
             "reasoning_tokens": usage.reasoning,
+            "cost_usd": None if self.cost is None else str(self.cost),
             "counted_tokens": self.counted,
-            "estimated": self.estimated,
+            "estimated": self.estimated or (last is not None and last.estimated),
             "stop": ",".join(self.stops),
             "losses": render_losses(self.losses) if self.losses else "",
             "failure": str(self.failure.kind) if self.failure else "",
             "error": self.failure.message if self.failure else "",
             "client_left": self.client_left,
         }
-        return {name: value for name, value in fields.items() if value not in (None, "", False)}
+        return _said(fields)
 
 
-def _milliseconds(began: float, moment: float | None) -> float | None:
-    return None if moment is None else round((moment - began) * 1000, 1)
+def _said(fields: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in fields.items() if value not in (None, "", False)}
+
+
+def _milliseconds(began: float | None, moment: float | None) -> float | None:
+    return None if moment is None or began is None else round((moment - began) * 1000, 1)

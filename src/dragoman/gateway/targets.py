@@ -9,7 +9,7 @@ from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.losses import STRICT
 from dragoman.gateway.record import Record
 from dragoman.gateway.time_limits import TimeLimits
-from dragoman.routing.router import RouteTarget
+from dragoman.routing.route import RouteTarget
 
 T = TypeVar("T")
 

@@ -34,7 +34,8 @@ def build_providers(settings: Settings, environ: Mapping[str, str]) -> dict[str,
         providers = _discovered(environ)
     for route, description in settings.routes.items():
         for index, target in enumerate(description.targets):
-            _check_target(target, ("routes", route, "targets", index), providers, settings)
+            place = target if isinstance(target, str) else target.target
+            _check_target(place, ("routes", route, "targets", index), providers, settings)
     return providers
 
 
@@ -71,7 +72,8 @@ def _configured(
     urls = _with_completions(_urls(path, settings, place, source), place or _place_at(settings.base_url))
     first, *others = urls
     at_home = place is not None and all(place.urls.get(dialect) == url for dialect, url in urls.items())
-    api_key = "" if settings.api_key is None else settings.api_key.reveal()
+    given = settings.api_keys or (() if settings.api_key is None else (settings.api_key,))
+    api_key, *more_keys = [key.reveal() for key in given] or [""]
     if place is not None and at_home and place.key_variables and not api_key:
         api_key = place.key(environ)
         if not api_key:
@@ -90,18 +92,22 @@ def _configured(
         models=settings.models,
         headers=tuple((header, value.reveal()) for header, value in settings.headers.items()),
         base_urls={dialect: urls[dialect] for dialect in others},
+        more_keys=tuple(more_keys),
+        max_concurrent=settings.max_concurrent,
     )
 
 
 def _embedded(name: str, settings: ProviderSettings, place: Place, source: Source) -> Provider:
-    for field in ("dialect", "dialects", "base_url", "api_key"):
-        if getattr(settings, field) is not None:
+    for field in ("dialect", "dialects", "base_url", "api_key", "api_keys"):
+        if getattr(settings, field):
             raise source.error(
                 ("providers", name, field),
                 f"{name} answers inside the gateway and has no {field}",
                 "remove the line, or give the provider another name",
             )
-    return msgspec.structs.replace(_known(name, place), models=settings.models)
+    return msgspec.structs.replace(
+        _known(name, place), models=settings.models, max_concurrent=settings.max_concurrent
+    )
 
 
 def _urls(path: KeyPath, settings: ProviderSettings, place: Place | None, source: Source) -> dict[str, str]:

@@ -12,7 +12,8 @@ class Provider(msgspec.Struct, frozen=True):
 
     `dialects` names the wire formats spoken there, the preferred one first. `base_url` is where the
     first one's paths begin, without a slash at the end; `base_urls` says it for those that begin
-    elsewhere. `api_key` is empty for places without keys. `model_patterns` are shell-style
+    elsewhere. `api_key` is empty for places without keys; `more_keys` are others that share its work, and
+    `max_concurrent` is how many requests one key may have there at once. `model_patterns` are shell-style
     patterns of the bare model names that belong here, `models` the names worth listing. `headers`
     are sent along with every request. An `embedded` provider answers inside this process and has
     no address.
@@ -28,6 +29,15 @@ class Provider(msgspec.Struct, frozen=True):
     headers: tuple[tuple[str, str], ...] = ()
     base_urls: dict[str, str] = {}
     embedded: bool = False
+    more_keys: tuple[str, ...] = ()
+    max_concurrent: int | None = None
+
+    def keyed(self) -> "list[Provider]":
+        """The provider once for each of its keys, each with that key alone."""
+        if not self.more_keys:
+            return [self]
+        keys = (self.api_key, *self.more_keys)
+        return [msgspec.structs.replace(self, api_key=key, more_keys=()) for key in keys]
 
     def url_of(self, dialect: str) -> str:
         """Where the paths of one of the provider's wire formats begin."""
