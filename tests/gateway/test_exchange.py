@@ -7,18 +7,18 @@ import pytest
 from tests.gateway.ends import BROKEN, SILENCE, Reader, Road, Upstream
 
 from dragoman.access.keys import KeyInfo, KeyRing
-from dragoman.config.settings import RouteSettings, Timeouts
+from dragoman.config.settings import Retries, RouteSettings, Timeouts
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
 from dragoman.coordination.memory import MemoryRecollection
 from dragoman.dialects import openai_chat
 from dragoman.dialects.dialect import Location
 from dragoman.dialects.registry import DIALECTS
 from dragoman.gateway import gateway as gateway_module
+from dragoman.gateway.attempts import worth_another
 from dragoman.gateway.call import Call
 from dragoman.gateway.exchange import authenticate, exchange
 from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.record import Record
-from dragoman.gateway.targets import worth_another
 from dragoman.providers.provider import Provider
 from dragoman.routing.router import Router
 from dragoman.store.memory_responses import MemoryResponses
@@ -53,17 +53,25 @@ EVENTS = {"content-type": "text/event-stream"}
 class Service:
     """A gateway in front of upstreams in memory, and what it has noted."""
 
-    def __init__(self, *upstreams: Upstream | FailureError, silence: float = 60, total: float = 60) -> None:
+    def __init__(
+        self, *upstreams: Upstream | FailureError, first: float = 60, total: float = 60, attempts: int = 2
+    ) -> None:
         self.records: list[Record] = []
         self.road = Road(*upstreams)
         self.gateway = Gateway(
             keys=KeyRing.of(["sk-client"]),
-            router=Router(PROVIDERS, ROUTES),
+            router=Router(
+                PROVIDERS,
+                ROUTES,
+                timeouts=Timeouts(first_event=first, between_events=first, total=total),
+                retries=Retries(attempts, backoff=0.001),
+            ),
             providers=PROVIDERS,
             dialects=DIALECTS,
             http=self.road,
             embedded=self.road,
-            timeouts=Timeouts(silence=silence, total=total),
+            timeouts=Timeouts(),
+            retries=Retries(attempts, backoff=0.001),
             journal=self.records.append,
             now=lambda: 1.0,
             kept_responses=MemoryResponses(),
@@ -106,7 +114,9 @@ async def test_an_answer_is_delivered_and_noted() -> None:
     await service.serve(client, "openai/gpt-4o")
     assert (client.status, client.body) == (200, OPENAI_ANSWER)
     record = service.record
-    assert (record.plan, record.attempts, record.failure) == ("passthrough", 1, None)
+    (attempt,) = record.attempts
+    assert record.answered is attempt
+    assert (attempt.plan, attempt.outcome, record.failure) == ("passthrough", "answered", None)
     assert record.usage is not None
     assert (record.usage.input, record.usage.output) == (2, 3)
     assert record.ended is not None
@@ -128,7 +138,9 @@ async def test_what_one_attempt_lost_is_not_said_of_the_next() -> None:
     assert client.body == OPENAI_STREAM
     assert "x-dragoman-losses" not in client.headers
     record = service.record
-    assert (record.attempts, record.plan, record.losses, record.failure) == (2, "passthrough", (), None)
+    assert [attempt.outcome for attempt in record.attempts] == ["failed", "answered"]
+    assert [attempt.plan for attempt in record.attempts] == ["translation", "passthrough"]
+    assert (record.losses, record.failure) == ((), None)
     assert first.closed
 
 
@@ -165,7 +177,7 @@ async def test_when_the_whole_time_is_up_no_other_target_is_asked() -> None:
 
 async def test_after_a_silence_the_next_target_is_asked() -> None:
     first = Upstream(SILENCE, headers=JSON)
-    service, client = Service(first, Upstream(OPENAI_ANSWER, headers=JSON), silence=0.02), Reader()
+    service, client = Service(first, Upstream(OPENAI_ANSWER, headers=JSON), first=0.02), Reader()
     await service.serve(client, "best")
     assert client.body == OPENAI_ANSWER
     assert first.closed
@@ -176,7 +188,7 @@ async def test_a_client_that_is_slow_to_read_gets_a_single_answer(stream: bool) 
     """Its own time is no reason to fail, least of all to answer a second time."""
     body = OPENAI_STREAM if stream else OPENAI_ANSWER
     upstream = Upstream(body, headers=EVENTS if stream else JSON)
-    service, client = Service(upstream, silence=0.02, total=5), Reader(slow=0.05)
+    service, client = Service(upstream, first=0.02, total=5), Reader(slow=0.05)
     await service.serve(client, "openai/gpt-4o", stream=stream)
     assert (client.status, client.body) == (200, body)
     assert service.record.failure is None
@@ -221,7 +233,7 @@ async def test_a_gateway_that_is_stopped_tells_those_who_wait() -> None:
         (FailureKind.QUOTA, True),
         (FailureKind.MODEL_NOT_FOUND, True),
         (FailureKind.INVALID_REQUEST, False),
-        (FailureKind.CONTEXT_OVERFLOW, False),
+        (FailureKind.CONTEXT_OVERFLOW, True),
         (FailureKind.CONTENT_POLICY, False),
     ],
 )

@@ -51,18 +51,33 @@ def cutting(stop: str, branches: int = 1) -> Pipeline:
     )
 
 
+class Begins:
+    """An attempt that stands alone."""
+
+    def __init__(self, limits: TimeLimits) -> None:
+        self.limits = limits
+        self.has_begun = False
+
+    def begun(self) -> None:
+        self.has_begun = True
+
+
 async def run(
     client: Reader,
     *upstreams: Upstream,
     pipeline: Pipeline | None = None,
-    silence: float = FOREVER,
+    first: float = FOREVER,
+    between: float = FOREVER,
     total: float = FOREVER,
 ) -> None:
     end = asyncio.get_running_loop().time() + total
-    async with TimeLimits(Timeouts(silence=silence, total=total), end) as limits:
+    timeouts = Timeouts(first_event=first, between_events=between, total=total)
+    async with TimeLimits(timeouts, end) as limits:
+        limits.sent()
         outlet = Outlet(client, openai_chat.DIALECT, Location(), [("content-type", "x")], FOREVER)
         try:
-            await relay(upstreams, pipeline or passing(), outlet, [("content-type", "x")], limits)
+            headers = [("content-type", "x")]
+            await relay(upstreams, pipeline or passing(), outlet, lambda: headers, Begins(limits))
         finally:
             outlet.close()
 
@@ -136,7 +151,7 @@ async def test_an_upstream_that_ends_without_a_word_has_answered_nothing() -> No
 async def test_silence_before_anything_good_came_is_raised() -> None:
     client, upstream = Reader(), Upstream(frame(), SILENCE)
     with pytest.raises(FailureError) as caught:
-        await run(client, upstream, silence=0.02)
+        await run(client, upstream, first=0.02)
     assert caught.value.failure.kind is FailureKind.TIMEOUT
     assert not client.started
     assert upstream.closed
@@ -144,13 +159,13 @@ async def test_silence_before_anything_good_came_is_raised() -> None:
 
 @pytest.mark.parametrize(
     ("rest", "words"),
-    [((BROKEN,), "The connection broke."), ((SILENCE,), "said nothing"), ((b"data: nonsense\n\n",), "")],
+    [((BROKEN,), "The connection broke."), ((SILENCE,), "nothing new"), ((b"data: nonsense\n\n",), "")],
 )
 async def test_what_fails_later_is_told_in_the_stream(
     rest: tuple[bytes | FailureError | None, ...], words: str
 ) -> None:
     client, upstream = Reader(), Upstream(ANSWER[0], *rest)
-    await run(client, upstream, silence=0.02)
+    await run(client, upstream, between=0.02)
     assert client.body.startswith(ANSWER[0])
     assert words in error_in(client)
     assert client.finished
@@ -159,14 +174,14 @@ async def test_what_fails_later_is_told_in_the_stream(
 
 async def test_a_slow_client_is_not_taken_for_a_silent_upstream() -> None:
     client = Reader(slow=0.03)
-    await run(client, Upstream(*ANSWER), silence=0.01)
+    await run(client, Upstream(*ANSWER), between=0.01)
     assert client.body == b"".join(ANSWER)
 
 
 async def test_a_client_that_reads_nothing_does_not_keep_the_upstream_beyond_the_whole_time() -> None:
     client, upstream = Reader(), Upstream(*ANSWER)
     client.slow = FOREVER
-    task = asyncio.ensure_future(run(client, upstream, silence=0.01, total=0.03))
+    task = asyncio.ensure_future(run(client, upstream, between=0.01, total=0.03))
     await asyncio.sleep(0.1)
     assert upstream.closed
     assert not task.done()  # the client is still to be told

@@ -13,17 +13,80 @@ pytestmark = pytest.mark.anyio
 FOREVER = 3600.0
 
 
-def limits(*, silence: float = FOREVER, total: float = FOREVER) -> TimeLimits:
-    return TimeLimits(Timeouts(silence=silence, total=total), asyncio.get_running_loop().time() + total)
+def limits(*, first: float = FOREVER, between: float = FOREVER, total: float = FOREVER) -> TimeLimits:
+    timeouts = Timeouts(first_event=first, between_events=between, total=total)
+    return TimeLimits(timeouts, asyncio.get_running_loop().time() + total)
 
 
-async def test_silence_is_ended_and_named() -> None:
-    bounds = limits(silence=0.01)
+async def test_an_upstream_that_does_not_begin_is_ended_and_the_limit_named() -> None:
+    bounds = limits(first=0.01)
     with pytest.raises(FailureError) as caught:
         async with bounds:
+            bounds.sent()
             await asyncio.sleep(FOREVER)
     assert caught.value.failure.kind is FailureKind.TIMEOUT
-    assert "timeouts.silence" in caught.value.failure.message
+    assert "timeouts.first_event" in caught.value.failure.message
+    assert bounds.expired
+    assert not bounds.over
+
+
+async def test_an_upstream_that_goes_silent_is_ended_and_the_limit_named() -> None:
+    bounds = limits(first=0.05, between=0.01)
+    with pytest.raises(FailureError, match=r"timeouts\.between_events"):
+        async with bounds:
+            bounds.sent()
+            bounds.alive()
+            await asyncio.sleep(FOREVER)
+    assert bounds.expired
+    assert not bounds.over
+
+
+async def test_the_upstream_is_not_waited_for_before_the_request_goes_out() -> None:
+    async with limits(first=0.01, between=0.01):
+        await asyncio.sleep(0.05)
+
+
+async def test_a_pause_stops_the_clock_and_does_not_wind_it_back() -> None:
+    async def wait() -> None:
+        async with limits(first=0.05) as bounds:
+            bounds.sent()
+            for _ in range(10):
+                await asyncio.sleep(0.01)
+                bounds.pause()
+                await asyncio.sleep(0.02)
+                bounds.resume()
+
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(FailureError, match=r"timeouts\.first_event"):
+        await wait()
+    assert asyncio.get_running_loop().time() - began > 0.1
+
+
+async def test_a_longer_limit_after_a_shorter_one_counts_from_its_own_beginning() -> None:
+    async with limits(first=0.02, between=0.2) as bounds:
+        bounds.sent()
+        bounds.alive()
+        await asyncio.sleep(0.1)
+
+
+async def test_a_shorter_limit_after_a_longer_one_rings_in_time() -> None:
+    async def wait() -> None:
+        async with limits(first=FOREVER, between=0.01) as bounds:
+            bounds.sent()
+            bounds.alive()
+            await asyncio.sleep(1)
+
+    with pytest.raises(FailureError, match=r"timeouts\.between_events"):
+        await wait()
+
+
+async def test_silence_is_ended() -> None:
+    bounds = limits(between=0.01)
+    with pytest.raises(FailureError):
+        async with bounds:
+            bounds.alive()
+            await asyncio.sleep(FOREVER)
+    assert bounds.expired
     assert bounds.expired
     assert not bounds.over
 
@@ -38,7 +101,7 @@ async def test_the_whole_time_is_ended_and_named() -> None:
 
 
 async def test_signs_of_life_start_the_silence_anew() -> None:
-    async with limits(silence=0.05) as bounds:
+    async with limits(between=0.05) as bounds:
         for _ in range(8):
             await asyncio.sleep(0.01)
             bounds.alive()
@@ -46,7 +109,7 @@ async def test_signs_of_life_start_the_silence_anew() -> None:
 
 async def test_signs_of_life_do_not_move_the_end() -> None:
     async def live() -> None:
-        async with limits(silence=0.05, total=0.06) as bounds:
+        async with limits(between=0.05, total=0.06) as bounds:
             while True:
                 await asyncio.sleep(0.005)
                 bounds.alive()
@@ -56,7 +119,7 @@ async def test_signs_of_life_do_not_move_the_end() -> None:
 
 
 async def test_waiting_for_the_client_is_no_silence_of_the_upstream() -> None:
-    async with limits(silence=0.01) as bounds:
+    async with limits(between=0.01) as bounds:
         bounds.pause()
         await asyncio.sleep(0.05)
         bounds.alive()
@@ -64,7 +127,7 @@ async def test_waiting_for_the_client_is_no_silence_of_the_upstream() -> None:
 
 async def test_waiting_for_the_client_counts_for_the_whole() -> None:
     async def wait() -> None:
-        async with limits(silence=0.01, total=0.03) as bounds:
+        async with limits(between=0.01, total=0.03) as bounds:
             bounds.pause()
             await asyncio.sleep(FOREVER)
 
@@ -73,7 +136,7 @@ async def test_waiting_for_the_client_counts_for_the_whole() -> None:
 
 
 async def test_what_the_upstream_has_finished_is_not_bounded() -> None:
-    async with limits(silence=0.01, total=0.02) as bounds:
+    async with limits(between=0.01, total=0.02) as bounds:
         bounds.lift()
         await asyncio.sleep(0.05)
 

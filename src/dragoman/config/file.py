@@ -36,7 +36,8 @@ def load_settings(
     if port is not None:
         server = msgspec.structs.replace(server, port=port)
     fields = {field: getattr(document, field) for field in Document.__struct_fields__}
-    settings = Settings(**{**fields, "server": server}, source=source)
+    fields["server"] = server
+    settings = Settings(**fields, source=source)
     check(settings)
     return settings
 

@@ -15,6 +15,7 @@ from dragoman.config.source import Source
 MEBIBYTE = 1024 * 1024
 
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+Dollars = Annotated[float, Meta(ge=0, le=1_000_000)]
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -165,6 +166,27 @@ class RouteSettings(Section, frozen=True, forbid_unknown_fields=True):
     either way."""
 
 
+class PriceSettings(Section, frozen=True, forbid_unknown_fields=True):
+    """`[prices."PROVIDER/MODEL"]`: what models cost whose `provider/model` matches, in US dollars for a
+    million tokens, in place of the built-in price.
+    """
+
+    input: Dollars
+    """Prompt tokens, but for those below."""
+    output: Dollars
+    """Tokens of the answer, its reasoning included."""
+    cache_read: Dollars | None = None
+    """Prompt tokens read from the vendor's cache. Left out, as `input`."""
+    cache_write: Dollars | None = None
+    """Prompt tokens written to the vendor's cache. Left out, as `input`."""
+    cache_write_1h: Dollars | None = None
+    """Those of them that are kept for an hour. Left out, as `cache_write`."""
+    audio_input: Dollars | None = None
+    """Spoken prompt tokens. Left out, as `input`."""
+    audio_output: Dollars | None = None
+    """Spoken tokens of the answer. Left out, as `output`."""
+
+
 class Media(Section, frozen=True, forbid_unknown_fields=True):
     """`[media]`: pictures and documents that a request gives by URL, for upstreams that take no URLs."""
 
@@ -217,7 +239,8 @@ class Timeouts(Section, frozen=True, forbid_unknown_fields=True):
 
 class Retries(Section, frozen=True, forbid_unknown_fields=True):
     """`[retries]`: how often one request is sent upstream, everything counted: retries, other targets,
-    hedges, and requests that were put right after a refusal."""
+    hedges, and requests that were put right after a refusal.
+    """
 
     attempts: Annotated[int, Meta(ge=1, le=100)] = 3
     """The most upstream requests for one request."""
@@ -293,6 +316,7 @@ class Outline(Frame, frozen=True, forbid_unknown_fields=True):
     providers: dict[str, object] = {}
     routes: dict[str, object] = {}
     models: dict[str, dict[str, object]] = {}
+    prices: dict[str, object] = {}
 
 
 class Document(Frame, frozen=True, forbid_unknown_fields=True):
@@ -303,6 +327,7 @@ class Document(Frame, frozen=True, forbid_unknown_fields=True):
     routes: dict[str, RouteSettings] = {}
     models: dict[str, dict[str, object]] = {}
     """`[models."PATTERN"]`: facts about models whose names match, in place of the built-in ones."""
+    prices: dict[str, PriceSettings] = {}
 
 
 class Settings(Document, frozen=True, forbid_unknown_fields=True):

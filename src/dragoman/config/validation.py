@@ -13,6 +13,7 @@ from dragoman.config.settings import (
     Document,
     KeySettings,
     Outline,
+    PriceSettings,
     ProviderSettings,
     RouteSettings,
 )
@@ -24,7 +25,7 @@ _MESSAGE = re.compile(r"(?P<problem>.*?)(?: - at `\$(?P<path>[^`]*)`)?", re.DOTA
 _STEP = re.compile(r"\.(?P<key>\w+)|\[(?P<index>\d+)\]|(?P<free>\[\.\.\.\])")
 _FIELD = re.compile(r"Object (?P<what>contains unknown|missing required) field `(?P<name>.*)`", re.DOTALL)
 _BOUND = re.compile(r"Expected `(?P<type>\w+)` (?P<length>of length )?(?P<sign>[<>]=?) (?P<limit>\S+)")
-_TYPE = re.compile(r"Expected `(?P<type>\w+)(?: \| null)?`(?:, got `(?P<got>\w+)`)?")
+_TYPE = re.compile(r"Expected `(?P<types>\w+(?: \| \w+)*)`(?:, got `(?P<got>\w+)`)?")
 _ENUM = re.compile(r"Invalid enum value (?P<value>.*)", re.DOTALL)
 
 _WORDS = {
@@ -38,6 +39,22 @@ _WORDS = {
     "time": "a time",
     "datetime": "a date",
 }
+_RENAMED = {"silence": "between_events"}
+"""Keys that older files may have, and what they are called now."""
+
+_EXAMPLES = {
+    "targets": '["provider/model"]',
+    "target": '"provider/model"',
+    "key": '"$NAME"',
+    "when": "{ tools = true }",
+    "hedge_after": '"p95"',
+    "attempts": "3",
+    "max_concurrent": "8",
+    "input": "2.5",
+    "output": "10.0",
+}
+"""What to write for keys that have no default to show."""
+
 _BOUNDS = {">=": "of at least", "<=": "of at most", ">": "greater than", "<": "less than"}
 
 
@@ -63,6 +80,10 @@ def convert_document(data: dict[str, object], source: Source) -> Document:
             for name, value in outline.routes.items()
         },
         models=outline.models,
+        prices={
+            name: convert_section(value, PriceSettings, ("prices", name), source)
+            for name, value in outline.prices.items()
+        },
         timeouts=outline.timeouts,
         retries=outline.retries,
         health=outline.health,
@@ -110,15 +131,18 @@ def _explained(
     path = (*path, *inner)
     if (field := _FIELD.fullmatch(problem)) is not None:
         name = field["name"]
+        fields = {item.name: item for item in _fields(found)}
         if field["what"] == "missing required":
-            return source.error((*path, name), "this key is missing", f'write {name} = ["provider/model"]')
-        fields = found.fields if isinstance(found, inspect.StructType) else ()
-        return source.error((*path, name), "unknown key", suggestion(name, [item.name for item in fields]))
-    if (choice := _ENUM.fullmatch(problem)) is not None and isinstance(found, inspect.LiteralType):
+            remedy = f"write {name} = {_example(name, fields[name])}"
+            return source.error((*path, name), "this key is missing", remedy)
+        given = _RENAMED.get(name, "")
+        remedy = suggestion(given if given in fields else name, fields)
+        return source.error((*path, name), "unknown key", remedy)
+    if (choice := _ENUM.fullmatch(problem)) is not None and (words := _words(found)):
         given = choice["value"].strip("'")
-        words = [str(word) for word in found.values]
-        return source.error(path, f"{quoted(given)} is not possible here", suggestion(given, words))
-    return source.error(path, _reworded(problem), _example(kind, path, inner))
+        remedy = suggestion(given, words) + (", or write a number" if _takes_number(found) else "")
+        return source.error(path, f"{quoted(given)} is not possible here", remedy)
+    return source.error(path, _reworded(problem), _remedy(kind, path, inner))
 
 
 def _reworded(problem: str) -> str:
@@ -129,61 +153,83 @@ def _reworded(problem: str) -> str:
             return f"expected {word} that is not empty"
         return f"expected {word} {_BOUNDS[bound['sign']]} {bound['limit'].removesuffix('.0')}"
     if (wrong := _TYPE.fullmatch(problem)) is not None:
-        expected = f"expected {_WORDS.get(wrong['type'], wrong['type'])}"
+        wanted = [_WORDS.get(word, word) for word in wrong["types"].split(" | ") if word != "null"]
+        expected = f"expected {' or '.join(wanted)}"
         return f"{expected}, not {_WORDS.get(wrong['got'], wrong['got'])}" if wrong["got"] else expected
     return problem
 
 
-def _example(kind: type[msgspec.Struct], path: KeyPath, inner: KeyPath) -> str:
-    """What to write: the field with its default or, where there is none, with something of its type."""
-    names = [part for part in inner if isinstance(part, str)]
+def _remedy(kind: type[msgspec.Struct], path: KeyPath, inner: KeyPath) -> str:
+    """What to write at a path: the nearest key with its default or with something of its type."""
     found: inspect.Type = inspect.type_info(kind)
     text = ""
-    for name in names:
-        fields = found.fields if isinstance(found, inspect.StructType) else ()
-        field = next((field for field in fields if field.name == name), None)
-        if field is None:
-            return f'write {dotted((name,))} = "text"'
-        found = field.type
-        text = _toml(field.default, found)
+    name = ""
+    for part in inner:
+        if isinstance(part, str):
+            field = next((field for field in _fields(found) if field.name == part), None)
+            if field is None:
+                return f'write {dotted((part,))} = "text"'
+            name, text = part, _example(part, field)
+        found = _type_at(found, (part,))
     if text:
-        return f"write for example {names[-1]} = {text}"
+        return f"write for example {name} = {text}"
     return f"write its keys under the heading [{dotted(path)}]"
 
 
-def _toml(default: object, kind: inspect.Type) -> str:
-    """A default as TOML, or a sample of the type; empty for tables."""
-    match default:
+def _example(name: str, field: inspect.Field) -> str:
+    """A key's value as TOML; empty for tables."""
+    if name in _EXAMPLES:
+        return _EXAMPLES[name]
+    match field.default:
         case bool():
-            return "true" if default else "false"
+            return "true" if field.default else "false"
         case int() | float():
-            return str(default)
+            return str(field.default)
         case str():
-            return quoted(default)
+            return quoted(field.default)
         case _:
-            pass
-    if isinstance(kind, inspect.VarTupleType):
-        return f"[{_sample(kind.item_type)}]"
-    if isinstance(kind, inspect.UnionType):
-        return _sample(kind.types[0])
-    if isinstance(kind, inspect.LiteralType | inspect.StrType | inspect.CustomType):
-        return _sample(kind)
-    return ""
+            return _sample(field.type)
 
 
 def _sample(kind: inspect.Type) -> str:
-    """Something of a plain type, as TOML."""
+    """Something of a type, as TOML; empty for tables."""
     match kind:
         case inspect.LiteralType(values=(str() as word, *_)):
             return quoted(word)
+        case inspect.BoolType():
+            return "true"
         case inspect.IntType():
             return "4096"
         case inspect.FloatType():
             return "1.5"
-        case inspect.DictType():
+        case inspect.VarTupleType():
+            return f"[{_sample(kind.item_type)}]"
+        case inspect.UnionType():
+            return _sample(kind.types[0])
+        case inspect.DictType() | inspect.StructType():
             return ""
         case _:
             return '"text"'
+
+
+def _fields(kind: inspect.Type) -> tuple[inspect.Field, ...]:
+    """The keys of a table; none for what cannot be one."""
+    found = next((one for one in _alternatives(kind) if isinstance(one, inspect.StructType)), None)
+    return () if found is None else found.fields
+
+
+def _words(kind: inspect.Type) -> list[str]:
+    """The words that a value may be."""
+    choices = (one for one in _alternatives(kind) if isinstance(one, inspect.LiteralType))
+    return [str(word) for choice in choices for word in choice.values]
+
+
+def _takes_number(kind: inspect.Type) -> bool:
+    return any(isinstance(one, inspect.FloatType) for one in _alternatives(kind))
+
+
+def _alternatives(kind: inspect.Type) -> tuple[inspect.Type, ...]:
+    return kind.types if isinstance(kind, inspect.UnionType) else (kind,)
 
 
 def _path_of(steps: str, value: object) -> KeyPath:
@@ -213,8 +259,9 @@ def _table(value: object) -> dict[str, object]:
 def _type_at(kind: inspect.Type, path: KeyPath) -> inspect.Type:
     """The type that a section wants at a path inside it, as far as structs and lists lead."""
     for part in path:
-        if isinstance(kind, inspect.StructType):
-            kind = next((field.type for field in kind.fields if field.name == part), kind)
-        elif isinstance(kind, inspect.VarTupleType):
-            kind = kind.item_type
+        if isinstance(part, str):
+            kind = next((field.type for field in _fields(kind) if field.name == part), kind)
+        else:
+            lists = (one for one in _alternatives(kind) if isinstance(one, inspect.VarTupleType))
+            kind = next((one.item_type for one in lists), kind)
     return kind

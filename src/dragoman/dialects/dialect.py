@@ -227,6 +227,13 @@ class StreamDecoder(Protocol):
         """Bytes at the end of what was fed that belong to no whole frame yet."""
         ...
 
+    @property
+    def complete(self) -> bool:
+        """Whether the format's own end of the stream has come: nothing more is expected but the end of
+        the connection. Never in formats without such a mark, and not where a host leaves it out.
+        """
+        ...
+
     def feed(self, data: bytes, /) -> list[Event]:
         """The events that `data` completes."""
         ...

@@ -7,10 +7,14 @@ from dragoman.conversation.failure import Failure
 from dragoman.conversation.loss import Loss
 from dragoman.upstream.transport import UpstreamResponse
 
+ROUTE = "x-dragoman-route"
 UPSTREAM_ID = "x-dragoman-upstream-request-id"
 
 _ID = re.compile(r"[!-~]{1,256}")
 """Control characters would break the answer, and clients refuse long headers."""
+
+_TOKEN = re.compile(r"[A-Za-z*][A-Za-z0-9!#$%&'*+.^_`|~:/-]*")
+"""What stands without quotes (RFC 8941, 3.3.4)."""
 
 _MOST_LOSSES = 40
 """Longer lists end in how many there are besides: clients take some 8 KB of headers."""
@@ -23,9 +27,22 @@ def upstream_id(headers: Mapping[str, str]) -> str:
     return theirs if _ID.fullmatch(theirs) else ""
 
 
-def error_headers(told: Iterable[tuple[str, str]], failure: Failure) -> list[tuple[str, str]]:
-    """A dialect's own headers of an error, with the upstream's id of the request."""
-    return [*told, (UPSTREAM_ID, failure.request_id)] if failure.request_id else [*told]
+def error_headers(
+    told: Iterable[tuple[str, str]], failure: Failure, route: str = "", *, retried: bool = False
+) -> list[tuple[str, str]]:
+    """A dialect's own headers of an error, with where the request went and the upstream's id of it.
+
+    `retried` says that the gateway has tried again itself: official SDKs, which would do so once more, are
+    told not to (`x-should-retry`), unless the upstream has said when it makes sense.
+    """
+    headers = [*told]
+    if route:
+        headers.append((ROUTE, route))
+    if failure.request_id:
+        headers.append((UPSTREAM_ID, failure.request_id))
+    if retried and failure.retry_after is None:
+        headers.append(("x-should-retry", "false"))
+    return headers
 
 
 def answer_headers(
@@ -34,11 +51,15 @@ def answer_headers(
     upstream: UpstreamResponse | None,
     losses: tuple[Loss, ...],
     secrets: Iterable[str] = (),
+    *,
+    route: str = "",
 ) -> list[tuple[str, str]]:
-    """Our id of the request in both vendors' spellings, the upstream's id (unless it is none that one
-    would write down, or there is a secret in it), and what was lost.
+    """Our id of the request in both vendors' spellings, where the request went, the upstream's id (unless
+    it is none that one would write down, or there is a secret in it), and what was lost.
     """
     headers = [("content-type", media_type), ("x-request-id", request_id), ("request-id", request_id)]
+    if route:
+        headers.append((ROUTE, route))
     theirs = "" if upstream is None else upstream_id(upstream.headers)
     if theirs and not any(secret in theirs for secret in secrets):
         headers.append((UPSTREAM_ID, theirs))
@@ -60,6 +81,14 @@ def render_losses(losses: tuple[Loss, ...]) -> str:
     if len(losses) > _MOST_LOSSES:
         items.append(f"more;count={len(losses) - _MOST_LOSSES}")
     return ", ".join(items)
+
+
+def render_place(target: str, attempts: int, *, pending: bool = False) -> str:
+    """Where a request went, as an item with parameters (RFC 8941): `openai/gpt-4o;attempts=2`. `pending`
+    says that the target has not answered yet, and another may.
+    """
+    name = target if _TOKEN.fullmatch(target) else f'"{_quoted(target)}"'
+    return f"{name};attempts={attempts}" + (";pending" if pending else "")
 
 
 def _quoted(text: str) -> str:

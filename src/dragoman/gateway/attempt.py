@@ -1,182 +1,165 @@
-"""One attempt: the request as it goes to one target, and the head of what comes back."""
+"""One attempt: a place among those that may be there at once, a request on its way, what became of it.
+
+Whoever makes it tells it how far it has come; it keeps the time, and notes everything for the record, for
+the choice of later targets, and for the race with another attempt.
+"""
 
 import asyncio
-from urllib.parse import urlsplit
-
-import msgspec
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Protocol, Self
 
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
-from dragoman.dialects.dialect import Dialect, WireRequest
-from dragoman.gateway.answer_headers import upstream_id
-from dragoman.gateway.call import Call
+from dragoman.conversation.usage import Usage
+from dragoman.gateway.gateway import Gateway
+from dragoman.gateway.record import AttemptRecord, Outcome
 from dragoman.gateway.time_limits import TimeLimits
-from dragoman.providers.provider import Provider
-from dragoman.upstream.transport import Transport, UpstreamRequest, UpstreamResponse
-
-MAX_ANSWER = 256 * 1024 * 1024
-"""Bytes that a whole answer may have; pictures and sound come inside answers."""
-MAX_ERROR = 1024 * 1024
-
-_SHORTEST = 4
-"""Characters of a secret below which it would be found in ordinary words."""
-
-_OWN = frozenset({"anthropic-api-key", "x-goog-api-key"})
-"""Headers that carry credentials and never go through, whatever their prefix."""
-
-_LISTS = frozenset({"anthropic-beta", "openai-beta"})
-"""Headers that name features: who names one does not take another's away."""
+from dragoman.gateway.upstream_call import without_secret
+from dragoman.routing.route import Route, RouteTarget
+from dragoman.routing.traffic import Asking
+from dragoman.upstream.transport import UpstreamResponse
 
 
-def address(call: Call, spoken: Dialect, wire: WireRequest, provider: Provider) -> UpstreamRequest:
-    """The HTTP request for a provider: its base URL, its key, and the client's headers that belong
-    to the wire format where both sides speak it. Of a header that several of them give, the provider's
-    configuration counts before the client and the client before us; lists of features are joined.
+class UnservableError(FailureError):
+    """A target cannot be asked for this: not the request is at fault, and another target may serve it."""
+
+
+class Supervisor(Protocol):
+    """What an attempt has to ask of those that stand beside it."""
+
+    end: float
+    """When the exchange is over, on the event loop's clock."""
+    priority: int
+    stream: bool
+
+    def spend(self, record: AttemptRecord) -> None:
+        """One more upstream request. Raises `FailureError` where no more are allowed."""
+        ...
+
+    def claim(self, record: AttemptRecord) -> None:
+        """An attempt has the answer: no other goes on. Raises `CancelledError` where another was first."""
+        ...
+
+    def failed(self, target: RouteTarget, failure: Failure) -> None:
+        """Take note of a failure, for what is tried next."""
+        ...
+
+
+class Attempt:
+    """One upstream request inside `async with`. A failure inside is noted and raised, cleaned of secrets.
+
+    The stages, in order: `admit`, `sent`, `accepted`, `begun`.
     """
-    headers = {"content-type": "application/json"}
-    for given in (wire.headers, _forwarded(call, spoken), provider.headers):
-        for name, value in given:
-            key = name.lower()
-            headers[key] = _joined(headers[key], value) if key in _LISTS and key in headers else value
-    if provider.api_key:
-        credential, prefix = spoken.credential
-        headers[credential] = prefix + provider.api_key
-    url = provider.url_of(spoken.name) + wire.path
-    return UpstreamRequest("POST", url, tuple(headers.items()), wire.body)
 
+    def __init__(
+        self, gateway: Gateway, route: Route, target: RouteTarget, above: Supervisor, *, hedge: bool = False
+    ) -> None:
+        """Take where it goes; `hedge` says that it is a second one beside another."""
+        self._gateway = gateway
+        self._route = route
+        self._above = above
+        self._loop = asyncio.get_running_loop()
+        self._place: AbstractAsyncContextManager[None] | None = None
+        self._asking: Asking | None = None
+        self.target = target
+        self.timeouts = route.timeouts
+        self.limits = TimeLimits(route.timeouts, above.end)
+        self.record = AttemptRecord(target, self._loop.time(), hedge=hedge)
+        self.prompt_usage: Callable[[], Usage | None] | None = None
+        """Estimates what an attempt has cost that was given up before its upstream told."""
 
-def _forwarded(call: Call, spoken: Dialect) -> list[tuple[str, str]]:
-    """The client's headers that belong to the wire format, where both sides speak it."""
-    theirs: dict[str, str] = {}
-    if spoken is call.dialect and spoken.forwarded:
-        for raw_name, raw_value in call.headers:
-            name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-            if name.startswith(spoken.forwarded) and name not in _OWN:
-                # a header that is given twice is a list (RFC 9110, 5.3), such as of betas
-                theirs[name] = f"{theirs[name]}, {value}" if name in theirs else value
-    return list(theirs.items())
-
-
-def _joined(first: str, second: str) -> str:
-    """Two lists of features as one, every feature once."""
-    known = {feature.strip() for feature in first.split(",")}
-    new = dict.fromkeys(feature.strip() for feature in second.split(","))
-    return ",".join([first, *(feature for feature in new if feature and feature not in known)])
-
-
-async def send(
-    transport: Transport,
-    request: UpstreamRequest,
-    provider: Provider,
-    spoken: Dialect,
-    connect_timeout: float,
-) -> UpstreamResponse:
-    """The answer of an upstream that has accepted the request.
-
-    Raises `FailureError` for an upstream that cannot be reached or that refuses, with what it said.
-    """
-    upstream = await transport.send(request, connect_timeout)
-    if 200 <= upstream.status < 300:
-        return upstream
-    try:
-        try:
-            body = await upstream.read(MAX_ERROR)
-        except FailureError:
-            body = b""
-    finally:
-        upstream.close()
-    if upstream.status < 400:
-        raise FailureError(
-            Failure(
-                FailureKind.BAD_GATEWAY,
-                f"The provider '{provider.name}' redirects (HTTP {upstream.status}): check its base_url.",
-                status=upstream.status,
-            )
+    async def admit(self) -> None:
+        """Wait for a free place. Raises `FailureError` (rate limit) where too many wait."""
+        record, gateway = self.record, self._gateway
+        record.planned = self._loop.time()
+        place = gateway.traffic.place(
+            self._route, self.target, until=self._above.end, priority=self._above.priority
         )
-    failure = spoken.parse_error(upstream.status, upstream.headers, body)
-    raise FailureError(msgspec.structs.replace(failure, request_id=upstream_id(upstream.headers)))
+        await place.__aenter__()
+        self._place = place
+        record.admitted = self._loop.time()
 
+    def sent(self) -> None:
+        """The request goes out now. Raises `FailureError` where no more requests are allowed."""
+        self._above.spend(self.record)
+        self.record.sent = self._loop.time()
+        self._asking = self._gateway.traffic.asking(self._route, self.target, stream=self._above.stream)
+        self._asking.__enter__()
+        self.limits.sent()
 
-async def send_all(
-    transport: Transport,
-    request: UpstreamRequest,
-    provider: Provider,
-    spoken: Dialect,
-    connect_timeout: float,
-    copies: int,
-) -> list[UpstreamResponse]:
-    """The answers to several copies of one request, all accepted; if one is refused, none is kept."""
-    if copies == 1:
-        return [await send(transport, request, provider, spoken, connect_timeout)]
-    tasks = [
-        asyncio.ensure_future(send(transport, request, provider, spoken, connect_timeout))
-        for _ in range(copies)
-    ]
-    try:
-        return list(await asyncio.gather(*tasks))
-    except BaseException:
-        # waits for nothing: a cancellation that came meanwhile would get lost
-        for task in tasks:
-            task.cancel()
-            task.add_done_callback(_close_answer)
-        raise
+    def accepted(self, upstream: UpstreamResponse) -> None:
+        """The head of a good answer has come."""
+        self.record.connected = upstream.connected_at
+        self.record.first_byte = self._loop.time()
 
+    def begun(self) -> None:
+        """The answer itself has begun: this attempt is the one. Raises `CancelledError` if another was
+        first.
+        """
+        if self.record.first_event is None:
+            self._above.claim(self.record)
+            self.record.first_event = self._loop.time()
+            if self._asking is not None:
+                self._asking.first_event()
 
-async def read_answer(upstream: UpstreamResponse, limits: TimeLimits) -> bytes:
-    """The body of a whole answer. Every piece of it is a sign of life: upstreams that are busy for long
-    send white space ahead of the answer.
+    async def __aenter__(self) -> Self:
+        await self.limits.__aenter__()
+        return self
 
-    Raises `FailureError` (bad gateway) for one that breaks off, or has more than `MAX_ANSWER` bytes.
-    """
-    pieces: list[bytes] = []
-    size = 0
-    while piece := await upstream.next():
-        limits.alive()
-        size += len(piece)
-        if size > MAX_ANSWER:
-            raise FailureError(
-                Failure(FailureKind.BAD_GATEWAY, f"The upstream's answer is larger than {MAX_ANSWER} bytes.")
-            )
-        pieces.append(piece)
-    return b"".join(pieces)
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            try:
+                await self.limits.__aexit__(kind, error, trace)
+            except FailureError as late:
+                error = late
+                raise self._noted(late) from None
+            if isinstance(error, FailureError):
+                noted = self._noted(error)
+                if noted is not error:
+                    raise noted from None
+            elif error is None:
+                self._succeeded()
+        finally:
+            await self._leave()
 
+    def _noted(self, error: FailureError) -> FailureError:
+        failure = without_secret(error.failure, self.target.provider)
+        if isinstance(error, UnservableError) or self.record.sent is None:
+            return error
+        self.record.failure = failure
+        self.record.outcome = "failed"
+        self._tell(failure)
+        return error if failure is error.failure else FailureError(failure)
 
-def _close_answer(task: asyncio.Task[UpstreamResponse]) -> None:
-    if not task.cancelled() and task.exception() is None:
-        task.result().close()
+    def _succeeded(self) -> None:
+        """The client has its answer, or as much of it as there was."""
+        self.record.outcome = "answered" if self.record.failure is None else "failed"
+        if self.record.failure is not None:
+            self._tell(self.record.failure)
+        elif self._asking is not None:
+            self._asking.succeeded()
 
+    def _tell(self, failure: Failure) -> None:
+        if self._asking is not None:
+            self._asking.failed(failure)
+        if failure.kind is not FailureKind.CLIENT_CLOSED:
+            self._above.failed(self.target, failure)
 
-def without_secret(failure: Failure, provider: Provider) -> Failure:
-    """The failure without our key and without the provider's address, which are not the client's business.
-
-    Where the upstream quotes the key, only what kind of failure it is remains.
-    """
-    if any(secret in failure.request_id for secret in secrets(provider)):
-        failure = msgspec.structs.replace(failure, request_id="")
-    if not any(secret in failure.message or secret.encode() in failure.body for secret in secrets(provider)):
-        message = _without_address(failure.message, provider)
-        return failure if message == failure.message else msgspec.structs.replace(failure, message=message)
-    status = f" (HTTP {failure.status})" if failure.status else ""
-    return Failure(
-        failure.kind,
-        f"The provider '{provider.name}' reported an error{status} in words that hold its key.",
-        status=failure.status,
-        retry_after=failure.retry_after,
-        request_id=failure.request_id,
-    )
-
-
-def _without_address(message: str, provider: Provider) -> str:
-    for url in (provider.base_url, *provider.base_urls.values()):
-        parts = urlsplit(url)
-        if parts.hostname is None:
-            continue
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-        message = message.replace(f"{host}:{port}", f"the provider '{provider.name}'")
-    return message[:1].upper() + message[1:] if message.startswith("the provider '") else message
-
-
-def secrets(provider: Provider) -> list[str]:
-    """What is presented to a provider and nobody else may see."""
-    values = [provider.api_key, *(value for _, value in provider.headers)]
-    return [value for value in values if len(value) >= _SHORTEST]
+    async def _leave(self) -> None:
+        """Give everything back, however the attempt has ended."""
+        record = self.record
+        record.ended = self._loop.time()
+        if self._asking is not None:
+            self._asking.__exit__(None, None, None)
+        unfinished: tuple[Outcome, ...] = ("lost", "abandoned")
+        if record.sent is not None and record.usage is None and record.outcome in unfinished:
+            record.usage = None if self.prompt_usage is None else self.prompt_usage()
+            record.estimated = record.usage is not None
+        if record.usage is not None:
+            target = self.target.target
+            record.cost = self._gateway.cost(target.provider, target.model, record.usage)
+        if self._place is not None:
+            await self._place.__aexit__(None, None, None)

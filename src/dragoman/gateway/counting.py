@@ -13,14 +13,16 @@ from dragoman.conversation.request import Request, Sampling
 from dragoman.conversation.token_estimate import estimate_tokens
 from dragoman.dialects.dialect import Counting, Dialect, Head, Target
 from dragoman.gateway.answer_headers import answer_headers
-from dragoman.gateway.attempt import secrets
+from dragoman.gateway.attempt import Attempt
 from dragoman.gateway.call import Call, Client
 from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.inlining import inlined, needs_inlining
 from dragoman.gateway.inquiry import ESTIMATED, Inquiry, Told, Whole
 from dragoman.gateway.kept_answers import resumed, within
-from dragoman.gateway.time_limits import TimeLimits
+from dragoman.gateway.record import render_route
+from dragoman.gateway.upstream_call import secrets
 from dragoman.providers.provider import Provider
+from dragoman.routing.needs import needs_of
 from dragoman.routing.route import RouteTarget
 
 _NO_ENDPOINT = frozenset({404, 405, 501})
@@ -52,19 +54,21 @@ class _Count:
         self._call = complete.call
         route = within(gateway.router.resolve(head.model), complete.held_by)
 
-        async def attempt(candidate: RouteTarget, limits: TimeLimits) -> Whole:
-            return await self._attempt(complete.head, candidate, limits)
+        async def attempt(candidate: RouteTarget, begun: Attempt) -> Whole:
+            return await self._attempt(complete.head, candidate, begun)
 
-        return await inquiry.first_that_answers(route.targets, attempt)
+        needs = None
+        if route.conditional:
+            needs = needs_of(self._prompt(), self._call.key.tags, stream=False)
+        return await inquiry.first_that_answers(route, attempt, needs)
 
-    async def _attempt(self, head: Head, candidate: RouteTarget, limits: TimeLimits) -> Whole:
+    async def _attempt(self, head: Head, candidate: RouteTarget, attempt: Attempt) -> Whole:
         call, record = self._call, self._inquiry.record
         provider, target = candidate.provider, candidate.target
-        record.provider, record.upstream_model = provider.name, target.model
         spoken = counting_dialect(self._inquiry.gateway.dialects, provider, call.dialect)
         if spoken is None:
             return await self._estimate()
-        record.upstream_dialect = spoken.name
+        attempt.record.upstream_dialect = spoken.name
         theirs = _counting_of(spoken)
         passes = (
             spoken is call.dialect
@@ -72,7 +76,7 @@ class _Count:
             and target.host.rejects.isdisjoint(head.fields)
             and not self._has_media_to_fetch(target)
         )
-        record.plan = "passthrough" if passes else "translation"
+        attempt.record.plan = "passthrough" if passes else "translation"
         if passes and theirs.passthrough is not None:
             wire = theirs.passthrough(head, call.body, target)
         elif theirs.render_request is not None:
@@ -81,7 +85,7 @@ class _Count:
         else:
             return await self._estimate()
         try:
-            told = await self._inquiry.ask(provider, spoken, wire, limits)
+            told = await self._inquiry.ask(attempt, spoken, wire)
         except FailureError as error:
             if not _has_no_endpoint(error.failure):
                 raise
@@ -101,14 +105,21 @@ class _Count:
 
     async def _estimate(self) -> Whole:
         record = self._inquiry.record
-        record.plan, record.estimated = "estimate", True
+        record.estimated = True
         # in a thread: a prompt of many megabytes takes long enough for other requests to notice
         record.counted = await asyncio.to_thread(estimate_tokens, self._prompt())
         headers = answer_headers(self._call.request_id, "application/json", None, ())
         return Whole([*headers, ESTIMATED], self._counting.render_response(record.counted))
 
     def _headers(self, provider: Provider, told: Told) -> list[tuple[str, str]]:
-        return answer_headers(self._call.request_id, "application/json", told.upstream, (), secrets(provider))
+        return answer_headers(
+            self._call.request_id,
+            "application/json",
+            told.upstream,
+            (),
+            secrets(provider),
+            route=render_route(self._inquiry.record),
+        )
 
 
 def counting_dialect(dialects: Mapping[str, Dialect], provider: Provider, asked: Dialect) -> Dialect | None:

@@ -13,7 +13,7 @@ from dragoman.conversation.request import Request
 from dragoman.conversation.response import Response
 from dragoman.dialects.dialect import Dialect, Emulation, Head, Reply, Target
 from dragoman.gateway.answer_headers import answer_headers
-from dragoman.gateway.attempt import read_answer, secrets, without_secret
+from dragoman.gateway.attempt import Attempt
 from dragoman.gateway.call import Call, Client
 from dragoman.gateway.cut_usage import CutUsage
 from dragoman.gateway.emulation import emulate
@@ -23,22 +23,28 @@ from dragoman.gateway.kept_answers import keep, keep_place, keeps
 from dragoman.gateway.outlet import Headers, Outlet
 from dragoman.gateway.pipeline import Listener, PassthroughPipeline, Pipeline, TranslationPipeline
 from dragoman.gateway.plan import Passthrough, Plan, Translation
-from dragoman.gateway.record import Record
+from dragoman.gateway.record import Record, render_route
 from dragoman.gateway.relay import relay
 from dragoman.gateway.signature_memory import SignatureListener, kept_of
-from dragoman.gateway.time_limits import TimeLimits
+from dragoman.gateway.upstream_call import read_answer, secrets, without_secret
 from dragoman.providers.provider import Provider
 from dragoman.upstream.transport import UpstreamResponse
 
 
 class Accepted(NamedTuple):
-    """An attempt that the upstream has accepted: the heads of its answers have come."""
+    """An attempt that the upstream has accepted: the heads of its answers have come. `target` is what was
+    asked, as it has shown itself to be.
+    """
 
+    attempt: Attempt
     planned: Plan
-    provider: Provider
     target: Target
     upstreams: list[UpstreamResponse]
-    limits: TimeLimits
+
+    @property
+    def provider(self) -> Provider:
+        """Where the answer comes from."""
+        return self.attempt.target.provider
 
 
 class Delivery:
@@ -113,58 +119,52 @@ class Delivery:
                 answer = call.dialect.render_response(folded.close(), reply)
                 await keep(self._gateway, call, self._state, answer)
             elif pipeline.reading.id:
-                await keep_place(self._gateway, call, pipeline.reading.id, accepted.provider.name)
+                await keep_place(self._gateway, call, pipeline.reading.id, accepted.attempt.target.credential)
 
         try:
-            headers = stream_headers(self._headers(accepted, call.dialect.stream_type(call.location)))
-            await relay(accepted.upstreams, pipeline, outlet, headers, accepted.limits, keep_all)
+            headers = functools.partial(self._stream_headers, accepted)
+            await relay(accepted.upstreams, pipeline, outlet, headers, accepted.attempt, keep_all)
         finally:
-            reading = pipeline.reading
-            if self._client.left and reading.meaningful and not (reading.stops and reading.usage):
-                reading.usage = cut.estimated(reading.usage, self._asked(planned))
+            reading, told = pipeline.reading, accepted.attempt.record
+            if reading.meaningful and not (reading.stops and reading.usage):
+                # the upstream was let go before it told, by a client that left or by what broke
+                reading.usage = cut.estimated(reading.usage, asked(call, planned))
                 reading.estimated = True
-            self._record.usage, self._record.stops = reading.usage, tuple(reading.stops)
-            self._record.estimated = reading.estimated
-            self._record.failure = reading.failure
-
-    def _asked(self, planned: Plan) -> Request | None:
-        """The client's request; None where it went through unread and cannot be read."""
-        if isinstance(planned, Translation):
-            return planned.request
-        with contextlib.suppress(FailureError):
-            return self._call.dialect.parse_request(self._call.body, self._call.location)
-        return None
+            told.usage, told.estimated, told.failure = reading.usage, reading.estimated, reading.failure
+            if outlet.committed:
+                self._record.stops, self._record.failure = tuple(reading.stops), reading.failure
 
     async def _stream_of_whole(self, accepted: Accepted, outlet: Outlet) -> None:
         """A streamed answer for the client, from an upstream that answered in one piece."""
         planned, accepted = self._translated(accepted)
         reply = self._reply(planned, accepted.target)
+        accepted.attempt.begun()
         response = await self._read(planned, accepted)
         encoder = self._call.dialect.stream_encoder(reply)
         out = b"".join(encoder.encode(event) for event in unfold(response)) + encoder.close()
-        accepted.limits.lift()
+        accepted.attempt.limits.lift()
         if self._state is not None:
             answer = self._call.dialect.render_response(response, reply)
             await keep(self._gateway, self._call, self._state, answer)
-        headers = self._headers(accepted, self._call.dialect.stream_type(self._call.location))
-        await outlet.commit(stream_headers(headers), out)
+        await outlet.commit(self._stream_headers(accepted), out)
         await outlet.finish()
 
     async def _whole(self, accepted: Accepted) -> None:
         """An answer in one piece."""
-        call, record = self._call, self._record
+        call, limits = self._call, accepted.attempt.limits
+        accepted.attempt.begun()
         if isinstance(accepted.planned, Passthrough) and _media_type(accepted.upstreams[0]) != _STREAM:
-            body = await read_answer(accepted.upstreams[0], accepted.limits)
-            accepted.limits.lift()
+            body = await read_answer(accepted.upstreams[0], limits)
+            limits.lift()
             meter = call.dialect.meter_response(body)
-            record.usage, record.stops = meter.usage, meter.stops
+            accepted.attempt.record.usage, self._record.stops = meter.usage, meter.stops
             if self._state is not None and (identity := self._state.identified(body)):
-                await keep_place(self._gateway, call, identity, accepted.provider.name)
+                await keep_place(self._gateway, call, identity, accepted.attempt.target.credential)
         else:
             planned, accepted = self._translated(accepted)
             response = await self._read(planned, accepted)
             body = call.dialect.render_response(response, self._reply(planned, accepted.target))
-            accepted.limits.lift()
+            limits.lift()
             if self._state is not None:
                 await keep(self._gateway, call, self._state, body)
         await self._client.respond(200, self._headers(accepted, "application/json"), body)
@@ -185,7 +185,7 @@ class Delivery:
         origin = accepted.target.origin
         responses: list[Response] = []
         for upstream in accepted.upstreams:
-            body = await read_answer(upstream, accepted.limits)
+            body = await read_answer(upstream, accepted.attempt.limits)
             if _media_type(upstream) == _STREAM:
                 decoder = planned.dialect.stream_decoder(origin)
                 responses.append(fold([*decoder.feed(body), *decoder.close()]))
@@ -194,7 +194,7 @@ class Delivery:
         told, veil = planned.emulation.apart()
         response = emulate(joined(responses), told)
         await self._keep_signatures(kept_of(response, self._call.key.id, planned.request))
-        self._record.usage = response.usage
+        accepted.attempt.record.usage = response.usage
         self._record.stops = tuple(choice.stop.reason for choice in response.choices)
         return emulate(response, veil)
 
@@ -214,23 +214,35 @@ class Delivery:
             previous=self._call.previous,
         )
 
+    def _stream_headers(self, accepted: Accepted) -> Headers:
+        return stream_headers(self._headers(accepted, self._call.dialect.stream_type(self._call.location)))
+
     def _headers(self, accepted: Accepted, media_type: str) -> Headers:
         record = self._record
-        if isinstance(accepted.planned, Translation):
-            record.losses = accepted.planned.losses
+        record.losses = accepted.planned.losses if isinstance(accepted.planned, Translation) else ()
         return answer_headers(
             self._call.request_id,
             media_type,
             accepted.upstreams[0],
             record.losses if record.report_losses else (),
             secrets(accepted.provider),
+            route=render_route(record),
         )
 
 
-def opening_headers(call: Call, losses: tuple[Loss, ...] = ()) -> Headers:
+def asked(call: Call, planned: Plan) -> Request | None:
+    """The client's request; None where it went through unread and cannot be read."""
+    if isinstance(planned, Translation):
+        return planned.request
+    with contextlib.suppress(FailureError):
+        return call.dialect.parse_request(call.body, call.location)
+    return None
+
+
+def opening_headers(call: Call, losses: tuple[Loss, ...] = (), route: str = "") -> Headers:
     """The headers of a stream that opens before its upstream has said anything."""
     media_type = call.dialect.stream_type(call.location)
-    return stream_headers(answer_headers(call.request_id, media_type, None, losses))
+    return stream_headers(answer_headers(call.request_id, media_type, None, losses, route=route))
 
 
 def stream_headers(headers: Headers) -> Headers:

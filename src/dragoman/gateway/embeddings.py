@@ -11,13 +11,15 @@ from dragoman.conversation.token_estimate import estimate_text_tokens
 from dragoman.conversation.usage import Usage
 from dragoman.dialects.dialect import Dialect, Embedding, Head
 from dragoman.gateway.answer_headers import answer_headers, wants_strictness
-from dragoman.gateway.attempt import secrets
+from dragoman.gateway.attempt import Attempt, UnservableError
 from dragoman.gateway.call import Call, Client
 from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.inquiry import ESTIMATED, Inquiry, Told, Whole
 from dragoman.gateway.losses import check_losses, localized
-from dragoman.gateway.time_limits import TimeLimits
+from dragoman.gateway.record import render_route
+from dragoman.gateway.upstream_call import secrets
 from dragoman.providers.provider import Provider
+from dragoman.routing.needs import Needs
 from dragoman.routing.route import Route, RouteTarget
 
 
@@ -52,49 +54,49 @@ class _Embeddings:
         ]
         if not targets:
             raise _nowhere(route)
+        route = msgspec.structs.replace(route, targets=tuple(targets))
 
-        async def attempt(candidate: RouteTarget, limits: TimeLimits) -> Whole:
-            return await self._attempt(head, route, candidate, limits)
+        async def attempt(candidate: RouteTarget, begun: Attempt) -> Whole:
+            return await self._attempt(head, route, candidate, begun)
 
-        return await inquiry.first_that_answers(targets, attempt)
+        return await inquiry.first_that_answers(route, attempt, Needs(tags=frozenset(call.key.tags)))
 
-    async def _attempt(self, head: Head, route: Route, candidate: RouteTarget, limits: TimeLimits) -> Whole:
+    async def _attempt(self, head: Head, route: Route, candidate: RouteTarget, attempt: Attempt) -> Whole:
         call, record = self._call, self._inquiry.record
         provider, target = candidate.provider, candidate.target
         spoken = embedding_dialect(self._inquiry.gateway.dialects, provider, call.dialect)
         if spoken is None:
             raise _nowhere(route)
-        record.provider, record.upstream_model, record.upstream_dialect = (
-            provider.name,
-            target.model,
-            spoken.name,
-        )
+        attempt.record.upstream_dialect = spoken.name
         record.losses = ()
         if spoken is call.dialect and target.host.rejects.isdisjoint(head.fields):
-            record.plan = "passthrough"
-            return await self._passed_through(head, spoken, candidate, limits)
-        record.plan = "translation"
-        return await self._translated(route, spoken, candidate, limits)
+            attempt.record.plan = "passthrough"
+            return await self._passed_through(head, spoken, candidate, attempt)
+        attempt.record.plan = "translation"
+        return await self._translated(route, spoken, candidate, attempt)
 
     async def _passed_through(
-        self, head: Head, spoken: Dialect, candidate: RouteTarget, limits: TimeLimits
+        self, head: Head, spoken: Dialect, candidate: RouteTarget, attempt: Attempt
     ) -> Whole:
         wire = self._ours.passthrough(head, self._call.body, candidate.target)
-        told = await self._inquiry.ask(candidate.provider, spoken, wire, limits)
+        told = await self._inquiry.ask(attempt, spoken, wire)
         tokens = self._ours.meter_response(told.body)
         try:
-            self._account(tokens)
+            self._account(attempt, tokens)
         except FailureError:
             # inputs in a form of the host's own, which it has understood: nobody says what they took
-            self._inquiry.record.estimated = False
+            attempt.record.estimated = False
         return Whole(self._headers(candidate.provider, told), told.body)
 
     async def _translated(
-        self, route: Route, spoken: Dialect, candidate: RouteTarget, limits: TimeLimits
+        self, route: Route, spoken: Dialect, candidate: RouteTarget, attempt: Attempt
     ) -> Whole:
         provider, target, theirs = candidate.provider, candidate.target, _embedding_of(spoken)
         request = self._read()
-        rendered = theirs.render_request(request, target)
+        try:
+            rendered = theirs.render_request(request, target)
+        except FailureError as error:
+            raise UnservableError(error.failure) from None
         self._report(route, localized(rendered.losses, self._call.dialect.field_paths))
         parts = _parts(request, theirs.max_inputs)
         wires = (
@@ -102,14 +104,12 @@ class _Embeddings:
             if len(parts) == 1
             else [theirs.render_request(part, target).wire for part in parts]
         )
-        told = [await self._inquiry.ask(provider, spoken, wire, limits) for wire in wires]
+        told = [await self._inquiry.ask(attempt, spoken, wire) for wire in wires]
         response = _joined(
             [theirs.parse_response(one.body, part) for one, part in zip(told, parts, strict=True)]
         )
-        tokens = self._account(response.prompt_tokens)
-        response = msgspec.structs.replace(
-            response, prompt_tokens=tokens, estimated=self._inquiry.record.estimated
-        )
+        tokens = self._account(attempt, response.prompt_tokens)
+        response = msgspec.structs.replace(response, prompt_tokens=tokens, estimated=attempt.record.estimated)
         headers = self._headers(provider, told[-1])
         if response.estimated:
             headers.append(ESTIMATED)
@@ -127,9 +127,9 @@ class _Embeddings:
         self._inquiry.record.losses = losses
         self._inquiry.record.report_losses = route.on_loss != "drop"
 
-    def _account(self, tokens: int | None) -> int:
+    def _account(self, attempt: Attempt, tokens: int | None) -> int:
         """The tokens that the inputs took; where nobody says it, about."""
-        record = self._inquiry.record
+        record = attempt.record
         record.estimated = tokens is None
         if tokens is None:
             tokens = sum(
@@ -146,6 +146,7 @@ class _Embeddings:
             told.upstream,
             record.losses if record.report_losses else (),
             secrets(provider),
+            route=render_route(record),
         )
 
 

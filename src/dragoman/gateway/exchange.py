@@ -1,36 +1,39 @@
 """One exchange, from the client's request to the last byte of the answer. Start reading here.
 
-Read the head, find the route, complete the conversation; then for each target: plan, send, deliver; at
-the end, take note of what happened.
+Read the head, find the route, complete the conversation, choose among its targets; then for each attempt:
+plan, wait for a place, send, deliver; at the end, take note of what happened.
 """
 
 import asyncio
-import functools
 
 import msgspec
 
 from dragoman.access.keys import KeyInfo
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
 from dragoman.conversation.request import Request
+from dragoman.conversation.token_estimate import estimate_tokens
+from dragoman.conversation.usage import Usage
 from dragoman.dialects.dialect import Dialect, Head, Target, WireRequest
 from dragoman.dialects.foreign_reasoning import FOREIGN_REASONING
 from dragoman.dialects.format_choice import spoken_format
 from dragoman.gateway.answer_headers import error_headers, wants_strictness
-from dragoman.gateway.attempt import address, send_all
+from dragoman.gateway.attempt import Attempt, UnservableError
+from dragoman.gateway.attempts import Attempts, Open
 from dragoman.gateway.call import Call, Client
-from dragoman.gateway.delivery import Accepted, Delivery, opening_headers
+from dragoman.gateway.conversation_prefix import conversation_prefix
+from dragoman.gateway.delivery import Accepted, Delivery, asked, opening_headers
 from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.inlining import inlined, needs_inlining
-from dragoman.gateway.kept_answers import resumed, within
+from dragoman.gateway.kept_answers import Resumed, resumed, within
 from dragoman.gateway.losses import check_losses, localized
 from dragoman.gateway.outlet import Outlet
 from dragoman.gateway.plan import Plan, Translation, passes, passthrough, translation
-from dragoman.gateway.record import Record
+from dragoman.gateway.record import Record, render_route
 from dragoman.gateway.relay import STOPPING
 from dragoman.gateway.repairs import refuses_signatures, repaired, unsigned
 from dragoman.gateway.signature_memory import keys, recalled
-from dragoman.gateway.targets import first_that_answers
-from dragoman.gateway.time_limits import TimeLimits
+from dragoman.gateway.upstream_call import address, send_all
+from dragoman.routing.needs import Needs, needs_of
 from dragoman.routing.route import Route, RouteTarget
 
 MOST_REPAIRS = 2
@@ -61,6 +64,15 @@ def authenticate(gateway: Gateway, key: str | None) -> KeyInfo:
     raise FailureError(Failure(FailureKind.AUTHENTICATION, problem, code="invalid_api_key"))
 
 
+class Wish(msgspec.Struct, frozen=True):
+    """How a target is asked: as what it has shown itself to be, and whether reasoning of earlier turns is
+    kept from it, whose signatures it refuses.
+    """
+
+    target: Target
+    unsigned: bool = False
+
+
 class Exchange:
     """The life of one request."""
 
@@ -72,9 +84,6 @@ class Exchange:
         self._record = Record(call.request_id, call.dialect.name, began=self._loop.time(), key=call.key.name)
         self._outlet: Outlet | None = None
         self._request: Request | None = None
-        self._wire: WireRequest | None = None
-        self._unsigned = False
-        """Whether reasoning of earlier turns is kept from a target that refuses its signatures."""
 
     async def run(self) -> None:
         """From the first byte in to the last byte out, and the record of it."""
@@ -92,10 +101,7 @@ class Exchange:
                 )
             complete = await resumed(gateway, call, head)
             self._call = complete.call
-            route = within(gateway.router.resolve(head.model), complete.held_by)
-            await first_that_answers(
-                gateway, record, route.targets, functools.partial(self._asked, complete.head, route)
-            )
+            await self._served(complete)
         except FailureError as error:
             await self._refuse(error.failure)
         except asyncio.CancelledError:
@@ -109,93 +115,108 @@ class Exchange:
             record.ended = self._loop.time()
             gateway.journal(record)
 
+    async def _served(self, complete: Resumed) -> None:
+        """Answer a complete request at one of its route's targets. Raises `FailureError` if none does."""
+        gateway, record, key, head = self._gateway, self._record, self._call.key, complete.head
+        route = within(gateway.router.resolve(head.model), complete.held_by)
+        record.route = route.name if route.configured else ""
+        async with gateway.traffic.key_place(
+            key.id, key.max_concurrent, until=record.began + route.timeouts.total, priority=key.priority
+        ):
+            record.waited = self._loop.time() - record.began if key.max_concurrent else 0.0
+            attempts = Attempts[None](
+                gateway,
+                record,
+                route,
+                lambda candidate, begin: self._asked(head, route, candidate, begin, attempts),
+                needs=await self._needs(route, head),
+                prefix=conversation_prefix(head, key.id) if route.chooses and route.affinity else None,
+                stream=head.stream,
+                priority=key.priority,
+            )
+            await attempts.answer()
+
+    async def _needs(self, route: Route, head: Head) -> Needs | None:
+        """What the conditions of a route ask about; None where it has none."""
+        if not route.conditional:
+            return None
+        return needs_of(await self._read(), self._call.key.tags, stream=head.stream)
+
     @property
     def _answering(self) -> bool:
         """Whether the client has been sent something of an answer."""
         return self._client.started if self._outlet is None else self._outlet.committed
 
     async def _refuse(self, failure: Failure) -> None:
-        self._record.failure = failure
+        record = self._record
+        record.failure = failure
         if self._outlet is not None and self._outlet.opened:
             await self._outlet.refuse(failure)
             return
         if self._outlet is not None:
             self._outlet.close()
         failed = self._call.dialect.render_error(failure, self._call.request_id)
-        headers = error_headers(failed.headers, failure)
+        retried = failure.retryable and len(record.attempts) > 1
+        headers = error_headers(failed.headers, failure, render_route(record), retried=retried)
         await self._client.respond(failed.status, headers, failed.body)
 
-    async def _asked(self, head: Head, route: Route, candidate: RouteTarget, limits: TimeLimits) -> None:
+    async def _asked(
+        self, head: Head, route: Route, candidate: RouteTarget, begin: Open, attempts: Attempts[None]
+    ) -> None:
         """Ask one target, and again where its refusals say what to do better."""
         known = self._gateway.learnt.known(candidate.target)
-        target, lasting, refusal = known, True, None
-        self._unsigned = False
+        wish, lasting = Wish(known), True
+        wire: WireRequest | None = None
+        refusal: FailureError | None = None
         for repairs_left in range(MOST_REPAIRS, -1, -1):
+            attempt = begin()
             try:
-                await self._attempt(head, route, candidate, target, limits, refusal)
+                async with attempt:
+                    planned = await self._plan(head, route, attempt, wish)
+                    if refusal is not None and planned.wire == wire:
+                        raise refusal  # nothing would be asked in another way than before
+                    wire = planned.wire
+                    await self._send(head, attempt, planned, wish)
                 break
             except FailureError as error:
-                if not repairs_left or self._record.plan != "translation" or self._answering:
+                translated = attempt.record.plan == "translation"
+                if error is refusal or not (repairs_left and attempts.left and translated) or self._answering:
                     raise
-                repair = repaired(error.failure, target)
+                repair = repaired(error.failure, wish.target)
                 if repair is not None:
-                    target, lasting = repair.target, lasting and repair.lasting
-                elif not self._unsigned and refuses_signatures(error.failure):
-                    self._unsigned = True
+                    wish, lasting = Wish(repair.target, wish.unsigned), lasting and repair.lasting
+                elif not wish.unsigned and refuses_signatures(error.failure):
+                    wish = Wish(wish.target, unsigned=True)
                 else:
                     raise
                 refusal = error
-        if lasting and target is not known:
-            self._gateway.learnt.learn(target)
+        if lasting and wish.target is not known:
+            self._gateway.learnt.learn(wish.target)
 
-    async def _attempt(
-        self,
-        head: Head,
-        route: Route,
-        candidate: RouteTarget,
-        target: Target,
-        limits: TimeLimits,
-        refusal: FailureError | None,
-    ) -> None:
-        """Ask the candidate, as the `target` that it is known to be. Raises `FailureError` only while the
-        client has seen nothing of an answer: also the `refusal` of an earlier attempt, where nothing would
-        be asked in another way than before.
+    async def _send(self, head: Head, attempt: Attempt, planned: Plan, wish: Wish) -> None:
+        """Send what is planned, and bring the answer to the client. Raises `FailureError` only while the
+        client has seen nothing of an answer.
         """
-        gateway, call, record, provider = self._gateway, self._call, self._record, candidate.provider
-        spoken = self._spoken(head, candidate, candidate.target)
-        if passes(call.dialect, head, spoken, candidate.target):
-            # what is passed on unread is the client's own affair, whatever others have taught us
-            target = candidate.target
-        else:
-            spoken = self._spoken(head, candidate, target)
-        record.provider, record.upstream_model, record.upstream_dialect = (
-            provider.name,
-            target.model,
-            spoken.name,
-        )
-        # what an earlier attempt left behind
-        record.failure, record.losses = None, ()
-        planned = await self._plan(head, route, spoken, target)
-        if refusal is not None and planned.wire == self._wire:
-            raise refusal
-        self._wire = planned.wire
+        gateway, call, provider = self._gateway, self._call, attempt.target.provider
+        copies = planned.emulation.fan_out if isinstance(planned, Translation) else 1
+        await attempt.admit()
+        attempt.sent()
+        attempt.prompt_usage = lambda: _prompt_usage(asked(call, planned), copies)
         if self._outlet is not None:
-            self._outlet.headers = opening_headers(call, record.losses if record.report_losses else ())
-        record.plan = type(planned).__name__.lower()
+            losses = self._record.losses if self._record.report_losses else ()
+            self._outlet.headers = opening_headers(call, losses, render_route(self._record))
         upstreams = await send_all(
             gateway.transport(provider),
-            address(call, spoken, planned.wire, provider),
+            address(call, planned.dialect, planned.wire, provider),
             provider,
-            spoken,
-            gateway.timeouts.connect,
-            copies=planned.emulation.fan_out if isinstance(planned, Translation) else 1,
+            planned.dialect,
+            attempt.timeouts.connect,
+            copies=copies,
         )
-        accepted = Accepted(planned, provider, target, upstreams, limits)
-        delivery = Delivery(gateway, call, head, self._client, self._outlet, record)
         try:
-            limits.alive()
-            record.first_byte = self._loop.time()
-            await delivery.deliver(accepted)
+            attempt.accepted(upstreams[0])
+            delivery = Delivery(gateway, call, head, self._client, self._outlet, self._record)
+            await delivery.deliver(Accepted(attempt, planned, wish.target, upstreams))
         finally:
             for upstream in upstreams:
                 upstream.close()
@@ -205,24 +226,43 @@ class Exchange:
         name = spoken_format(candidate.provider.dialects, self._call.dialect.name, head, target)
         return self._gateway.dialects[name]
 
-    async def _plan(self, head: Head, route: Route, spoken: Dialect, target: Target) -> Plan:
-        """What is sent, and what was lost on the way. Raises `FailureError` for what cannot be served."""
-        call, gateway = self._call, self._gateway
-        if passes(call.dialect, head, spoken, target) and not await self._has_media_to_fetch(target):
+    async def _plan(self, head: Head, route: Route, attempt: Attempt, wish: Wish) -> Plan:
+        """What is sent, and what was lost on the way.
+
+        Raises `FailureError` for a request that cannot be read, and `UnservableError` for one that this
+        target cannot serve.
+        """
+        call, gateway, record, candidate = self._call, self._gateway, self._record, attempt.target
+        target = candidate.target
+        spoken = self._spoken(head, candidate, target)
+        # what is passed on unread is the client's own affair, whatever others have taught us
+        passing = passes(call.dialect, head, spoken, target) and not await self._has_media_to_fetch(target)
+        if not passing:
+            target = wish.target
+            spoken = self._spoken(head, candidate, target)
+        attempt.record.upstream_dialect = spoken.name
+        attempt.record.plan = "passthrough" if passing else "translation"
+        # what an earlier attempt left behind
+        record.losses, record.report_losses = (), route.on_loss != "drop"
+        if passing:
             return passthrough(call.dialect, head, call.body, target)
         request = await inlined(await self._read(), target, gateway.remote_media)
-        if self._unsigned:
+        if wish.unsigned:
             request = unsigned(request)
-        planned = translation(call.dialect, request, spoken, target, head.fields)
-        if self._unsigned:
-            lost = localized((FOREIGN_REASONING,), call.dialect.field_paths, head.fields)
-            planned = msgspec.structs.replace(planned, losses=tuple(dict.fromkeys((*planned.losses, *lost))))
+        try:
+            planned = translation(call.dialect, request, spoken, target, head.fields)
+            if wish.unsigned:
+                lost = localized((FOREIGN_REASONING,), call.dialect.field_paths, head.fields)
+                planned = msgspec.structs.replace(
+                    planned, losses=tuple(dict.fromkeys((*planned.losses, *lost)))
+                )
+            if route.on_loss == "reject" or wants_strictness(call.headers):
+                check_losses(planned.losses)
+        except FailureError as error:
+            raise UnservableError(error.failure) from None
         if not route.show_reasoning and spoken is not call.dialect:
             planned = planned.with_hidden_reasoning()
-        if route.on_loss == "reject" or wants_strictness(call.headers):
-            check_losses(planned.losses)
-        self._record.losses = planned.losses
-        self._record.report_losses = route.on_loss != "drop"
+        record.losses = planned.losses
         return planned
 
     async def _has_media_to_fetch(self, target: Target) -> bool:
@@ -236,7 +276,12 @@ class Exchange:
         if self._request is None:
             call, gateway = self._call, self._gateway
             request = call.dialect.parse_request(call.body, call.location)
-            if gateway.memory.signatures > 0 and (asked := keys(request, call.key.id)):
-                request = recalled(request, await gateway.signatures.get_many(asked))
+            if gateway.memory.signatures > 0 and (sought := keys(request, call.key.id)):
+                request = recalled(request, await gateway.signatures.get_many(sought))
             self._request = request
         return self._request
+
+
+def _prompt_usage(request: Request | None, copies: int) -> Usage | None:
+    """What an attempt has cost that was given up before it said anything: its prompt, as estimated."""
+    return None if request is None else Usage(input=copies * estimate_tokens(request), output=0)

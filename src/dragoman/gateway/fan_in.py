@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from dragoman.conversation.failure import FailureError
 from dragoman.conversation.response import Response
 from dragoman.conversation.usage import Usage
 from dragoman.upstream.transport import UpstreamResponse
@@ -24,6 +25,7 @@ class FanIn:
         self._left = len(upstreams)
         self._readers: dict[asyncio.Task[bytes], int] = {}
         self._ready: list[asyncio.Task[bytes]] = []
+        self._ending: list[UpstreamResponse] = []
 
     @property
     def open(self) -> bool:
@@ -55,13 +57,35 @@ class FanIn:
         self._left -= not data
         return branch, data
 
+    def expect_end(self) -> None:
+        """Every answer is complete: nothing more is read of it but its end, in `settle`."""
+        if not self._readers:
+            self._ending = list(self._upstreams)
+        self._left = 0
+
+    async def settle(self, seconds: float) -> None:
+        """Give the answers that are complete a moment to end, so that their connections can be used again;
+        those that do not are closed.
+        """
+        ending, self._ending = self._ending, []
+        try:
+            async with asyncio.timeout(seconds):
+                for upstream in ending:
+                    await upstream.next()
+        except (TimeoutError, FailureError):
+            pass
+        finally:
+            for upstream in ending:
+                upstream.close()
+
     def close(self) -> None:
         """Stop reading and let every upstream go. Waits for nothing, so that no cancellation gets lost."""
         for task in self._readers:
             task.cancel()
             task.add_done_callback(_forget)
         for upstream in self._upstreams:
-            upstream.close()
+            if upstream not in self._ending:
+                upstream.close()
         self._readers.clear()
 
     def _read(self, branch: int) -> None:

@@ -1,14 +1,18 @@
-"""The one object that everything hangs off: built at start, closed at the end, no state elsewhere."""
+"""The one object that everything hangs off: built at start, renewed when the configuration changes, closed
+at the end; no state elsewhere.
+"""
 
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Protocol
 
 import structlog
 
 from dragoman.access.keys import KeyRing
-from dragoman.config.settings import Memory, Timeouts
+from dragoman.config.settings import Memory, Retries, Timeouts
+from dragoman.conversation.usage import Usage
 from dragoman.coordination.recollection import Recollection
 from dragoman.dialects.dialect import Dialect
 from dragoman.gateway.inlining import MediaSource
@@ -16,6 +20,7 @@ from dragoman.gateway.record import Record
 from dragoman.gateway.repairs import Learnt
 from dragoman.providers.provider import Provider
 from dragoman.routing.router import Router
+from dragoman.routing.traffic import Traffic
 from dragoman.store.error import StoreError
 from dragoman.store.responses import ResponseStore
 from dragoman.upstream.transport import Transport
@@ -32,6 +37,14 @@ class Journal(Protocol):
     def __call__(self, record: Record, /) -> None:
         """Take note of one exchange. Must not block and must not raise."""
         ...
+
+
+Costs = Callable[[str, str, Usage], Decimal | None]
+"""What tokens cost at a provider's model, in US dollars; None where the price is not known."""
+
+
+def _unknown_cost(_provider: str, _model: str, _usage: Usage) -> Decimal | None:
+    return None
 
 
 class Gateway:
@@ -53,6 +66,9 @@ class Gateway:
         signatures: Recollection,
         remote_media: MediaSource | None = None,
         memory: Memory | None = None,
+        retries: Retries | None = None,
+        traffic: Traffic | None = None,
+        cost: Costs = _unknown_cost,
     ) -> None:
         """Take the parts. `now` gives the time in Unix seconds. Without `remote_media`, nothing is fetched
         for upstreams that take no URLs.
@@ -68,6 +84,12 @@ class Gateway:
         self.signatures = signatures
         self.remote_media = remote_media
         self.memory = memory or Memory()
+        self.retries = retries or Retries()
+        self.traffic = traffic or Traffic()
+        """What is going on at the targets."""
+        self.cost = cost
+        self.draining = False
+        """Whether the gateway is being stopped: what is on its way may end, and nothing else should come."""
         self.learnt = Learnt()
         """What upstreams have taught about themselves by refusing."""
         self._http = http
@@ -77,6 +99,22 @@ class Gateway:
         """The way to a provider."""
         return self._embedded if provider.embedded else self._http
 
+    def renew(
+        self,
+        *,
+        keys: KeyRing,
+        router: Router,
+        providers: Mapping[str, Provider],
+        timeouts: Timeouts,
+        retries: Retries,
+        cost: Costs,
+    ) -> None:
+        """Go on with another configuration, from the next request on: those on their way keep the route that
+        they have. What is known of the targets' health stays.
+        """
+        self.keys, self.router, self.providers = keys, router, providers
+        self.timeouts, self.retries, self.cost = timeouts, retries, cost
+
     async def upkeep(self) -> None:
         """Let go of kept answers whose time is over, from time to time, until cancelled."""
         while True:
@@ -85,6 +123,8 @@ class Gateway:
                 await self.kept_responses.prune(self.now())
             except StoreError as error:
                 _log.warning("kept answers cannot be pruned", error=str(error))
+            except Exception:  # noqa: BLE001 - a round that fails must not be the last one
+                _log.exception("upkeep failed")
 
     async def close(self) -> None:
         """Close every upstream connection, and what is kept. One part that fails leaves none open."""

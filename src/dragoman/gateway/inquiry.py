@@ -5,21 +5,21 @@ failure told in the client's own dialect, one record at the end.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple, TypeVar
 
 from dragoman.conversation.failure import FailureError
 from dragoman.dialects.dialect import Dialect, WireRequest
 from dragoman.gateway.answer_headers import error_headers
-from dragoman.gateway.attempt import address, read_answer, send
+from dragoman.gateway.attempt import Attempt
+from dragoman.gateway.attempts import Attempts, Open
 from dragoman.gateway.call import Call, Client
 from dragoman.gateway.gateway import Gateway
-from dragoman.gateway.record import Record
+from dragoman.gateway.record import Record, render_route
 from dragoman.gateway.relay import STOPPING
-from dragoman.gateway.targets import first_that_answers
-from dragoman.gateway.time_limits import TimeLimits
-from dragoman.providers.provider import Provider
-from dragoman.routing.route import RouteTarget
+from dragoman.gateway.upstream_call import address, read_answer, send
+from dragoman.routing.needs import Needs
+from dragoman.routing.route import Route, RouteTarget
 from dragoman.upstream.transport import UpstreamResponse
 
 T = TypeVar("T")
@@ -72,30 +72,53 @@ class Inquiry:
             self.gateway.journal(record)
 
     async def first_that_answers(
-        self, targets: Sequence[RouteTarget], attempt: Callable[[RouteTarget, TimeLimits], Awaitable[T]]
+        self,
+        route: Route,
+        attempt: Callable[[RouteTarget, Attempt], Awaitable[T]],
+        needs: Needs | None = None,
     ) -> T:
         """The outcome of the first attempt that has one. Raises `FailureError` if none has."""
-        return await first_that_answers(self.gateway, self.record, targets, attempt)
+        gateway, record, key = self.gateway, self.record, self.call.key
+        record.route = route.name if route.configured else ""
 
-    async def ask(self, provider: Provider, spoken: Dialect, wire: WireRequest, limits: TimeLimits) -> Told:
-        """An upstream's answer to one request. Raises `FailureError` for an upstream that refuses."""
-        gateway = self.gateway
+        async def ask(candidate: RouteTarget, begin: Open) -> T:
+            async with begin() as begun:
+                return await attempt(candidate, begun)
+
+        async with gateway.traffic.key_place(
+            key.id, key.max_concurrent, until=record.began + route.timeouts.total, priority=key.priority
+        ):
+            return await Attempts(gateway, record, route, ask, needs=needs, priority=key.priority).answer()
+
+    async def ask(self, attempt: Attempt, spoken: Dialect, wire: WireRequest) -> Told:
+        """An upstream's answer to one request. Raises `FailureError` for an upstream that refuses.
+
+        The requests of one attempt follow each other and count as one.
+        """
+        gateway, provider = self.gateway, attempt.target.provider
+        if attempt.record.sent is None:
+            await attempt.admit()
+            attempt.sent()
+        else:
+            attempt.limits.sent()
         upstream = await send(
             gateway.transport(provider),
             address(self.call, spoken, wire, provider),
             provider,
             spoken,
-            gateway.timeouts.connect,
+            attempt.timeouts.connect,
         )
         try:
-            limits.alive()
-            self.record.first_byte = self._loop.time()
-            return Told(upstream, await read_answer(upstream, limits))
+            attempt.accepted(upstream)
+            attempt.begun()
+            return Told(upstream, await read_answer(upstream, attempt.limits))
         finally:
             upstream.close()
 
     async def _refuse(self, error: FailureError) -> None:
-        self.record.failure = error.failure
-        failed = self.call.dialect.render_error(error.failure, self.call.request_id)
-        headers = error_headers(failed.headers, error.failure)
+        record, failure = self.record, error.failure
+        record.failure = failure
+        failed = self.call.dialect.render_error(failure, self.call.request_id)
+        retried = failure.retryable and len(record.attempts) > 1
+        headers = error_headers(failed.headers, failure, render_route(record), retried=retried)
         await self._client.respond(failed.status, headers, failed.body)

@@ -12,10 +12,10 @@ import structlog
 
 from dragoman.conversation.failure import Failure, FailureError, FailureKind, invalid
 from dragoman.dialects.dialect import Head, State
-from dragoman.gateway.attempt import read_answer, send, without_secret
 from dragoman.gateway.call import Call
 from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.time_limits import TimeLimits
+from dragoman.gateway.upstream_call import read_answer, send, without_secret
 from dragoman.providers.provider import Provider
 from dragoman.routing.route import Route
 from dragoman.store.error import StoreError
@@ -31,7 +31,7 @@ class Resumed(msgspec.Struct, frozen=True):
     call: Call
     head: Head
     held_by: str | None = None
-    """The provider that holds the conversation so far."""
+    """The credential (`RouteTarget.credential`) of the account that holds the conversation so far."""
 
 
 async def resumed(gateway: Gateway, call: Call, head: Head) -> Resumed:
@@ -55,13 +55,13 @@ async def resumed(gateway: Gateway, call: Call, head: Head) -> Resumed:
 
 
 def within(route: Route, held_by: str | None) -> Route:
-    """The route with only those targets that hold the conversation.
+    """The route with only those targets that reach the account that holds the conversation.
 
     Raises `FailureError` where it leads to none of them.
     """
     if held_by is None:
         return route
-    targets = tuple(target for target in route.targets if target.provider.name == held_by)
+    targets = tuple(target for target in route.targets if target.credential == held_by)
     if not targets:
         raise FailureError(
             Failure(
@@ -97,11 +97,11 @@ async def keep(gateway: Gateway, call: Call, state: State, answer: bytes) -> Non
     )
 
 
-async def keep_place(gateway: Gateway, call: Call, identity: str, provider: str) -> None:
-    """Note where an answer is that the upstream keeps itself."""
+async def keep_place(gateway: Gateway, call: Call, identity: str, credential: str) -> None:
+    """Note where an answer is that the upstream keeps itself: with the account behind a credential."""
     now = gateway.now()
     expires = now + gateway.memory.responses
-    await _put(gateway, KeptResponse(identity, call.key.id, now, expires, provider, b"", b""))
+    await _put(gateway, KeptResponse(identity, call.key.id, now, expires, credential, b"", b""))
 
 
 async def show_answer(gateway: Gateway, call: Call, identity: str) -> bytes:
@@ -163,12 +163,13 @@ async def _kept(gateway: Gateway, call: Call, identity: str) -> KeptResponse:
 
 async def _asked(gateway: Gateway, call: Call, kept: KeptResponse, method: str, rest: str) -> bytes:
     """What the upstream says that keeps an answer."""
-    provider = gateway.providers.get(kept.provider or "")
+    provider = _behind(gateway, kept.provider or "")
     if provider is None or call.dialect.name not in provider.dialects:
         raise FailureError(Failure(FailureKind.NOT_FOUND, _gone(kept.id)))
     end = asyncio.get_running_loop().time() + gateway.timeouts.total
     try:
         async with TimeLimits(gateway.timeouts, end) as limits:
+            limits.sent()
             upstream = await send(
                 gateway.transport(provider),
                 _request(call, provider, method, f"/responses/{quote(kept.id, safe='')}{rest}"),
@@ -177,11 +178,23 @@ async def _asked(gateway: Gateway, call: Call, kept: KeptResponse, method: str, 
                 gateway.timeouts.connect,
             )
             try:
+                limits.alive()
                 return await read_answer(upstream, limits)
             finally:
                 upstream.close()
     except FailureError as error:
         raise FailureError(without_secret(error.failure, provider)) from None
+
+
+def _behind(gateway: Gateway, credential: str) -> Provider | None:
+    """The provider with the key that a credential stands for; None where it is not here any more."""
+    name, numbered, number = credential.partition("#")
+    provider = gateway.providers.get(name)
+    if provider is None:
+        return None
+    keyed = provider.keyed()
+    at = int(number) - 1 if numbered else 0
+    return keyed[at] if at < len(keyed) else None
 
 
 def _request(call: Call, provider: Provider, method: str, path: str) -> UpstreamRequest:

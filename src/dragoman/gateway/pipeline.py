@@ -87,12 +87,28 @@ class Pipeline(Protocol):
         """Whether nothing more is wanted of the upstream."""
         ...
 
+    @property
+    def complete(self) -> bool:
+        """Whether the upstream has said the end of its format, so that only its connection is still open."""
+        ...
+
+    @property
+    def moved(self) -> bool:
+        """Whether the last bytes that were fed completed something: bytes of a frame that never ends are
+        no sign of life.
+        """
+        ...
+
     def feed(self, data: bytes, branch: int = 0) -> bytes:
         """What the client gets for more bytes of the upstream."""
         ...
 
     def close(self, branch: int = 0) -> bytes:
         """What the client gets when a branch of the upstream has ended."""
+        ...
+
+    def end(self) -> bytes:
+        """What the client gets when all of the upstream has ended at once."""
         ...
 
     def fail(self, failure: Failure) -> bytes:
@@ -128,6 +144,7 @@ class PassthroughPipeline:
         self._last = b""
         self._told = False
         self._array_closed = False
+        self.moved = False
         self.reading = Reading(clean, listeners)
 
     @property
@@ -135,9 +152,20 @@ class PassthroughPipeline:
         """Only a failure ends a passed-through stream early."""
         return self.reading.failure is not None
 
+    @property
+    def complete(self) -> bool:
+        """See `Pipeline.complete`."""
+        return self._decoder.complete
+
     def feed(self, data: bytes, branch: int = 0) -> bytes:
         """The whole frames among the bytes so far, up to the first that makes no sense."""
         del branch
+        before = self._decoder.pending
+        out = self._frames(data)
+        self.moved = before + len(data) > self._decoder.pending
+        return out
+
+    def _frames(self, data: bytes) -> bytes:
         ends = [found.end() for found in _FRAME_END.finditer(data)]
         if len(ends) < 2:
             return self._fed(data)
@@ -172,6 +200,10 @@ class PassthroughPipeline:
             self.reading.note(event)
         tail, self._tail = bytes(self._tail), bytearray()
         return b"" if self.reading.failure is not None else self._out(tail)
+
+    def end(self) -> bytes:
+        """See `close`."""
+        return self.close()
 
     def fail(self, failure: Failure) -> bytes:
         """The dialect's own error, unless the upstream's own has gone through already."""
@@ -225,6 +257,7 @@ class TranslationPipeline:
         self._encoder = client.stream_encoder(reply)
         self._open = set(range(branches))
         self._started = False
+        self.moved = False
         self.reading = Reading(clean, listeners)
 
     @property
@@ -232,9 +265,18 @@ class TranslationPipeline:
         """Whether the stream has failed, or all of it that is wanted has come."""
         return self.reading.failure is not None or (self._emulator is not None and self._emulator.finished)
 
+    @property
+    def complete(self) -> bool:
+        """See `Pipeline.complete`."""
+        return all(self._decoders[branch].complete for branch in self._open)
+
     def feed(self, data: bytes, branch: int = 0) -> bytes:
         """The client's frames for more bytes of one branch."""
-        return self._encoded(self._decoders[branch].feed(data), branch)
+        decoder = self._decoders[branch]
+        before = decoder.pending
+        out = self._encoded(decoder.feed(data), branch)
+        self.moved = before + len(data) > decoder.pending
+        return out
 
     def close(self, branch: int = 0) -> bytes:
         """The client's last frames of one branch, and of the stream when it was the last branch."""
@@ -243,6 +285,10 @@ class TranslationPipeline:
         if self.reading.failure is not None or (self._open and not self.finished):
             return out
         return out + self._estimated() + self._encoder.close()
+
+    def end(self) -> bytes:
+        """The client's last frames of every branch that is still open."""
+        return b"".join([self.close(branch) for branch in sorted(self._open)])
 
     def _estimated(self) -> bytes:
         """The client's frames for the usage of an answer that was cut short before the upstream told it."""
@@ -258,7 +304,7 @@ class TranslationPipeline:
         """The client dialect's own error, in the stream."""
         out = b""
         if self.reading.failure is None:
-            out = b"".join([self.close(branch) for branch in sorted(self._open)])
+            out = self.end()
             if self.reading.failure is None:
                 return out
             self.reading.failure = failure

@@ -9,7 +9,7 @@ from dragoman.conversation.failure import Failure
 from dragoman.conversation.loss import Loss
 from dragoman.conversation.response import StopReason
 from dragoman.conversation.usage import Usage
-from dragoman.gateway.answer_headers import render_losses
+from dragoman.gateway.answer_headers import render_losses, render_place
 from dragoman.routing.route import Exclusion, RouteTarget
 
 Outcome = Literal["answered", "failed", "lost", "abandoned"]
@@ -25,15 +25,17 @@ class AttemptRecord(msgspec.Struct):
 
     target: RouteTarget
     began: float
-    """When the attempt began: before it waited for a free place, and before its request was written."""
+    """When the attempt began: before its request was written, and before it waited for a free place."""
     hedge: bool = False
     """Whether it was a second one beside another that was slow."""
     upstream_dialect: str = ""
     plan: str = ""
+    planned: float | None = None
+    """When its request was written in the target's format."""
     admitted: float | None = None
     """When it had a place among those that may be there at once."""
     sent: float | None = None
-    """When its request was written and handed to the transport."""
+    """When its request was handed to the transport."""
     connected: float | None = None
     """When there was a connection, new or kept."""
     first_byte: float | None = None
@@ -58,8 +60,8 @@ class AttemptRecord(msgspec.Struct):
             "upstream_dialect": self.upstream_dialect,
             "plan": self.plan,
             "outcome": self.outcome,
-            "queue_ms": _milliseconds(self.began, self.admitted),
-            "plan_ms": _milliseconds(self.admitted, self.sent),
+            "plan_ms": _milliseconds(self.began, self.planned),
+            "queue_ms": _milliseconds(self.planned, self.admitted),
             "connect_ms": _milliseconds(self.sent, self.connected),
             "first_byte_ms": _milliseconds(self.sent, self.first_byte),
             "first_event_ms": _milliseconds(self.sent, self.first_event),
@@ -158,6 +160,15 @@ class Record(msgspec.Struct):
             "client_left": self.client_left,
         }
         return _said(fields)
+
+
+def render_route(record: Record) -> str:
+    """What `x-dragoman-route` says of an exchange; empty where nobody was asked."""
+    last = record.last
+    if last is None:
+        return ""
+    pending = record.answered is None and last.failure is None
+    return render_place(last.target.label, len(record.attempts), pending=pending)
 
 
 def _said(fields: dict[str, object]) -> dict[str, object]:

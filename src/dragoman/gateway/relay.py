@@ -7,6 +7,7 @@ with the client dialect's own error.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
 
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
 from dragoman.gateway.fan_in import FanIn
@@ -22,6 +23,24 @@ STOPPING = Failure(FailureKind.OVERLOADED, "The gateway is being stopped. Send t
 """What those are told whose answer is still on its way when the gateway can wait no longer."""
 
 
+LINGER = 0.1
+"""Seconds for the upstream to end the connection's part of an answer that is complete: then the connection
+serves the next request, and else it is closed."""
+
+
+class Progress(Protocol):
+    """What the relay tells of the attempt whose answer it moves."""
+
+    @property
+    def limits(self) -> TimeLimits:
+        """How long the upstream may take."""
+        ...
+
+    def begun(self) -> None:
+        """The answer begins: from here on there is no other. Raises `CancelledError` if there is one."""
+        ...
+
+
 async def nothing() -> None:
     """What there is to do before the end of most answers."""
 
@@ -30,49 +49,65 @@ async def relay(
     upstreams: Sequence[UpstreamResponse],
     pipeline: Pipeline,
     outlet: Outlet,
-    headers: Headers,
-    limits: TimeLimits,
+    headers: Callable[[], Headers],
+    attempt: Progress,
     before_end: Callable[[], Awaitable[None]] = nothing,
 ) -> None:
     """Move a streamed answer from its upstreams, whose heads have come, to the client.
 
-    `before_end` is awaited when the answer is complete, before the client hears its end: what its next
-    request may build on has to be kept by then. Raises `FailureError` only before the commit point:
-    the client has seen nothing of an answer then.
+    `headers` are asked for when the answer begins. `before_end` is awaited when the answer is complete,
+    before the client hears its end: what its next request may build on has to be kept by then. Raises
+    `FailureError` only before the commit point: the client has seen nothing of an answer then.
     """
-    out = _Beginning(outlet, pipeline, headers)
+    limits, out = attempt.limits, _Beginning(outlet, pipeline, headers, attempt)
     fan_in = FanIn(upstreams)
     failure: Failure | None = None
+    last: bytes | None = None
     try:
         while not pipeline.finished and (piece := await fan_in.next()) is not None:
             limits.pause()
             branch, data = piece
             said = pipeline.feed(data, branch) if data else pipeline.close(branch)
-            if not data and not fan_in.open and pipeline.reading.failure is None:
+            if data and pipeline.complete and not pipeline.finished:
+                said += pipeline.end()
+                fan_in.expect_end()
+            if not fan_in.open and pipeline.reading.failure is None:
+                # the answer is whole: what happens from here on cannot take it back
+                limits.lift()
+                last = said
                 await before_end()
+                last = None
             await out.write(said)
-            limits.alive()
+            if pipeline.moved and pipeline.reading.meaningful:
+                limits.alive()
+            else:
+                limits.resume()
     except FailureError as error:
         failure = error.failure
     except asyncio.CancelledError:
         if outlet.left or not (outlet.committed or limits.expired):
             raise
-        failure = limits.failure() if limits.expired else STOPPING
+        if last is None:
+            failure = limits.failure() if limits.expired else STOPPING
     finally:
         cut_short = fan_in.open
         # before the client hears of the end: it may be slow to, and the upstream is not to wait for it
         fan_in.close()
     limits.lift()
-    await out.end(failure, before_end, cut_short=cut_short)
+    await out.end(failure, before_end, last or b"", cut_short=cut_short)
+    await fan_in.settle(LINGER)
 
 
 class _Beginning:
     """Holds the beginning of an answer back until it has proved good."""
 
-    def __init__(self, outlet: Outlet, pipeline: Pipeline, headers: Headers) -> None:
+    def __init__(
+        self, outlet: Outlet, pipeline: Pipeline, headers: Callable[[], Headers], attempt: Progress
+    ) -> None:
         self._outlet = outlet
         self._pipeline = pipeline
         self._headers = headers
+        self._attempt = attempt
         self._held = bytearray()
 
     async def write(self, data: bytes) -> None:
@@ -84,21 +119,26 @@ class _Beginning:
         if reading.failure is not None and not (reading.meaningful and self._held):
             raise FailureError(reading.failure)
         if reading.meaningful or len(self._held) > MAX_HELD:
-            await self._outlet.commit(self._headers, bytes(self._held))
+            self._attempt.begun()
+            await self._outlet.commit(self._headers(), bytes(self._held))
             self._held.clear()
 
     async def end(
-        self, failure: Failure | None, before_end: Callable[[], Awaitable[None]], *, cut_short: bool
+        self,
+        failure: Failure | None,
+        before_end: Callable[[], Awaitable[None]],
+        rest: bytes,
+        *,
+        cut_short: bool,
     ) -> None:
-        """Nothing more will come. Raises `FailureError` where the client has seen nothing."""
+        """Nothing more will come but the `rest`. Raises `FailureError` where the client has seen nothing."""
         failure = failure or self._pipeline.reading.failure
         if not self._outlet.committed:
             raise FailureError(failure or Failure(FailureKind.BAD_GATEWAY, "The upstream answered nothing."))
-        rest = b""
         if failure is not None:
             rest = self._pipeline.fail(failure)
         elif cut_short:
-            rest = self._pipeline.close()
+            rest = self._pipeline.end()
             await before_end()
         await self._outlet.write(rest)
         await self._outlet.finish()

@@ -59,6 +59,7 @@ def _known(name: str, place: Place, api_key: str = "") -> Provider:
         model_patterns=place.models,
         base_urls={dialect: place.urls[dialect] for dialect in others if not place.embedded},
         embedded=place.embedded,
+        place=name,
     )
 
 
@@ -94,6 +95,7 @@ def _configured(
         base_urls={dialect: urls[dialect] for dialect in others},
         more_keys=tuple(more_keys),
         max_concurrent=settings.max_concurrent,
+        place=name if place is not None else _name_of(_place_at(urls[first])),
     )
 
 
@@ -176,6 +178,10 @@ def _host(place: Place | None, url: str, settings: ProviderSettings) -> Host:
     if settings.remote_media is None:
         return host
     return msgspec.structs.replace(host, remote_media=settings.remote_media)
+
+
+def _name_of(place: Place | None) -> str:
+    return next((name for name, known in places().items() if known is place), "")
 
 
 def _place_at(url: str | None) -> Place | None:

@@ -16,7 +16,8 @@ class Provider(msgspec.Struct, frozen=True):
     `max_concurrent` is how many requests one key may have there at once. `model_patterns` are shell-style
     patterns of the bare model names that belong here, `models` the names worth listing. `headers`
     are sent along with every request. An `embedded` provider answers inside this process and has
-    no address.
+    no address. `place` is the known place that it is, by its name in `table.toml`, under whatever name of
+    its own; empty for others.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Provider(msgspec.Struct, frozen=True):
     embedded: bool = False
     more_keys: tuple[str, ...] = ()
     max_concurrent: int | None = None
+    place: str = ""
 
     def keyed(self) -> "list[Provider]":
         """The provider once for each of its keys, each with that key alone."""

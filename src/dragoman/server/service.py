@@ -19,6 +19,7 @@ from dragoman.gateway.record import Record
 from dragoman.models.overrides import build_profiles
 from dragoman.providers.provider import Provider
 from dragoman.routing.router import Router
+from dragoman.routing.traffic import Traffic
 from dragoman.server.app import App, browser_ready
 from dragoman.server.http_protocol import LimitedHttpProtocol
 from dragoman.store.opening import open_responses
@@ -42,7 +43,7 @@ def build(
     """
     gateway = Gateway(
         keys=keys,
-        router=Router(providers, settings.routes, build_profiles(settings)),
+        router=build_router(settings, providers),
         providers=providers,
         dialects=SPOKEN,
         http=AiohttpTransport(),
@@ -54,9 +55,22 @@ def build(
         signatures=open_recollection(settings.coordination.url, settings.memory.max_signatures),
         remote_media=_media(settings.media),
         memory=settings.memory,
+        retries=settings.retries,
+        traffic=Traffic(settings.health, settings.queue),
     )
     app = App(gateway, settings.server.max_body_bytes)
     return browser_ready(app, settings.server.cors_origins, open_to_all=settings.auth.open)
+
+
+def build_router(settings: Settings, providers: Mapping[str, Provider]) -> Router:
+    """Where the model names of a configuration lead."""
+    return Router(
+        providers,
+        settings.routes,
+        build_profiles(settings),
+        timeouts=settings.timeouts,
+        retries=settings.retries,
+    )
 
 
 def _media(settings: Media) -> RemoteMedia | None:

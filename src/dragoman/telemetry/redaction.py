@@ -3,9 +3,11 @@
 import json
 import re
 from collections.abc import Iterable
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 MASK = "[redacted]"
+
+_ESCAPED = re.compile("%[0-9A-F]{2}")
 
 SHORTEST = 4
 """Known secrets shorter than this are left alone: they would blot out ordinary words."""
@@ -40,14 +42,25 @@ class Redactor:
     __slots__ = ("_known",)
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        forms = {form for secret in secrets if len(secret) >= SHORTEST for form in _forms(secret)}
-        # longest first: a secret may begin with another one
-        self._known = sorted(forms, key=lambda form: (-len(form), form))
+        self._known: dict[str, list[str]] = {}
+        """By their first characters: many keys begin alike, and most texts hold no such beginning."""
+        self.learn(secrets)
+
+    def learn(self, secrets: Iterable[str]) -> None:
+        """Take out these secrets too from now on. What was secret before stays so."""
+        for secret in secrets:
+            if len(secret) >= SHORTEST:
+                for form in _forms(secret):
+                    known = self._known.setdefault(form[:SHORTEST], [])
+                    if form not in known:
+                        known.append(form)
 
     def text(self, text: str) -> str:
         """The text without secrets."""
-        for secret in self._known:
-            text = text.replace(secret, MASK)
+        found = [form for head, forms in self._known.items() if head in text for form in forms]
+        # longest first: a secret may hold another one
+        for form in sorted(found, key=lambda form: (-len(form), form)):
+            text = text.replace(form, MASK)
         lower = text.lower()
         return _SHAPES.sub(_masked, text) if any(hint in lower for hint in _HINTS) else text
 
@@ -57,11 +70,21 @@ def _masked(match: re.Match[str]) -> str:
 
 
 def _forms(secret: str) -> set[str]:
-    """How a secret may be written: as it is, in a URL, in JSON and in a Python literal."""
+    """How a secret may be written: as it is, in a URL, and as text within text, once or twice over."""
+    forms = {secret}
+    for _ in range(2):
+        forms |= {written for form in forms for written in _written(form)}
+    # with a slash or without, with capitals or without: programs differ
+    addressed = {quote(secret, safe=""), quote(secret), quote_plus(secret)}
+    return forms | addressed | {_ESCAPED.sub(lambda found: found[0].lower(), url) for url in addressed}
+
+
+def _written(text: str) -> set[str]:
+    """Text as JSON and Python write it between quotes, of either kind."""
     return {
-        secret,
-        quote(secret, safe=""),
-        json.dumps(secret)[1:-1],
-        json.dumps(secret, ensure_ascii=False)[1:-1],
-        repr(secret)[1:-1],
+        json.dumps(text)[1:-1],
+        json.dumps(text, ensure_ascii=False)[1:-1],
+        repr(text)[1:-1],
+        repr('"' + text)[2:-1],
+        repr(text.encode("utf-8", "surrogatepass"))[2:-1],
     }

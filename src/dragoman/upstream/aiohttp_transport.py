@@ -6,7 +6,6 @@ import os
 import re
 import ssl
 import weakref
-from collections.abc import Mapping
 from typing import cast
 
 import aiohttp
@@ -17,15 +16,20 @@ from aiohttp.connector import Connection
 from dragoman import __version__
 from dragoman.conversation.failure import FailureError
 from dragoman.upstream import failures
-from dragoman.upstream.content_coding import ContentCodingError, ContentDecoder, content_decoder
+from dragoman.upstream.aiohttp_response import AiohttpResponse
+from dragoman.upstream.name_lookup import NameLookup, NameResolver
 from dragoman.upstream.proxies import EnvironmentProxies
-from dragoman.upstream.transport import UpstreamRequest, UpstreamResponse, read_to_end
+from dragoman.upstream.transport import UpstreamRequest, UpstreamResponse
 
 _KEEP_ALIVE = 30.0
 """Seconds that an idle connection waits for its next request."""
 _HEADER_LINE = 64 * 1024
 """Bytes of the longest status or header line."""
 _HEADER_COUNT = 512
+_LOOKUPS = 32
+"""Names that are looked up at once at most."""
+_BUFFER = 64 * 1024
+"""Bytes of an answer that may wait to be read; at twice as many, no more are taken from the socket."""
 _WHOLE_BODY = 256 * 1024
 """Bytes of a request body that are handed to the socket in one piece; larger ones go bit by bit."""
 
@@ -48,6 +52,7 @@ class AiohttpTransport:
         self._pooled: aiohttp.ClientSession | None = None
         self._fresh: aiohttp.ClientSession | None = None
         self._used: weakref.WeakSet[ResponseHandler] = weakref.WeakSet()
+        self._names = NameLookup(_LOOKUPS, "upstream")
         self._closed = False
 
     async def send(self, request: UpstreamRequest, connect_timeout: float) -> UpstreamResponse:
@@ -72,6 +77,7 @@ class AiohttpTransport:
     async def close(self) -> None:
         """See `Transport.close`."""
         self._closed = True
+        self._names.close()
         for protocol in list(self._used):
             if protocol.transport is not None:
                 protocol.transport.abort()
@@ -85,8 +91,11 @@ class AiohttpTransport:
             raise failures.stopping()
         if self._pooled is None or self._fresh is None:
             tls = True if self._tls is None else self._tls
-            self._pooled = self._open(aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE, ssl=tls))
-            self._fresh = self._open(aiohttp.TCPConnector(limit=0, force_close=True, ssl=tls))
+            names = NameResolver(self._names)
+            self._pooled = self._open(
+                aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE, ssl=tls, resolver=names)
+            )
+            self._fresh = self._open(aiohttp.TCPConnector(limit=0, force_close=True, ssl=tls, resolver=names))
         return self._pooled if pooled else self._fresh
 
     def _open(self, connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
@@ -97,11 +106,11 @@ class AiohttpTransport:
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             skip_auto_headers=("accept", "accept-encoding", "content-type", "user-agent"),
+            read_bufsize=_BUFFER,
             max_line_size=_HEADER_LINE,
             max_field_size=_HEADER_LINE,
             max_headers=_HEADER_COUNT,
             request_class=_Request,
-            middlewares=(self._watch,),
         )
 
     async def _exchange(
@@ -111,8 +120,9 @@ class AiohttpTransport:
         url: yarl.URL,
         where: str,
         connect_timeout: float,
-    ) -> "_Response":
+    ) -> AiohttpResponse:
         body = request.body
+        watch = _Watch(self._used)
         proxy = self._proxies.proxy_of(url.scheme, url.raw_host or "", url.port)
         if proxy is not None and not proxy.startswith(("http://", "https://")):
             raise failures.unreachable(where, "only proxies with http:// or https:// URLs can be used")
@@ -125,6 +135,7 @@ class AiohttpTransport:
                 proxy=proxy,
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(connect=connect_timeout),
+                middlewares=(watch,),
             )
         except (aiohttp.ClientError, OSError) as error:
             # not even as a cause: the texts of these errors hold whole URLs, keys and all
@@ -133,18 +144,28 @@ class AiohttpTransport:
             raise failures.bad_gateway(
                 f"The request to {where} cannot be sent: its URL or a header is not valid."
             ) from None
-        answer = _Response(response, where)
+        answer = AiohttpResponse(response, where, watch.connected_at, watch.lost)
         if answer.status == 101:
             answer.close()
             raise failures.not_http(where)
         return answer
 
-    async def _watch(
+
+class _Watch:
+    """Sends one request and waits for the head of its answer. However that fails, no connection is left
+    behind: by itself aiohttp lets the rest of a request trickle out first.
+    """
+
+    def __init__(self, used: weakref.WeakSet[ResponseHandler]) -> None:
+        self._used = used
+        self.connected_at = 0.0
+        """See `UpstreamResponse.connected_at`; known once the answer's head is there."""
+        self.lost: asyncio.Future[None] | None = None
+        """Done when the connection is lost; known once the answer's head is there."""
+
+    async def __call__(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        """Send the request and wait for the head of its answer. However that fails, no connection is
-        left behind: by itself aiohttp lets the rest of a request trickle out first.
-        """
         ours = cast("_Request", request)
         ours.used = self._used
         try:
@@ -161,6 +182,7 @@ class AiohttpTransport:
             raise failures.no_answer(_where(ours.url)) from None
         if ours.socket is not None:
             _drop_unsent(response, ours.socket)
+        self.connected_at, self.lost = ours.connected_at, ours.lost
         return response
 
 
@@ -175,11 +197,15 @@ class _Request(aiohttp.ClientRequest):
     """The connections that carried a request before."""
     socket: asyncio.Transport | None = None
     reused = False
+    connected_at = 0.0
+    lost: asyncio.Future[None] | None = None
 
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:  # pyright: ignore[reportImplicitOverride] - `typing.override` begins with Python 3.12
+        self.connected_at = self.loop.time()
         protocol = conn.protocol
         if self.used is not None and protocol is not None:
             self.socket = conn.transport
+            self.lost = protocol.closed
             self.reused = protocol in self.used
             if not self.reused:
                 self.used.add(protocol)
@@ -188,104 +214,6 @@ class _Request(aiohttp.ClientRequest):
                 # what waits there was not asked for: it must not be taken for the answer
                 raise _StaleConnectionError
         return await super().send(conn)
-
-
-class _Response:
-    """See `UpstreamResponse`. aiohttp takes the connection back by itself once the body's end is in."""
-
-    def __init__(self, response: aiohttp.ClientResponse, where: str) -> None:
-        self._response = response
-        self._where = where
-        self._ended = False
-        self._failure: FailureError | None = None
-        self._lost = _watch_loss(response)
-        self._headers = _joined(response)
-        self._decoder: ContentDecoder | None = None
-        self._undecodable: ContentCodingError | None = None
-        try:
-            self._decoder = content_decoder(self._headers)
-        except ContentCodingError as error:
-            # said when the body is read: status and headers are worth having without it
-            self._undecodable = error
-        if self._decoder is not None:
-            # they describe the packed body, which nobody gets to see
-            self._headers.pop("content-encoding")
-            self._headers.pop("content-length", None)
-
-    @property
-    def status(self) -> int:
-        """See `UpstreamResponse.status`."""
-        return self._response.status
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """See `UpstreamResponse.headers`. A body that is unpacked here has no `content-encoding` and
-        no `content-length`.
-        """
-        return self._headers
-
-    async def read(self, limit: int) -> bytes:
-        """See `UpstreamResponse.read`."""
-        return await read_to_end(self, limit, self._where)
-
-    async def next(self) -> bytes:
-        """See `UpstreamResponse.next`. What came in just before a connection broke may be lost."""
-        if self._failure is not None:
-            raise self._failure
-        if self._ended:
-            return b""
-        try:
-            piece = await self._next_piece()
-        except ContentCodingError as error:
-            raise self._fail(failures.not_decodable(self._where, error)) from None
-        except (aiohttp.ClientError, OSError, RuntimeError):
-            raise self._fail(failures.broken_off(self._where)) from None
-        except BaseException:
-            self.close()
-            raise
-        if not piece:
-            self._ended = True
-        return piece
-
-    def close(self) -> None:
-        """See `UpstreamResponse.close`."""
-        if self._ended or self._failure is not None:
-            return
-        self._fail(failures.let_go(self._where))
-
-    async def _next_piece(self) -> bytes:
-        decoder = self._decoder
-        if decoder is None:
-            data = await self._receive()
-            if data and self._undecodable is not None:
-                raise self._undecodable
-            return data
-        piece = decoder.feed(b"") if decoder.pending else b""
-        while not piece:
-            packed = await self._receive()
-            if not packed:
-                decoder.close()
-                break
-            piece = decoder.feed(packed)
-        return piece
-
-    async def _receive(self) -> bytes:
-        data = await self._response.content.readany()
-        if not data and self._lost is not None and self._lost.done() and self._lost.exception() is not None:
-            # a body that ends with its connection has ended only if that was closed in order
-            raise aiohttp.ClientPayloadError
-        return data
-
-    def _fail(self, failure: FailureError) -> FailureError:
-        """Close the socket and let every later `next` say why; the first failure counts."""
-        if self._failure is None:
-            self._failure = failure
-            connection = self._response.connection
-            socket = None if connection is None else connection.transport
-            self._response.close()
-            if socket is not None:
-                socket.abort()
-        return self._failure
 
 
 def _drop_unsent(response: aiohttp.ClientResponse, socket: asyncio.Transport) -> None:
@@ -311,32 +239,6 @@ def _ignore_outcome(protocol: ResponseHandler) -> None:
         protocol.closed.add_done_callback(look)
 
 
-def _watch_loss(response: aiohttp.ClientResponse) -> asyncio.Future[None] | None:
-    """Make sure that the loss of its connection ends the wait for a body: aiohttp forgets to say so
-    where it closes the connection itself, over a chunk that breaks the rules.
-
-    Returns how the connection ended, for a body that lasts as long as its connection.
-    """
-    connection = response.connection
-    lost = None if connection is None or connection.protocol is None else connection.protocol.closed
-    if lost is None:
-        return None
-    body = response.content
-
-    def check(_: asyncio.Future[None]) -> None:
-        if not body.is_eof() and body.exception() is None:
-            body.set_exception(aiohttp.ClientPayloadError())
-
-    def forget() -> None:
-        lost.remove_done_callback(check)
-
-    lost.add_done_callback(check)
-    # the connection lives on, and must not collect the bodies that it carried
-    body.on_eof(forget)
-    framed = "content-length" in response.headers or "transfer-encoding" in response.headers
-    return None if framed else lost
-
-
 def _unanswered(error: BaseException) -> bool:
     """Whether not one byte of an answer came; aiohttp keeps a broken-off head in place of a message."""
     return not isinstance(error, aiohttp.ServerDisconnectedError) or isinstance(error.message, str)
@@ -359,14 +261,6 @@ def _headers(given: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
     names = {name.lower() for name, _ in given}
     added = (("User-Agent", _USER_AGENT), ("Accept-Encoding", "identity"))
     return [*given, *(pair for pair in added if pair[0].lower() not in names)]
-
-
-def _joined(response: aiohttp.ClientResponse) -> dict[str, str]:
-    joined: dict[str, str] = {}
-    for name, value in response.headers.items():
-        key = name.lower()
-        joined[key] = f"{joined[key]}, {value}" if key in joined else value
-    return joined
 
 
 def _failure(error: aiohttp.ClientError | OSError, where: str, connect_timeout: float) -> FailureError:

@@ -90,7 +90,7 @@ class _Response:
         self._where = where
         self._open = open_responses
         self._chunks = iter(answer.chunks)
-        self._due = asyncio.get_running_loop().time()
+        self._due = self._connected_at = asyncio.get_running_loop().time()
         self._failure: FailureError | None = None
         self._wake: asyncio.Future[None] | None = None
 
@@ -103,6 +103,11 @@ class _Response:
     def headers(self) -> Mapping[str, str]:
         """See `UpstreamResponse.headers`."""
         return self._answer.headers
+
+    @property
+    def connected_at(self) -> float:
+        """See `UpstreamResponse.connected_at`."""
+        return self._connected_at
 
     async def read(self, limit: int) -> bytes:
         """See `UpstreamResponse.read`."""

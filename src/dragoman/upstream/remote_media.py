@@ -9,12 +9,10 @@ the environment, which would look the name up for itself.
 
 import asyncio
 import base64
-import functools
 import re
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 import aiohttp
@@ -28,6 +26,7 @@ from dragoman.conversation.failure import FailureError, invalid
 from dragoman.dialects.media_type import bare_type, sniffed_type
 from dragoman.upstream.content_coding import ContentCodingError, ContentDecoder, content_decoder
 from dragoman.upstream.media_url import NOT_PUBLIC, RefusedURLError, checked_url, literal_address
+from dragoman.upstream.name_lookup import NameLookup
 from dragoman.upstream.public_address import IPAddress, is_public
 
 MAX_REDIRECTS = 3
@@ -85,9 +84,9 @@ class RemoteMedia:
         self._timeout = timeout
         self._allow_private = allow_private
         self._no_address = "has no address" if allow_private else NOT_PUBLIC
-        # threads of its own: names that nobody answers for must not keep upstreams' names waiting
-        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="media lookup")
-        self._resolver = _Resolver(lookup or self._system_lookup, self._permits, self._no_address)
+        # its own: names that nobody answers for must not keep upstreams' names waiting
+        self._names = NameLookup(AT_ONCE, "media")
+        self._resolver = _Resolver(lookup or self._names.addresses, self._permits, self._no_address)
         self._permitted = permitted
         self._tls = tls
         self._session: aiohttp.ClientSession | None = None
@@ -138,14 +137,9 @@ class RemoteMedia:
     async def close(self) -> None:
         """Close every connection. Fetches that come after it fail."""
         self._closed = True
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._names.close()
         if self._session is not None:
             await self._session.close()
-
-    async def _system_lookup(self, host: str, port: int) -> list[tuple[str, int]]:
-        lookup = functools.partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
-        found = await asyncio.get_running_loop().run_in_executor(self._threads, lookup)
-        return [(str(address[0]), int(address[1])) for *_, address in found]
 
     def _permits(self, address: IPAddress) -> bool:
         return self._allow_private or self._permitted(address)

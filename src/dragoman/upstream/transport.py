@@ -44,6 +44,13 @@ class UpstreamResponse(Protocol):
         """Names in lower case; the values of a repeated header are joined with `, `."""
         ...
 
+    @property
+    def connected_at(self) -> float:
+        """When the request had its connection, new or kept, and began to go out: on the event loop's
+        clock, in seconds.
+        """
+        ...
+
     async def read(self, limit: int) -> bytes:
         """The whole body, or all that `next` has not given yet.
 

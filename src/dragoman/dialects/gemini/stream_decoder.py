@@ -52,6 +52,11 @@ class GeminiStreamDecoder:
         """Bytes at the end of what was fed that belong to no whole frame yet."""
         return self._skipped + (self._frames.pending if self._frames is not None else 0)
 
+    @property
+    def complete(self) -> bool:
+        """Never: the format has no end mark. Usage and more of the answer may follow a finish reason."""
+        return False
+
     def feed(self, data: bytes, /) -> list[Event]:
         """The events that `data` completes."""
         if self._done:

@@ -28,6 +28,7 @@ class ChatStreamDecoder:
     __slots__ = (
         "_answer",
         "_choices",
+        "_complete",
         "_frames",
         "_origin",
         "_over",
@@ -40,6 +41,7 @@ class ChatStreamDecoder:
         self._frames = StreamFrames()
         self._started = False
         self._over = False
+        self._complete = False
         self._answer = ""
         self._choices: dict[int, OpenChoice] = {}
         self._sources: AnswerWire | None = None
@@ -48,6 +50,11 @@ class ChatStreamDecoder:
     def pending(self) -> int:
         """Bytes at the end of what was fed that belong to no whole frame yet."""
         return self._frames.pending
+
+    @property
+    def complete(self) -> bool:
+        """Whether `[DONE]` has come."""
+        return self._complete
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that `data` completes."""
@@ -155,6 +162,7 @@ class ChatStreamDecoder:
 
     def _done(self, events: list[Event]) -> None:
         """The upstream says that this is all: choices without a finish reason end here, too."""
+        self._complete = True
         if not self._choices:
             self._fail(Failure(FailureKind.BAD_GATEWAY, "The upstream's stream held no answer."), events)
             return

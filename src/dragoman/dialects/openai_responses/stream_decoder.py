@@ -45,6 +45,7 @@ class ResponsesStreamDecoder:
 
     __slots__ = (
         "_answer",
+        "_complete",
         "_error",
         "_frames",
         "_held",
@@ -58,6 +59,7 @@ class ResponsesStreamDecoder:
         self._frames = StreamFrames()
         self._started = False
         self._over = False
+        self._complete = False
         self._error: Failure | None = None
         self._held = 0
         self._answer = OpenAnswer(origin)
@@ -66,6 +68,11 @@ class ResponsesStreamDecoder:
     def pending(self) -> int:
         """Bytes at the end of what was fed that belong to no whole frame yet."""
         return self._frames.pending + self._held
+
+    @property
+    def complete(self) -> bool:
+        """Whether the terminal event has come, of success or failure."""
+        return self._complete
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that `data` completes."""
@@ -178,6 +185,7 @@ class ResponsesStreamDecoder:
 
     def _finish(self, event: StreamEventWire, kind: str, data: bytes, events: list[Event]) -> None:
         """The terminal event: it holds the whole answer once more, for hosts that leave out pieces."""
+        self._complete = True
         answer = ANSWER.decode(event.response) if event.response else AnswerWire()
         self._start(answer, events)
         usage = None if answer.usage is None else UsageReported(parse_usage(answer.usage))

@@ -11,9 +11,9 @@ from dragoman.conversation.failure import Failure, FailureError, FailureKind
 from dragoman.dialects import anthropic, openai_chat
 from dragoman.dialects.dialect import Dialect, Location, WireRequest
 from dragoman.gateway import attempt
-from dragoman.gateway.attempt import address, read_answer, send, send_all, without_secret
 from dragoman.gateway.call import Call
 from dragoman.gateway.time_limits import TimeLimits
+from dragoman.gateway.upstream_call import address, read_answer, send, send_all, without_secret
 from dragoman.providers.provider import Provider
 from dragoman.upstream.transport import UpstreamRequest
 

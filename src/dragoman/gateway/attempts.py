@@ -1,0 +1,241 @@
+"""The attempts of one exchange: one budget for retries, other targets and hedges, and who goes next.
+
+As long as nothing of an answer has been said to the client, another attempt may be made. The wait before
+a target is asked again is drawn at random up to a bound that doubles from try to try, so that clients that
+failed together do not come back together (Brooker, "Exponential Backoff And Jitter", 2015).
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+from dragoman.conversation.failure import Failure, FailureError, FailureKind
+from dragoman.gateway.attempt import Attempt, UnservableError
+from dragoman.gateway.gateway import Gateway
+from dragoman.gateway.race import Race
+from dragoman.gateway.record import AttemptRecord, Record
+from dragoman.routing.needs import Needs
+from dragoman.routing.route import Exclusion, Route, RouteTarget
+
+T = TypeVar("T")
+
+Open = Callable[[], Attempt]
+"""Begins an attempt at the target that is asked; once for each upstream request."""
+
+Ask = Callable[[RouteTarget, Open], Awaitable[T]]
+"""Asks one target, in one attempt or, where its refusals say what to do better, in several."""
+
+NO_ROOM = "concurrency_limit"
+"""The code of a failure that is our own: too many requests are on their way already."""
+
+_OTHER_KEY = frozenset(
+    {
+        FailureKind.UPSTREAM_AUTHENTICATION,
+        FailureKind.BILLING,
+        FailureKind.PERMISSION,
+        FailureKind.QUOTA,
+    }
+)
+"""What another account may be spared, and this one will not be soon."""
+_OTHER_TARGET = frozenset({FailureKind.MODEL_NOT_FOUND, FailureKind.NOT_FOUND, FailureKind.CONTEXT_OVERFLOW})
+"""What another model or place may be spared, and this one never."""
+
+
+class Attempts(Generic[T]):
+    """Asks targets until one answers, or the budget of tries and time is spent."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        record: Record,
+        route: Route,
+        ask: Ask[T],
+        *,
+        needs: Needs | None = None,
+        prefix: bytes | None = None,
+        stream: bool = False,
+        priority: int = 0,
+    ) -> None:
+        """Take the route and how one of its targets is asked. `prefix` stands for the beginning of the
+        conversation, `priority` for the client's key where requests wait.
+        """
+        self._gateway = gateway
+        self._record = record
+        self._route = route
+        self._ask = ask
+        self._prefix = prefix
+        self._loop = asyncio.get_running_loop()
+        self._race: Race[T] | None = None
+        self.end = record.began + route.timeouts.total
+        self.priority = priority
+        self.stream = stream
+        self.left = route.attempts
+        """How many more upstream requests are allowed."""
+        choice = gateway.traffic.choose(route, needs, prefix)
+        record.excluded.extend(choice.excluded)
+        self._candidates = list(choice.candidates)
+        # by identity: what a route holds has no cheaper name
+        self._tries: dict[int, int] = {}
+        self._ready: dict[int, float] = {}
+        gateway.traffic.counts_request(route)
+
+    async def answer(self) -> T:
+        """The outcome of the first attempt that has one.
+
+        Raises the last target's `FailureError` if none has, and at once one that no other would be spared.
+        """
+        failed: FailureError | None = None
+        unservable: FailureError | None = None
+        while (following := self._next()) is not None:
+            candidate, delay = following
+            if delay > 0:
+                self._record.waited += delay
+                await asyncio.sleep(delay)
+            try:
+                return await self._asked(candidate)
+            except UnservableError as error:
+                unservable = unservable or error
+                self._exclude(candidate, error.failure.message)
+            except FailureError as error:
+                self._record.answered = None
+                if not worth_another(error.failure) or self._loop.time() >= self.end:
+                    raise
+                failed = error
+        raise failed or unservable or self._nowhere()
+
+    # what its attempts ask of it
+
+    def spend(self, record: AttemptRecord) -> None:
+        """See `Supervisor`."""
+        if self.left <= 0:
+            raise FailureError(Failure(FailureKind.OVERLOADED, "No more upstream requests are allowed."))
+        self.left -= 1
+        self._tries[id(record.target)] = self._tries.get(id(record.target), 0) + 1
+        self._record.attempts.append(record)
+
+    def claim(self, record: AttemptRecord) -> None:
+        """See `Supervisor`."""
+        if self._race is not None:
+            self._race.claim()
+        self._record.answered = record
+        if self._prefix is not None:
+            self._gateway.traffic.remember(self._route, self._prefix, record.target)
+
+    def failed(self, target: RouteTarget, failure: Failure) -> None:
+        """See `Supervisor`."""
+        if failure.kind in _OTHER_TARGET:
+            self._candidates = [one for one in self._candidates if one.name != target.name]
+        elif failure.kind in _OTHER_KEY or (
+            failure.kind is FailureKind.CONFLICT and self._tries.get(id(target), 0) > 1
+        ):
+            self._candidates = [one for one in self._candidates if one is not target]
+        else:
+            retries = self._gateway.retries
+            bound = min(retries.max_backoff, retries.backoff * 2 ** (self._tries.get(id(target), 1) - 1))
+            wait = max(random.uniform(0, bound), failure.retry_after or 0.0)  # noqa: S311 - no secret
+            self._ready[id(target)] = self._loop.time() + wait
+
+    # who goes next
+
+    def _next(self) -> tuple[RouteTarget, float] | None:
+        """The target to ask now, and the seconds to wait before; None where nobody is left to ask."""
+        if self.left <= 0:
+            return None
+        now = self._loop.time()
+        order = sorted(
+            (
+                self._delay(candidate, now),
+                self._tries.get(id(candidate), 0),
+                not self._has_room(candidate),
+                place,
+            )
+            for place, candidate in enumerate(self._candidates)
+        )
+        if not order or order[0][0] > self._gateway.retries.max_backoff or now + order[0][0] >= self.end:
+            return None
+        delay, _, _, place = order[0]
+        return self._candidates[place], delay
+
+    def _delay(self, candidate: RouteTarget, now: float) -> float:
+        own = max(0.0, self._ready.get(id(candidate), 0.0) - now)
+        return max(own, self._gateway.traffic.rest_of(candidate)) if id(candidate) in self._tries else own
+
+    def _has_room(self, candidate: RouteTarget) -> bool:
+        return self._gateway.traffic.has_room(self._route, candidate)
+
+    def _exclude(self, candidate: RouteTarget, reason: str) -> None:
+        self._candidates = [one for one in self._candidates if one.name != candidate.name]
+        self._record.excluded.append(Exclusion(candidate, reason))
+
+    def _nowhere(self) -> FailureError:
+        """Why nobody was asked at all."""
+        reasons = "; ".join(f"{one.target.label}: {one.reason}" for one in self._record.excluded)
+        rests = [self._gateway.traffic.rest_of(one.target) for one in self._record.excluded]
+        resting = [rest for rest in rests if rest > 0]
+        if resting:
+            return FailureError(
+                Failure(
+                    FailureKind.RATE_LIMIT,
+                    f"Every target of '{self._route.name}' is at its limit. Try again later. ({reasons})",
+                    retry_after=min(resting),
+                )
+            )
+        return FailureError(
+            Failure(
+                FailureKind.INVALID_REQUEST,
+                f"No target of '{self._route.name}' serves this request. ({reasons})",
+                param="model",
+                code="no_target",
+            )
+        )
+
+    # one target, or two that race
+
+    async def _asked(self, candidate: RouteTarget) -> T:
+        delay = self._hedge_delay(candidate)
+        if delay is None:
+            return await self._ask(candidate, self._opener(candidate))
+        race = self._race = Race[T]()
+        try:
+            return await race.run(
+                lambda: self._ask(candidate, self._opener(candidate)),
+                delay,
+                lambda: self._second(candidate),
+                lambda error: not worth_another(error.failure),
+            )
+        finally:
+            self._race = None
+            if race.winner is not None:
+                for attempt in self._record.attempts:
+                    if attempt.outcome == "abandoned" and attempt.first_event is None:
+                        attempt.outcome = "lost"
+
+    def _opener(self, candidate: RouteTarget, *, hedge: bool = False) -> Open:
+        return lambda: Attempt(self._gateway, self._route, candidate, self, hedge=hedge)
+
+    def _hedge_delay(self, candidate: RouteTarget) -> float | None:
+        """After how many seconds a second target is asked as well; None for not at all."""
+        if self._route.hedge is None or self.left < 2 or len(self._candidates) < 2:
+            return None
+        return self._gateway.traffic.hedge_after(self._route, candidate, stream=self.stream)
+
+    def _second(self, first: RouteTarget) -> Callable[[], Awaitable[T]] | None:
+        """Who else is asked: another target with a free place, while there are tries and share for it."""
+        waiting = self._tries.get(id(first), 0) == 0
+        if self.left <= waiting:
+            return None
+        others = [one for one in self._candidates if one is not first and self._has_room(one)]
+        # the same model with another key is as slow: rather another target
+        others.sort(key=lambda one: (one.name == first.name, self._tries.get(id(one), 0)))
+        if not others or not self._gateway.traffic.take_hedge(self._route):
+            return None
+        other = others[0]
+        return lambda: self._ask(other, self._opener(other, hedge=True))
+
+
+def worth_another(failure: Failure) -> bool:
+    """Whether another attempt may serve what this one did not: not where the request is at fault."""
+    if failure.code == NO_ROOM and failure.status is None:
+        return False
+    return failure.retryable or failure.kind in _OTHER_KEY | _OTHER_TARGET

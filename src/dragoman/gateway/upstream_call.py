@@ -1,0 +1,188 @@
+"""One upstream call: the request as it goes to one provider, and the head and body of what comes back."""
+
+import asyncio
+from urllib.parse import urlsplit
+
+import msgspec
+
+from dragoman.conversation.failure import Failure, FailureError, FailureKind
+from dragoman.dialects.dialect import Dialect, WireRequest
+from dragoman.gateway.answer_headers import upstream_id
+from dragoman.gateway.call import Call
+from dragoman.gateway.time_limits import TimeLimits
+from dragoman.providers.provider import Provider
+from dragoman.upstream.transport import Transport, UpstreamRequest, UpstreamResponse
+
+MAX_ANSWER = 256 * 1024 * 1024
+"""Bytes that a whole answer may have; pictures and sound come inside answers."""
+MAX_ERROR = 1024 * 1024
+
+_EVENT = 16 * 1024
+"""Bytes of a whole answer that count as an event: less is no sign of life."""
+
+_SHORTEST = 4
+"""Characters of a secret below which it would be found in ordinary words."""
+
+_OWN = frozenset({"anthropic-api-key", "x-goog-api-key"})
+"""Headers that carry credentials and never go through, whatever their prefix."""
+
+_LISTS = frozenset({"anthropic-beta", "openai-beta"})
+"""Headers that name features: who names one does not take another's away."""
+
+
+def address(call: Call, spoken: Dialect, wire: WireRequest, provider: Provider) -> UpstreamRequest:
+    """The HTTP request for a provider: its base URL, its key, and the client's headers that belong
+    to the wire format where both sides speak it. Of a header that several of them give, the provider's
+    configuration counts before the client and the client before us; lists of features are joined.
+    """
+    headers = {"content-type": "application/json"}
+    for given in (wire.headers, _forwarded(call, spoken), provider.headers):
+        for name, value in given:
+            key = name.lower()
+            headers[key] = _joined(headers[key], value) if key in _LISTS and key in headers else value
+    if provider.api_key:
+        credential, prefix = spoken.credential
+        headers[credential] = prefix + provider.api_key
+    url = provider.url_of(spoken.name) + wire.path
+    return UpstreamRequest("POST", url, tuple(headers.items()), wire.body)
+
+
+def _forwarded(call: Call, spoken: Dialect) -> list[tuple[str, str]]:
+    """The client's headers that belong to the wire format, where both sides speak it."""
+    theirs: dict[str, str] = {}
+    if spoken is call.dialect and spoken.forwarded:
+        for raw_name, raw_value in call.headers:
+            name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+            if name.startswith(spoken.forwarded) and name not in _OWN:
+                # a header that is given twice is a list (RFC 9110, 5.3), such as of betas
+                theirs[name] = f"{theirs[name]}, {value}" if name in theirs else value
+    return list(theirs.items())
+
+
+def _joined(first: str, second: str) -> str:
+    """Two lists of features as one, every feature once."""
+    known = {feature.strip() for feature in first.split(",")}
+    new = dict.fromkeys(feature.strip() for feature in second.split(","))
+    return ",".join([first, *(feature for feature in new if feature and feature not in known)])
+
+
+async def send(
+    transport: Transport,
+    request: UpstreamRequest,
+    provider: Provider,
+    spoken: Dialect,
+    connect_timeout: float,
+) -> UpstreamResponse:
+    """The answer of an upstream that has accepted the request.
+
+    Raises `FailureError` for an upstream that cannot be reached or that refuses, with what it said.
+    """
+    upstream = await transport.send(request, connect_timeout)
+    if 200 <= upstream.status < 300:
+        return upstream
+    try:
+        try:
+            body = await upstream.read(MAX_ERROR)
+        except FailureError:
+            body = b""
+    finally:
+        upstream.close()
+    if upstream.status < 400:
+        raise FailureError(
+            Failure(
+                FailureKind.BAD_GATEWAY,
+                f"The provider '{provider.name}' redirects (HTTP {upstream.status}): check its base_url.",
+                status=upstream.status,
+            )
+        )
+    failure = spoken.parse_error(upstream.status, upstream.headers, body)
+    raise FailureError(msgspec.structs.replace(failure, request_id=upstream_id(upstream.headers)))
+
+
+async def send_all(
+    transport: Transport,
+    request: UpstreamRequest,
+    provider: Provider,
+    spoken: Dialect,
+    connect_timeout: float,
+    copies: int,
+) -> list[UpstreamResponse]:
+    """The answers to several copies of one request, all accepted; if one is refused, none is kept."""
+    if copies == 1:
+        return [await send(transport, request, provider, spoken, connect_timeout)]
+    tasks = [
+        asyncio.ensure_future(send(transport, request, provider, spoken, connect_timeout))
+        for _ in range(copies)
+    ]
+    try:
+        return list(await asyncio.gather(*tasks))
+    except BaseException:
+        # waits for nothing: a cancellation that came meanwhile would get lost
+        for task in tasks:
+            task.cancel()
+            task.add_done_callback(_close_answer)
+        raise
+
+
+async def read_answer(upstream: UpstreamResponse, limits: TimeLimits) -> bytes:
+    """The body of a whole answer.
+
+    White space ahead of it, which upstreams send that are busy for long, is no answer yet; after that, some
+    kilobytes count as an event, and the end. Raises `FailureError` (bad gateway) for one that breaks off,
+    or has more than `MAX_ANSWER` bytes.
+    """
+    pieces: list[bytes] = []
+    size = due = 0
+    while piece := await upstream.next():
+        size += len(piece)
+        if size > MAX_ANSWER:
+            raise FailureError(
+                Failure(FailureKind.BAD_GATEWAY, f"The upstream's answer is larger than {MAX_ANSWER} bytes.")
+            )
+        pieces.append(piece)
+        if size > due and (due or not piece.isspace()):
+            limits.alive()
+            due = size + _EVENT
+    return b"".join(pieces)
+
+
+def _close_answer(task: asyncio.Task[UpstreamResponse]) -> None:
+    if not task.cancelled() and task.exception() is None:
+        task.result().close()
+
+
+def without_secret(failure: Failure, provider: Provider) -> Failure:
+    """The failure without our key and without the provider's address, which are not the client's business.
+
+    Where the upstream quotes the key, only what kind of failure it is remains.
+    """
+    if any(secret in failure.request_id for secret in secrets(provider)):
+        failure = msgspec.structs.replace(failure, request_id="")
+    if not any(secret in failure.message or secret.encode() in failure.body for secret in secrets(provider)):
+        message = _without_address(failure.message, provider)
+        return failure if message == failure.message else msgspec.structs.replace(failure, message=message)
+    status = f" (HTTP {failure.status})" if failure.status else ""
+    return Failure(
+        failure.kind,
+        f"The provider '{provider.name}' reported an error{status} in words that hold its key.",
+        status=failure.status,
+        retry_after=failure.retry_after,
+        request_id=failure.request_id,
+    )
+
+
+def _without_address(message: str, provider: Provider) -> str:
+    for url in (provider.base_url, *provider.base_urls.values()):
+        parts = urlsplit(url)
+        if parts.hostname is None:
+            continue
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        message = message.replace(f"{host}:{port}", f"the provider '{provider.name}'")
+    return message[:1].upper() + message[1:] if message.startswith("the provider '") else message
+
+
+def secrets(provider: Provider) -> list[str]:
+    """What is presented to a provider and nobody else may see."""
+    values = [provider.api_key, *(value for _, value in provider.headers)]
+    return [value for value in values if len(value) >= _SHORTEST]

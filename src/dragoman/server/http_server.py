@@ -1,0 +1,162 @@
+"""The HTTP server: accepts connections until it is told to stop, and then ends in order."""
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import Callable, Sequence
+from email.utils import formatdate
+
+import structlog
+import uvicorn
+from starlette.types import ASGIApp
+
+from dragoman.server.http_protocol import ConnectionState, LimitedHttpProtocol, Patience
+
+KEEP_ALIVE = 75
+"""Seconds that an idle client connection is kept; longer than the pools of the usual clients."""
+FAREWELL = 1.0
+"""Seconds that answers which are broken off get to say so, and clients to take it."""
+CLOSING = 10.0
+"""Seconds that the application gets to close what it has opened."""
+
+_BACKLOG = 2048
+_TICK = 0.02
+"""Seconds between two looks at who is still there."""
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger("dragoman.server")
+
+
+class StartError(Exception):
+    """The application could not start; the log says why."""
+
+
+class HttpServer:
+    """Serves one application on sockets that listen already.
+
+    When it is stopped, the sockets are closed at once, and so are connections on which nothing is asked.
+    Requests that have begun to come get their answers, within `shutdown_timeout()` seconds. Whoever is
+    still being answered then is cancelled, which the application turns into an error of the client's
+    format; whoever does not take that is cut off. `on_stop` is called when the stop begins.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        shutdown_timeout: Callable[[], float],
+        on_stop: Callable[[], None] = lambda: None,
+        patience: Patience | None = None,
+    ) -> None:
+        self._config = uvicorn.Config(
+            app,
+            http=LimitedHttpProtocol,
+            ws="none",
+            lifespan="on",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE,
+        )
+        self._shutdown_timeout = shutdown_timeout
+        self._on_stop = on_stop
+        self._state = ConnectionState(patience or Patience())
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop_asked = False
+        self._forced = False
+        self._woken = asyncio.Event()
+        self.started = False
+        """Whether requests are served."""
+
+    def run(self, sockets: Sequence[socket.socket]) -> None:
+        """Serve in an event loop of its own, until stopped from elsewhere."""
+        with asyncio.Runner(loop_factory=self.loop_factory()) as runner:
+            runner.run(self.serve(sockets))
+
+    def loop_factory(self) -> Callable[[], asyncio.AbstractEventLoop] | None:
+        """What makes the event loop to serve in."""
+        return self._config.get_loop_factory()
+
+    async def serve(
+        self, sockets: Sequence[socket.socket], on_start: Callable[[], None] = lambda: None
+    ) -> None:
+        """Serve until stopped. `on_start` is called when the first request can be answered. Raises
+        `StartError`.
+        """
+        self._loop = asyncio.get_running_loop()
+        if not self._config.loaded:
+            self._config.load()
+        lifespan = self._config.lifespan_class(self._config)
+        await lifespan.startup()
+        if lifespan.should_exit:
+            raise StartError("The application could not start.")
+        self._set_date()
+        servers = [
+            await self._loop.create_server(
+                lambda: LimitedHttpProtocol(self._config, self._state, lifespan.state, self._loop),
+                sock=listener,
+                backlog=_BACKLOG,
+            )
+            for listener in sockets
+        ]
+        self.started = True
+        on_start()
+        try:
+            if not self._stop_asked:
+                await self._woken.wait()
+        finally:
+            self._state.stopping = True
+            for server in servers:
+                server.close()
+            for listener in sockets:
+                listener.close()
+            self._on_stop()
+        await self._see_off()
+        try:
+            await asyncio.wait_for(lifespan.shutdown(), CLOSING)
+        except TimeoutError:
+            _log.warning("not everything was closed in time")
+
+    def stop(self) -> None:
+        """Stop in order. May be called from any thread, at any time, and more than once."""
+        self._stop_asked = True
+        self._wake()
+
+    def force(self) -> None:
+        """Stop without waiting for answers. May be called from any thread, at any time."""
+        self._forced = True
+        self.stop()
+
+    def _wake(self) -> None:
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # it has ended meanwhile
+                self._loop.call_soon_threadsafe(self._woken.set)
+
+    def _set_date(self) -> None:
+        """The `date` header of answers, anew each second."""
+        self._state.default_headers = [(b"date", formatdate(time.time(), usegmt=True).encode())]
+        if self._loop is not None:
+            self._loop.call_later(1, self._set_date)
+
+    async def _see_off(self) -> None:
+        """Let everybody go: in order, then with an error, then without a word."""
+        for connection in list(self._state.connections):
+            connection.shutdown()
+        if await self._gone(self._shutdown_timeout(), unless_forced=True):
+            return
+        _log.warning("answers are broken off", answers=len(self._state.tasks))
+        for task in self._state.tasks:
+            task.cancel()
+        if not await self._gone(FAREWELL):
+            for connection in list(self._state.connections):
+                connection.transport.abort()
+            await self._gone(FAREWELL)
+
+    async def _gone(self, seconds: float, *, unless_forced: bool = False) -> bool:
+        """Wait until nobody is there any more, but not longer than this; whether it is so."""
+        until = time.monotonic() + seconds
+        while self._state.connections or self._state.tasks:
+            if time.monotonic() >= until or (unless_forced and self._forced):
+                return False
+            await asyncio.sleep(_TICK)
+        return True

@@ -1,0 +1,322 @@
+"""Metrics for Prometheus. One `Metrics` belongs to one gateway, and nothing is registered globally.
+
+With several worker processes (`PROMETHEUS_MULTIPROC_DIR` is set before this module is imported) each of
+them writes its values to files that all share, and each can show the sums.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from typing import Generic, Literal, Protocol, TypeVar
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from dragoman import __version__
+from dragoman.conversation.failure import FailureKind
+from dragoman.conversation.usage import Usage
+from dragoman.telemetry import instruments
+from dragoman.telemetry.instruments import OTHER, Instrument
+
+SHARED = "PROMETHEUS_MULTIPROC_DIR"
+"""The variable that names the folder through which worker processes share what they count."""
+INTERVAL = 1.0
+"""Seconds between two looks of a worker at what it has going on, for the others to show."""
+
+STATES = ("healthy", "resting", "probing", "limited")
+
+Child = TypeVar("Child", Counter, Gauge, Histogram)
+
+
+class TargetState(Protocol):
+    """What is going on at one target with one of its credentials."""
+
+    @property
+    def name(self) -> str:
+        """`provider/model`."""
+        ...
+
+    @property
+    def credential(self) -> str:
+        """The provider's name, with a number where it has several keys."""
+        ...
+
+    @property
+    def state(self) -> str:
+        """One of `STATES`."""
+        ...
+
+    @property
+    def in_flight(self) -> int:
+        """Requests on their way there."""
+        ...
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a place there."""
+        ...
+
+
+class Traffic(Protocol):
+    """Where gauges are read from."""
+
+    def targets(self) -> Iterable[TargetState]:
+        """All targets that something has been sent to."""
+        ...
+
+    def in_use(self) -> int:
+        """Places taken."""
+        ...
+
+    def waiting(self) -> int:
+        """Requests that wait for one."""
+        ...
+
+
+class Metrics:
+    """All that is measured. Methods that count take well under a microsecond each and never raise; routes
+    are named as the configuration does, with "" for models that clients name by themselves, and targets as
+    `provider/model`.
+    """
+
+    def __init__(self, *, now: Callable[[], float] = time.time) -> None:
+        disable_created_metrics()
+        self._now = now
+        self._shared = bool(os.environ.get(SHARED))
+        self._registry = CollectorRegistry()
+        if not self._shared:
+            ProcessCollector(registry=self._registry)
+        self._traffic: Traffic | None = None
+        self._places: dict[str, tuple[str, str]] = {}
+        self._requests = self._counter(instruments.REQUESTS)
+        self._durations = self._histogram(instruments.REQUEST_DURATION)
+        self._own = self._histogram(instruments.OWN_DURATION)
+        self._waits = self._histogram(instruments.WAIT)
+        self._errors = self._counter(instruments.ERRORS)
+        self._refusals = self._counter(instruments.REFUSALS)
+        self._tokens = self._counter(instruments.TOKENS)
+        self._cost = self._counter(instruments.COST)
+        self._unpriced = self._counter(instruments.UNPRICED)
+        self._attempts = self._counter(instruments.ATTEMPTS)
+        self._hedges = self._counter(instruments.HEDGES)
+        self._retries = self._counter(instruments.RETRIES)
+        self._skipped = self._counter(instruments.SKIPPED)
+        self._first_tokens = self._histogram(instruments.FIRST_TOKEN)
+        self._between_tokens = self._histogram(instruments.BETWEEN_TOKENS)
+        self._upstream = self._histogram(instruments.UPSTREAM_DURATION)
+        self._queue_waits = self._histogram(instruments.QUEUE_WAIT)
+        self._in_flight = self._gauge(instruments.IN_FLIGHT)
+        self._waiting = self._gauge(instruments.WAITING)
+        self._states = self._gauge(instruments.STATE)
+        self._in_use = self._gauge(instruments.PLACES)
+        self._queued = self._gauge(instruments.QUEUED)
+        self._reloads = self._counter(instruments.RELOADS)
+        self._reloaded = self._gauge(instruments.RELOADED)
+        self._reloaded_at = self._gauge(instruments.RELOADED_AT)
+        self._gauge(instruments.WORKERS)[()].set(1)
+        self._gauge(instruments.BUILD)[__version__,].set(1)
+        for result in ("success", "failure"):
+            self._reloads[result,].inc(0)
+        self._loaded()
+
+    def configure(self, targets: Iterable[str]) -> None:
+        """Take the targets, as `provider/model`, that the configuration names: all others of a provider are
+        counted together.
+        """
+        self._places = {target: _split(target) for target in targets}
+
+    def watch(self, traffic: Traffic) -> None:
+        """Read the gauges from there."""
+        self._traffic = traffic
+
+    def request(
+        self,
+        route: str,
+        dialect: str,
+        purpose: str,
+        outcome: Literal["answered", "failed", "left"],
+        seconds: float,
+        *,
+        stream: bool,
+        waited: float = 0.0,
+        failure: FailureKind | None = None,
+    ) -> None:
+        """One request has ended after so many seconds, in some of which it waited for its turn."""
+        route, streamed = route or OTHER, _STREAMED[stream]
+        self._requests[route, dialect, purpose or "answer", streamed, outcome].inc()
+        self._durations[route, purpose or "answer", streamed].observe(seconds)
+        if waited > 0:
+            self._waits[route,].observe(waited)
+        if failure is not None:
+            self._errors[route, dialect, failure.value].inc()
+
+    def own(self, plan: str, seconds: float) -> None:
+        """What the gateway itself took for a request; `plan` is how its answer came about."""
+        self._own[plan,].observe(max(0.0, seconds))
+
+    def refused(self, kind: FailureKind) -> None:
+        """A request was refused before it came to an exchange."""
+        self._refusals[kind.value,].inc()
+
+    def attempt(self, target: str, credential: str, outcome: str, failure: FailureKind | None) -> None:
+        """One upstream request has ended."""
+        provider, model = self._place(target)
+        kind = "" if failure is None else failure.value
+        self._attempts[provider, model, credential, outcome, kind].inc()
+
+    def times(
+        self,
+        target: str,
+        *,
+        stream: bool,
+        queued: float | None = None,
+        first_token: float | None = None,
+        total: float | None = None,
+    ) -> None:
+        """How long one upstream request took to get a place, to its first token and to its end, in
+        seconds; None for what it did not come to.
+        """
+        place = self._place(target)
+        if queued is not None:
+            self._queue_waits[place].observe(queued)
+        if first_token is not None:
+            self._first_tokens[(*place, _STREAMED[stream])].observe(first_token)
+        if total is not None:
+            self._upstream[(*place, _STREAMED[stream])].observe(total)
+
+    def between_tokens(self, target: str, seconds: float) -> None:
+        """The mean time between two tokens of one streamed answer."""
+        self._between_tokens[self._place(target)].observe(seconds)
+
+    def spent(self, route: str, target: str, usage: Usage, cost: Decimal | None) -> None:
+        """What one upstream request used, and what that costs in US dollars, None where it has no price."""
+        provider, model = self._place(target)
+        place = (route or OTHER, provider, model)
+        for kind, count in (
+            ("input", usage.input),
+            ("output", usage.output),
+            ("cache_read", usage.cache_read),
+            ("cache_write", usage.cache_write),
+            ("reasoning", usage.reasoning),
+        ):
+            if count is not None and count > 0:
+                self._tokens[(*place, kind)].inc(count)
+        if cost is not None and cost > 0:
+            self._cost[place].inc(float(cost))
+        elif cost is None and usage.total > 0:
+            self._unpriced[provider, model].inc()
+
+    def hedge(self, route: str, outcome: str) -> None:
+        """A second upstream request beside a slow one has ended."""
+        self._hedges[route or OTHER, outcome].inc()
+
+    def retry(self, route: str, *, elsewhere: bool) -> None:
+        """A request was sent upstream once more."""
+        self._retries[route or OTHER, "other" if elsewhere else "same"].inc()
+
+    def skipped(self, route: str, target: str) -> None:
+        """A target was not asked, for a reason that the log gives."""
+        self._skipped[(route or OTHER, *self._place(target))].inc()
+
+    def reloaded(self, *, success: bool) -> None:
+        """The configuration was read again, and is used from now on or not."""
+        self._reloads["success" if success else "failure",].inc()
+        if success:
+            self._loaded()
+        else:
+            self._reloaded[()].set(0)
+
+    def refresh(self) -> None:
+        """Set the gauges to what is going on right now."""
+        if self._traffic is None:
+            return
+        # what is not there any more is zero: series cannot be taken back from files that others read
+        in_flight = dict.fromkeys(self._in_flight, 0)
+        waiting = dict.fromkeys(self._waiting, 0)
+        states = dict.fromkeys(self._states, 0)
+        for target in self._traffic.targets():
+            place = (*self._place(target.name), target.credential)
+            in_flight[place] = in_flight.get(place, 0) + target.in_flight
+            waiting[place] = waiting.get(place, 0) + target.waiting
+            for state in STATES:
+                key = (*place, state)
+                states[key] = states.get(key, 0) + (state == target.state)
+        for gauges, values in (
+            (self._in_flight, in_flight),
+            (self._waiting, waiting),
+            (self._states, states),
+        ):
+            for labels, value in values.items():
+                gauges[labels].set(value)
+        self._in_use[()].set(self._traffic.in_use())
+        self._queued[()].set(self._traffic.waiting())
+
+    async def keep_current(self) -> None:
+        """Where there are several workers, show the others what goes on in this one, until cancelled."""
+        while self._shared:
+            self.refresh()
+            await asyncio.sleep(INTERVAL)
+
+    def render(self, accept: str = "") -> tuple[bytes, str]:
+        """The page for Prometheus and its content type: OpenMetrics where the `Accept` header asks for it,
+        else Prometheus' own text.
+        """
+        self.refresh()
+        registry = self._registry
+        if self._shared:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)
+        encode, content_type = choose_encoder(accept)
+        return encode(registry), content_type
+
+    def _loaded(self) -> None:
+        self._reloaded[()].set(1)
+        self._reloaded_at[()].set(self._now())
+
+    def _place(self, target: str) -> tuple[str, str]:
+        return self._places.get(target) or (_split(target)[0], OTHER)
+
+    def _counter(self, what: Instrument) -> "_Children[Counter]":
+        return _Children(Counter(what.name, what.meaning, what.labels, registry=self._registry))
+
+    def _gauge(self, what: Instrument) -> "_Children[Gauge]":
+        gauge = Gauge(
+            what.name, what.meaning, what.labels, registry=self._registry, multiprocess_mode=what.shared
+        )
+        return _Children(gauge)
+
+    def _histogram(self, what: Instrument) -> "_Children[Histogram]":
+        return _Children(
+            Histogram(what.name, what.meaning, what.labels, registry=self._registry, buckets=what.buckets)
+        )
+
+
+class _Children(dict[tuple[str, ...], Child], Generic[Child]):
+    """A metric by its labels' values. `labels` of the library takes several times as long."""
+
+    def __init__(self, parent: Child) -> None:
+        super().__init__()
+        self._parent: Child = parent
+
+    def __missing__(self, labels: tuple[str, ...]) -> Child:
+        child = self._parent.labels(*labels) if labels else self._parent
+        self[labels] = child
+        return child
+
+
+_STREAMED = {True: "true", False: "false"}
+
+
+def _split(target: str) -> tuple[str, str]:
+    provider, _, model = target.partition("/")
+    return provider, model

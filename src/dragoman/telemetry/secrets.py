@@ -1,0 +1,53 @@
+"""Every secret that the gateway has been told, so that logs can be kept free of them."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from urllib.parse import unquote, urlsplit
+
+from dragoman.config.settings import Settings
+from dragoman.providers.provider import Provider
+
+SHORTEST_HEADER = 8
+"""Characters below which a header's value is taken for a setting, such as `true` or `v1`."""
+
+
+def secrets_of(
+    settings: Settings,
+    providers: Mapping[str, Provider],
+    created: str | None = None,
+    urls: Iterable[str] = (),
+) -> list[str]:
+    """Keys of clients and of providers, values of providers' headers, passwords in URLs.
+
+    `created` is the key that a first start has made, and `urls` are addresses besides those of the
+    settings that may hold a password, such as those of proxies.
+    """
+    found = [key.reveal() for key in settings.auth.keys]
+    found += [key.key.reveal() for key in settings.keys.values()]
+    for provider in providers.values():
+        found += [provider.api_key, *provider.more_keys]
+        found += [part for _, value in provider.headers for part in _header_parts(value)]
+    if settings.coordination.url is not None:
+        found += _logins(settings.coordination.url.reveal())
+    for url in urls:
+        found += _logins(url)
+    return [secret for secret in dict.fromkeys([*found, created]) if secret]
+
+
+def _header_parts(value: str) -> Iterator[str]:
+    """The value, and what follows a scheme such as `Bearer`."""
+    for part in (value, value.rpartition(" ")[2]):
+        if len(part) >= SHORTEST_HEADER:
+            yield part
+
+
+def _logins(url: str) -> Iterator[str]:
+    """User and password as they stand in a URL, and the password by itself."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        yield url
+        return
+    if parts.password:
+        yield parts.netloc.rpartition("@")[0]
+        yield parts.password
+        yield unquote(parts.password)

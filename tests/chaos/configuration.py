@@ -1,0 +1,94 @@
+"""The gateway under test: which routes it has, and how much time and how many tries it gives them."""
+
+from tests.chaos.upstream import Unreachable
+from tests.chaos.verdict import ATTEMPTS, Backing
+from tests.conftest import CLIENT_KEY, UPSTREAM_KEY
+from tests.live.client import MODELS
+
+DIALECTS = tuple(MODELS)
+PLACES = ("first", *Unreachable.PLACES)
+"""Where the first target of a route may be."""
+
+CONNECT = 0.5
+SILENCE = 1.0
+TOTAL = 5.0
+"""Seconds that hasty routes give to a connection, to the first event and each further one, and to all."""
+
+PATIENT = 25.0
+"""Seconds that all other routes give: no test waits so long."""
+
+HEAD = f"""
+[server]
+port = 0
+watch = false
+[auth]
+keys = ["{CLIENT_KEY}"]
+[log]
+format = "json"
+[timeouts]
+connect = {CONNECT}
+first_event = {PATIENT}
+between_events = {PATIENT}
+total = {PATIENT}
+[retries]
+attempts = {ATTEMPTS[Backing.ALONE]}
+backoff = 0.02
+max_backoff = 1.5
+[health]
+min_failures = 1000000
+"""
+"""Health is out of it: each request is to meet its mishap. The storm has gateways that mind it."""
+
+HASTY = f"""
+[routes."{{name}}".timeouts]
+first_event = {SILENCE}
+between_events = {SILENCE}
+total = {TOTAL}
+"""
+
+
+def neighbour(dialect: str) -> str:
+    """The dialect of the second target: always another than that of the first."""
+    return DIALECTS[(DIALECTS.index(dialect) + 1) % len(DIALECTS)]
+
+
+def route_name(place: str, dialect: str, backing: Backing, *, hasty: bool) -> str:
+    """The model that clients name for this."""
+    return f"{place}-{dialect}-{backing}{'-hasty' if hasty else ''}"
+
+
+def provider(place: str, dialect: str, port: str | None = None) -> str:
+    """An upstream that speaks a dialect, at the place's port, which is filled in when it is known."""
+    version = "/v1" if dialect.startswith("openai_") else ""
+    return (
+        f"[providers.{place}_{dialect}]\n"
+        f'dialect = "{dialect}"\n'
+        f'base_url = "http://127.0.0.1:<{port or "upstream"}>/{place}/{dialect}{version}"\n'
+        f'api_key = "{UPSTREAM_KEY}"\n'
+    )
+
+
+def targets_of(place: str, dialect: str, backing: Backing) -> list[str]:
+    """What stands behind a route."""
+    targets = [f"{place}_{dialect}/{MODELS[dialect]}"]
+    if backing in {Backing.BACKED, Backing.DOOMED}:
+        other = neighbour(dialect)
+        targets.append(f"second_{other}/{MODELS[other]}")
+    return targets
+
+
+def configuration() -> str:
+    """A route for every place, dialect, backing and haste. `<upstream>` and `<closed>` and so on stand for
+    ports.
+    """
+    parts = [HEAD, *(provider("second", dialect) for dialect in DIALECTS)]
+    for place in PLACES:
+        for dialect in DIALECTS:
+            parts.append(provider(place, dialect, None if place == "first" else place))
+            for backing in Backing:
+                for hasty in (False, True):
+                    name = route_name(place, dialect, backing, hasty=hasty)
+                    targets = targets_of(place, dialect, backing)
+                    parts.append(f'[routes."{name}"]\ntargets = {targets}\nattempts = {ATTEMPTS[backing]}\n')
+                    parts += [HASTY.format(name=name)] if hasty else []
+    return "".join(parts)

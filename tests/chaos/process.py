@@ -1,0 +1,60 @@
+"""What a process holds, as the operating system tells it."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+_STATES = {
+    "01": "established",
+    "02": "connecting",
+    "04": "closing",
+    "05": "closing",
+    "06": "closing",
+    "07": "closed",
+    "08": "left by its peer",
+    "09": "closing",
+    "0A": "listening",
+    "0B": "closing",
+}
+"""TCP's states by their numbers in `/proc/net/tcp`."""
+
+COUNTED = Path("/proc/self/net/tcp").exists()
+"""Whether this system can be asked."""
+
+
+class Holdings(NamedTuple):
+    """Open files and sockets by what they are, and the number of threads."""
+
+    open: Counter[str]
+    threads: int
+
+    def beyond(self, before: "Holdings") -> Counter[str]:
+        """What is held here and was not before."""
+        return self.open - before.open
+
+
+def holdings(process: int) -> Holdings:
+    """What a process holds right now."""
+    folder = Path(f"/proc/{process}")
+    sockets = dict(_sockets(folder))
+    found: Counter[str] = Counter()
+    for link in (folder / "fd").iterdir():
+        try:
+            name = str(link.readlink())
+        except FileNotFoundError:
+            continue  # closed while we looked
+        kind, _, inode = name.partition(":[")
+        found[sockets.get(inode.rstrip("]"), "other socket") if kind == "socket" else name] += 1
+    return Holdings(found, sum(1 for _ in (folder / "task").iterdir()))
+
+
+def _sockets(folder: Path) -> Iterator[tuple[str, str]]:
+    """The TCP sockets of the process's network by their inodes. Those with a port of the other side that
+    differs from time to time are told by their state alone.
+    """
+    for table in ("tcp", "tcp6"):
+        path = folder / "net" / table
+        for line in path.read_text().splitlines()[1:] if path.exists() else ():
+            fields = line.split()
+            yield fields[9], f"socket {_STATES.get(fields[3], fields[3])}"
