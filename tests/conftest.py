@@ -31,6 +31,8 @@ port = 0
 keys = ["{client_key}"]
 [log]
 level = "error"
+[retries]
+attempts = 1
 [providers.openai]
 dialect = "openai_chat"
 base_url = "{url}/v1"

@@ -40,6 +40,8 @@ def read(client: Client, reply: Reply, *, stream: bool) -> Heard:
     if reply.status != 200:
         assert reply.status >= 400, reply
         return Heard("", client.read_error(reply), reply.status, reply.headers)
+    # the standard lets lines of a stream end in either way, and what goes through stays as it came
+    reply = reply._replace(body=reply.body.replace(b"\r\n", b"\n")) if stream else reply
     words = client.words(reply)
     if not stream:
         problems = client.grammar.check_response(reply.body)

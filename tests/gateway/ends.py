@@ -21,7 +21,7 @@ class Upstream:
     ) -> None:
         self.status = status
         self.headers: Mapping[str, str] = headers or {}
-        self.connected_at = asyncio.get_running_loop().time()
+        self.connected_at = 0.0
         self.let_go = asyncio.Event()
         self._pieces = collections.deque(pieces)
 

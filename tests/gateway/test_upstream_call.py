@@ -10,7 +10,7 @@ from dragoman.config.settings import Timeouts
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
 from dragoman.dialects import anthropic, openai_chat
 from dragoman.dialects.dialect import Dialect, Location, WireRequest
-from dragoman.gateway import attempt
+from dragoman.gateway import upstream_call
 from dragoman.gateway.call import Call
 from dragoman.gateway.time_limits import TimeLimits
 from dragoman.gateway.upstream_call import address, read_answer, send, send_all, without_secret
@@ -142,7 +142,7 @@ async def test_copies_are_let_go_when_the_client_leaves() -> None:
 
 
 async def test_an_answer_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attempt, "MAX_ANSWER", 10)
+    monkeypatch.setattr(upstream_call, "MAX_ANSWER", 10)
     limits = TimeLimits(Timeouts(), asyncio.get_running_loop().time() + 5)
     async with limits:
         assert await read_answer(Upstream(b"12345", b"67890"), limits) == b"1234567890"

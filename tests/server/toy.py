@@ -10,8 +10,7 @@ from collections.abc import Callable, Generator
 from starlette.types import Receive, Scope, Send
 
 from dragoman.server.http_protocol import Patience
-from dragoman.server.http_server import HttpServer
-from dragoman.server.service import listen
+from dragoman.server.http_server import HttpServer, listen
 
 PIECE = b"x" * 1000
 

@@ -8,7 +8,7 @@ from tests.live.client import Client, Reply, Told
 from tests.live.vendor_errors import FACES
 from tests.soak.errands import ATTEMPTS, KINDS, WITHIN, Errand, Fate
 from tests.soak.gateway import is_hedged
-from tests.soak.upstream import Asked
+from tests.soak.upstream import Asked, resent
 
 from dragoman.conversation.failure import FailureKind
 
@@ -29,7 +29,7 @@ _PIECES = {
 """The text in an answer whose JSON is compact and free of escapes, as all is here."""
 
 _ENDS = {
-    "openai_chat": b"data: [DONE]",
+    "openai_chat": b'"finish_reason":"stop"',
     "openai_responses": b'"type":"response.completed"',
     "anthropic": b'"type":"message_stop"',
     "gemini": b'"finishReason":"STOP"',
@@ -60,15 +60,18 @@ def judge(
     Raises `UnexpectedError`, or `AssertionError` for an error in no proper form.
     """
     fates = [request.fate for request in asked]
-    if len(fates) > ATTEMPTS:
-        raise UnexpectedError(f"{len(fates)} requests went upstream")
+    attempts = len(asked) - resent(asked)
+    if attempts > ATTEMPTS:
+        raise UnexpectedError(f"{attempts} attempts were made")
     if reply.status != 200:
+        if attempts < ATTEMPTS and not all_rested:
+            raise UnexpectedError("given up too early")
         return _refused(client.read_error(reply), reply.status, one, fates, all_rested=all_rested)
     said = _attempts(reply)
-    if said is not None and (said < len(fates) or (said > len(fates) and not is_hedged(one.upstream))):
+    if said is not None and (said < attempts or (said > attempts and not is_hedged(one.upstream))):
         # the head is sent with the first words: nothing is asked after that. A hedge may end before it
         # has reached its upstream.
-        raise UnexpectedError(f"{said} attempts are told of, and {len(fates)} came")
+        raise UnexpectedError(f"{said} attempts are told of, and {attempts} were made")
     text = b"".join(_PIECES[one.client, one.stream].findall(reply.body)).decode()
     if not one.stream or _ENDS[one.client] in reply.body:
         if Fate.WELL not in fates:
@@ -95,8 +98,6 @@ def _refused(told: Told, status: int, one: Errand, fates: list[Fate], *, all_res
     kinds = {KINDS[found] for found in fates}
     if all_rested:
         kinds.add(FailureKind.RATE_LIMIT)
-    elif len(fates) < ATTEMPTS:
-        raise UnexpectedError(f"given up too early: {told}")
     faces = {FACES[kind][one.client][:2] for kind in kinds}
     if (status, told.word) not in faces:
         raise UnexpectedError(f"{status} {told} is none of {faces}")

@@ -69,10 +69,10 @@ def _unaccounted(report: Report, noted: Noted) -> Iterator[str]:
         yield "two clients saw the same request id"
     if unknown := set(report.ids) - noted.exchanges.keys():
         yield f"{len(unknown)} request ids are not noted, such as {min(unknown)!r}"
-    if noted.attempts - noted.unsent != report.upstream_requests:
+    if noted.attempts - noted.unsent != report.upstream_requests - report.resent:
         yield (
-            f"{report.upstream_requests} requests came to the upstream; {noted.attempts} attempts are noted, "
-            f"{noted.unsent} of them without a connection"
+            f"{report.upstream_requests} requests came to the upstream, {report.resent} of them resent; "
+            f"{noted.attempts} attempts are noted, {noted.unsent} of them without a connection"
         )
 
 
@@ -99,7 +99,7 @@ def _summary(report: Report, samples: list[int], used: float, noted: Noted) -> s
             "",
             f"{report.sent} requests, the last ones at {report.rate:.0f}/s; gateway busy {used / report.seconds:.0%}",
             f"outcomes: {report.outcomes}; after another attempt: {report.retried}",
-            f"upstream: {report.upstream_requests} requests, {report.fates}",
+            f"upstream: {report.upstream_requests} requests ({report.resent} resent), {report.fates}",
             f"log: {noted.attempts} attempts, {noted.unsent} without a connection; {dict(noted.others)}",
             f"memory, MB, medians of thirds: {memory}",
         ]

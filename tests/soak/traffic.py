@@ -18,7 +18,7 @@ from tests.live.client import Ask, Client
 from tests.soak.errands import ATTEMPTS, DIALECTS, Errand, errand
 from tests.soak.gateway import credentials, route
 from tests.soak.judgement import Outcome, UnexpectedError, judge
-from tests.soak.upstream import Ledger, Repertoire, Upstream
+from tests.soak.upstream import Ledger, Repertoire, Upstream, resent
 from tests.soak.visitor import Visitor
 
 CLIENTS = 64
@@ -42,6 +42,8 @@ class Report(msgspec.Struct):
     fates: dict[str, int] = {}
     """What the upstream did, by how often."""
     upstream_requests: int = 0
+    resent: int = 0
+    """Those of them that came once more within one attempt."""
     upstream_connections: int = 0
     """Open now."""
     pairs: int = 0
@@ -72,6 +74,7 @@ class Traffic:
         self._problems: list[str] = []
         self._problem_count = 0
         self._left: list[int] = []
+        self._resent = 0
 
     def upstream(self) -> Upstream:
         """The upstream's side of a new connection."""
@@ -84,8 +87,11 @@ class Traffic:
         clients = {name: Client(name, place) for name in DIALECTS}
         await asyncio.gather(*(self._keep_asking(clients, began + seconds) for _ in range(CLIENTS)))
         for number in self._left:
-            if len(self.ledger.requests[number]) > ATTEMPTS:
-                self._problem(f"{errand(self._seed, number)}: {self.ledger.requests[number]}")
+            asked = self.ledger.requests.pop(number, [])
+            self._resent += resent(asked)
+            if len(asked) - resent(asked) > ATTEMPTS:
+                self._problem(f"{errand(self._seed, number)}: {asked}")
+        self._left.clear()
         took = time.monotonic() - began
         return Report(
             self._sent,
@@ -94,6 +100,7 @@ class Traffic:
             dict(self._outcomes),
             {str(fate): count for fate, count in self.ledger.fates.items()},
             self.ledger.count,
+            self._resent,
             self.ledger.open,
             len(self._pairs),
             self._retried,
@@ -132,12 +139,13 @@ class Traffic:
             self._left.append(one.number)
             return
         asked = self.ledger.requests.pop(one.number, [])
+        self._resent += resent(asked)
         all_rested = self.ledger.rested(credentials(one.upstream), began, time.monotonic())
         self._ids.append(reply.headers.get("x-request-id", ""))
         try:
             outcome = judge(one, reply, asked, client, all_rested=all_rested)
         except (UnexpectedError, AssertionError, ValueError) as error:
-            self._problem(f"{one}: {error!s:.1000}, {asked}, {reply}")
+            self._problem(f"{one}: {error!s:.1000}, {asked}, {reply.headers}, {reply.body[-300:]!r}")
             return
         self._outcomes[outcome] += 1
         self._retried += outcome is Outcome.ANSWERED and len(asked) > 1

@@ -6,6 +6,7 @@ import re
 import socket
 import struct
 import time
+from collections.abc import Sequence
 from typing import NamedTuple, cast
 
 import httptools
@@ -42,6 +43,15 @@ class Asked(NamedTuple):
     credential: str
     moment: float
     """A reading of `time.monotonic`."""
+    kept: bool
+    """Whether its connection had carried a request before."""
+
+
+def resent(asked: Sequence[Asked]) -> int:
+    """How many of an errand's requests were sent once more within the same attempt: those that met with a
+    reset on a connection that was kept from earlier, which looks as if it had been closed long ago.
+    """
+    return sum(request.kept and request.fate is Fate.RESET for request in asked[:-1])
 
 
 class Ledger:
@@ -59,12 +69,12 @@ class Ledger:
         self.rests: dict[str, collections.deque[float]] = {}
         """When each credential was told to wait, the latest times."""
 
-    def receive(self, number: int, credential: str) -> Fate:
+    def receive(self, number: int, credential: str, *, kept: bool) -> Fate:
         """Note a request; what is to become of it."""
         asked = self.requests[number]
         found = fate(self.seed, number, len(asked))
         moment = time.monotonic()
-        asked.append(Asked(found, credential, moment))
+        asked.append(Asked(found, credential, moment, kept))
         self.count += 1
         self.fates[found] += 1
         if found is Fate.LIMITED:
@@ -144,6 +154,7 @@ class Upstream(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
+        self._carried = 0
         self._url = b""
         self._credential = ""
         self._body: list[bytes] = []
@@ -192,7 +203,8 @@ class Upstream(asyncio.Protocol):
         one = errand(self._ledger.seed, int(found[1]))
         if _PATHS[one.upstream] not in self._url:
             self._ledger.problems.append(f"{one} came to {self._url!r}")
-        self._play(one, self._ledger.receive(one.number, self._credential))
+        self._carried += 1
+        self._play(one, self._ledger.receive(one.number, self._credential, kept=self._carried > 1))
 
     def _play(self, one: Errand, found: Fate) -> None:
         match found:

@@ -2,11 +2,14 @@
 
 import asyncio
 import dataclasses
+import fcntl
 import os
 import socket
 import ssl
 import struct
 import subprocess
+import sys
+import termios
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -79,6 +82,12 @@ class Line:
         with suppress(ConnectionError):
             while data := await self.reader.read(65536):
                 self.drained += len(data)
+
+    def unsent(self) -> int:
+        """Bytes that the client's machine has not taken in yet."""
+        line: socket.socket = self.writer.get_extra_info("socket")
+        waiting = fcntl.ioctl(line.fileno(), termios.TIOCOUTQ, bytes(4))
+        return self.writer.transport.get_write_buffer_size() + int.from_bytes(waiting, sys.byteorder)
 
     def reset(self) -> None:
         """Break the connection off as a crashed machine's would be: with RST in place of FIN."""

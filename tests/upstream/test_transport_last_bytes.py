@@ -1,7 +1,7 @@
 """What came in before a connection broke is handed on first: an answer may well be complete with it."""
 
 import asyncio
-import gzip
+import zlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +10,7 @@ from dragoman.conversation.failure import FailureError, FailureKind
 from dragoman.upstream.transport import Transport
 
 if TYPE_CHECKING:
-    from tests.upstream.conftest import Line, Serve
+    from tests.upstream.conftest import Line, Serve, Server
 
 pytestmark = pytest.mark.anyio
 
@@ -21,13 +21,6 @@ CHUNKED = b"transfer-encoding: chunked\r\n"
 CHUNKS = b"5\r\nbegun\r\n6\r\n, more\r\n0\r\n\r\n"
 LENGTH = b"content-length: 11\r\n"
 WITHOUT = b"connection: close\r\n"
-
-CUTS = [
-    *((CHUNKED, CHUNKS, size) for size in range(len(CHUNKS) + 1)),
-    *((LENGTH, b"begun, more", size) for size in range(12)),
-    *((WITHOUT, b"begun, more", size) for size in range(12)),
-]
-"""How bodies are framed, one body in that framing, and how much of it comes."""
 
 
 def plain(body: bytes) -> bytes:
@@ -41,10 +34,9 @@ def plain(body: bytes) -> bytes:
     return found
 
 
-async def read(transport: Transport, server_url: str, late: float) -> tuple[bytes, FailureError | None]:
-    from dragoman.upstream.transport import UpstreamRequest
-
-    response = await transport.send(UpstreamRequest("POST", server_url, (), b"{}"), 5)
+async def read(transport: Transport, server: "Server", late: float) -> tuple[bytes, FailureError | None]:
+    """All that a transport gives of one answer, and with what it ends."""
+    response = await transport.send(server.post(), 5)
     assert response.status == 200
     pieces: list[bytes] = []
     while True:
@@ -58,23 +50,91 @@ async def read(transport: Transport, server_url: str, late: float) -> tuple[byte
         pieces.append(piece)
 
 
-@pytest.mark.parametrize(("head", "body", "size"), CUTS)
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [(CHUNKED, CHUNKS), (LENGTH, b"begun, more"), (WITHOUT, b"begun, more")],
+    ids=["chunked", "with a length", "without a length"],
+)
 @pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
 @pytest.mark.parametrize("late", [0, LATE], ids=["waiting", "late"])
 async def test_what_came_before_the_break_is_handed_on(
-    transport: Transport, serve: "Serve", secure: bool, head: bytes, body: bytes, size: int, reset: bool, late: float
+    transport: Transport, serve: "Serve", secure: bool, head: bytes, body: bytes, reset: bool, late: float
+) -> None:
+    for size in range(len(body) + 1):
+        came = body[:size]
+
+        async def script(line: "Line", came: bytes = came) -> None:
+            await line.request()
+            await line.send(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n" + came)
+            if reset:
+                line.reset()
+
+        got, failure = await read(transport, await serve(script, secure=secure), late)
+        assert got == (plain(came) if head == CHUNKED else came)
+        whole = not reset if head == WITHOUT else size == len(body)
+        assert (failure is None) == whole
+        if failure is not None:
+            assert failure.failure.kind is FailureKind.BAD_GATEWAY
+
+
+@pytest.mark.parametrize("late", [0, LATE], ids=["waiting", "late"])
+async def test_the_failure_stays_once_it_is_told(
+    transport: Transport, serve: "Serve", secure: bool, late: float
 ) -> None:
     async def script(line: "Line") -> None:
         await line.request()
-        await line.send(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n" + body[:size])
-        if reset:
-            line.reset()
+        await line.send(b"HTTP/1.1 200 OK\r\n" + CHUNKED + b"\r\n5\r\nbegun\r\n")
+        line.reset()
 
     server = await serve(script, secure=secure)
-    got, failure = await read(transport, server.url(), late)
-    came = body[:size]
-    assert got == (plain(came) if head == CHUNKED else came)
-    whole = not reset if head == WITHOUT else size == len(body)
-    assert (failure is None) == whole
-    if failure is not None:
-        assert failure.failure.kind is FailureKind.BAD_GATEWAY
+    response = await transport.send(server.post(), 5)
+    await asyncio.sleep(late)
+    assert await response.next() == b"begun"
+    for _ in range(3):
+        with pytest.raises(FailureError, match="broke off"):
+            await response.next()
+
+
+async def test_a_packed_body_is_handed_on_up_to_the_break(
+    transport: Transport, serve: "Serve", secure: bool
+) -> None:
+    packer = zlib.compressobj(wbits=31)
+    packed = packer.compress(b"begun") + packer.flush(zlib.Z_SYNC_FLUSH)
+
+    async def script(line: "Line") -> None:
+        await line.request()
+        await line.send(b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 999\r\n\r\n" + packed)
+        line.reset()
+
+    got, failure = await read(transport, await serve(script, secure=secure), LATE)
+    assert got == b"begun"
+    assert failure is not None
+
+
+async def test_a_reader_far_behind_gets_all_that_came(transport: Transport, serve: "Serve") -> None:
+    """More than the transport takes in ahead of its reader: the rest waits in the operating system."""
+    size = 400_000
+
+    async def script(line: "Line") -> None:
+        await line.request()
+        await line.send(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n" + b"x" * size)
+        while line.unsent():
+            await asyncio.sleep(0.01)
+        line.reset()
+
+    got, failure = await read(transport, await serve(script), 10 * LATE)
+    assert got == b"x" * size
+    assert failure is not None
+
+
+async def test_a_break_in_a_broken_chunk_is_told_after_what_came(
+    transport: Transport, serve: "Serve", secure: bool
+) -> None:
+    async def script(line: "Line") -> None:
+        await line.request()
+        await line.send(b"HTTP/1.1 200 OK\r\n" + CHUNKED + b"\r\n5\r\nbegun\r\nlots\r\n")
+        await line.gone()
+
+    got, failure = await read(transport, await serve(script, secure=secure), LATE)
+    assert got == b"begun"
+    assert failure is not None

@@ -63,6 +63,27 @@ def translate(source: str, destination: str, model: str | None, what: str | None
     run(source, destination, model, what or "request")
 
 
+@main.command()
+@CONFIG
+@click.option("-m", "--model", help="The model to explain; else the one that the request names.")
+@click.option("--dialect", type=DIALECT, default="openai_chat", help="The wire format of the request.")
+@click.option("--tag", "tags", multiple=True, help="A tag of the client's key, for conditions that ask.")
+@click.option("--stream", is_flag=True, help="A streamed answer, where the format says it in the URL.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def explain(**orders: object) -> None:
+    """Show what would become of a request, read from standard input, and why: which targets, in which
+    order, and what each would be sent. Without a request, show it for the model alone.
+
+    Sends nothing, and knows nothing of how the targets of a running gateway are: ask that with
+    POST /dragoman/explain.
+    """
+    import msgspec  # noqa: PLC0415 - slow imports wait until they are needed
+
+    from dragoman.cli.explain import Orders, run  # noqa: PLC0415 - as above
+
+    run(msgspec.convert(orders, Orders))
+
+
 REPORT = click.Path(path_type=Path, dir_okay=False, writable=True)
 
 

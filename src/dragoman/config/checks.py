@@ -4,14 +4,16 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
+from dragoman.config.route_checks import check_route
 from dragoman.config.secret import Secret
 from dragoman.config.settings import ProviderSettings, Settings
-from dragoman.config.source import KeyPath, Source
+from dragoman.config.source import KeyPath, Source, dotted, quoted
+from dragoman.config.time_checks import check_times
 
 _PROVIDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_KEY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
-_TARGET = re.compile(r"(?P<provider>[^/\s]+)/(?P<model>\S+)")
 
 
 def check(settings: Settings) -> None:
@@ -20,9 +22,11 @@ def check(settings: Settings) -> None:
     _check_auth(settings)
     for name, provider in settings.providers.items():
         _check_provider(name, provider, settings.source)
-    for name, route in settings.routes.items():
-        targets = tuple(one if isinstance(one, str) else one.target for one in route.targets)
-        _check_targets(name, targets, settings.source)
+    for name in settings.routes:
+        check_route(name, settings)
+    for pattern in settings.prices:
+        _check_price_pattern(pattern, settings.source)
+    check_times(settings)
 
 
 def is_loopback(host: str) -> bool:
@@ -52,9 +56,10 @@ def _check_server(settings: Settings) -> None:
 
 def _check_auth(settings: Settings) -> None:
     auth, source = settings.auth, settings.source
-    if auth.open and auth.keys:
+    if auth.open and (auth.keys or settings.keys):
+        listed = "keys are listed" if auth.keys else f"there is {dotted(('keys', next(iter(settings.keys))))}"
         raise source.error(
-            ("auth", "open"), "open = true asks for no keys, but keys are listed", "remove one of the two"
+            ("auth", "open"), f"open = true asks for no keys, but {listed}", "remove one of the two"
         )
     if auth.open and not is_loopback(settings.server.host):
         raise source.error(
@@ -62,13 +67,28 @@ def _check_auth(settings: Settings) -> None:
             f"open = true would let everybody who reaches {settings.server.host} use your upstream keys",
             'write keys = ["sk-..."] instead, or listen on host = "127.0.0.1"',
         )
-    seen: set[str] = set()
-    for index, key in enumerate(auth.keys):
-        path: KeyPath = ("auth", "keys", index)
+    for name in settings.keys:
+        if not _KEY_NAME.fullmatch(name):
+            raise source.error(
+                ("keys", name),
+                "this cannot be the name of a key",
+                "use letters, digits, dots, underscores, hyphens and @",
+            )
+    listed_keys: list[tuple[KeyPath, Secret]] = [
+        *((("auth", "keys", index), key) for index, key in enumerate(auth.keys)),
+        *((("keys", name, "key"), settings.key) for name, settings in settings.keys.items()),
+    ]
+    _check_keys(listed_keys, source)
+
+
+def _check_keys(keys: list[tuple[KeyPath, Secret]], source: Source) -> None:
+    """Check keys that stand at different places, and that no two are the same."""
+    seen: dict[str, KeyPath] = {}
+    for path, key in keys:
         _check_key(path, key, source)
-        if key.reveal() in seen:
-            raise source.error(path, "this key is listed twice", "remove one of the two")
-        seen.add(key.reveal())
+        if (first := seen.setdefault(key.reveal(), path)) != path:
+            again = "listed twice" if path[:-1] == first[:-1] else f"the same as {dotted(first)}"
+            raise source.error(path, f"this key is {again}", "remove one of the two")
 
 
 def _check_key(path: KeyPath, key: Secret, source: Source) -> None:
@@ -109,6 +129,11 @@ def _check_provider(name: str, provider: ProviderSettings, source: Source) -> No
         _check_url((*path, "base_url"), provider.base_url, source)
     if provider.api_key is not None:
         _check_key((*path, "api_key"), provider.api_key, source)
+        if provider.api_keys:
+            raise source.error(
+                (*path, "api_keys"), "api_key and api_keys are both given", "list all keys in api_keys"
+            )
+    _check_keys([((*path, "api_keys", index), key) for index, key in enumerate(provider.api_keys)], source)
     for header, value in provider.headers.items():
         if not _HEADER_NAME.fullmatch(header):
             raise source.error(
@@ -141,16 +166,12 @@ def _check_url(path: KeyPath, url: str, source: Source) -> None:
         raise source.error(path, "the address holds a query or a fragment", "write it only up to the path")
 
 
-def _check_targets(name: str, targets: tuple[str, ...], source: Source) -> None:
-    if not name:
-        raise source.error(("routes", name), "a route needs a name", 'write it as [routes."name"]')
-    for index, target in enumerate(targets):
-        path: KeyPath = ("routes", name, "targets", index)
-        if not _TARGET.fullmatch(target):
-            raise source.error(
-                path,
-                f"'{target}' does not say provider and model",
-                'write it as "provider/model", such as "openai/gpt-4o"',
-            )
-        if target in targets[:index]:
-            raise source.error(path, f"'{target}' is listed twice", "remove one of the two")
+def _check_price_pattern(pattern: str, source: Source) -> None:
+    provider, slash, model = pattern.partition("/")
+    if not (provider and slash and model):
+        raise source.error(
+            ("prices", pattern),
+            "the pattern does not say provider and model",
+            f"write it as [prices.{quoted('provider/' + (pattern.strip('/') or 'model'))}], "
+            "with * for what may be anything",
+        )

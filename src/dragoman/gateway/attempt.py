@@ -32,6 +32,8 @@ class Supervisor(Protocol):
     """When the exchange is over, on the event loop's clock."""
     priority: int
     stream: bool
+    left: int
+    """How many more upstream requests are allowed."""
 
     def spend(self, record: AttemptRecord) -> None:
         """One more upstream request. Raises `FailureError` where no more are allowed."""
@@ -68,6 +70,11 @@ class Attempt:
         self.record = AttemptRecord(target, self._loop.time(), hedge=hedge)
         self.prompt_usage: Callable[[], Usage | None] | None = None
         """Estimates what an attempt has cost that was given up before its upstream told."""
+
+    @property
+    def more(self) -> bool:
+        """Whether there may be another upstream request after this one."""
+        return self._above.left > 0
 
     async def admit(self) -> None:
         """Wait for a free place. Raises `FailureError` (rate limit) where too many wait."""

@@ -120,15 +120,19 @@ class Exchange:
         gateway, record, key, head = self._gateway, self._record, self._call.key, complete.head
         route = within(gateway.router.resolve(head.model), complete.held_by)
         record.route = route.name if route.configured else ""
+
+        async def ask(candidate: RouteTarget, begin: Open) -> None:
+            await self._asked(head, route, candidate, begin)
+
         async with gateway.traffic.key_place(
-            key.id, key.max_concurrent, until=record.began + route.timeouts.total, priority=key.priority
+            key.name, key.max_concurrent, until=record.began + route.timeouts.total, priority=key.priority
         ):
             record.waited = self._loop.time() - record.began if key.max_concurrent else 0.0
-            attempts = Attempts[None](
+            attempts = Attempts(
                 gateway,
                 record,
                 route,
-                lambda candidate, begin: self._asked(head, route, candidate, begin, attempts),
+                ask,
                 needs=await self._needs(route, head),
                 prefix=conversation_prefix(head, key.id) if route.chooses and route.affinity else None,
                 stream=head.stream,
@@ -160,9 +164,7 @@ class Exchange:
         headers = error_headers(failed.headers, failure, render_route(record), retried=retried)
         await self._client.respond(failed.status, headers, failed.body)
 
-    async def _asked(
-        self, head: Head, route: Route, candidate: RouteTarget, begin: Open, attempts: Attempts[None]
-    ) -> None:
+    async def _asked(self, head: Head, route: Route, candidate: RouteTarget, begin: Open) -> None:
         """Ask one target, and again where its refusals say what to do better."""
         known = self._gateway.learnt.known(candidate.target)
         wish, lasting = Wish(known), True
@@ -180,7 +182,7 @@ class Exchange:
                 break
             except FailureError as error:
                 translated = attempt.record.plan == "translation"
-                if error is refusal or not (repairs_left and attempts.left and translated) or self._answering:
+                if error is refusal or not (repairs_left and attempt.more and translated) or self._answering:
                     raise
                 repair = repaired(error.failure, wish.target)
                 if repair is not None:

@@ -86,7 +86,7 @@ class Inquiry:
                 return await attempt(candidate, begun)
 
         async with gateway.traffic.key_place(
-            key.id, key.max_concurrent, until=record.began + route.timeouts.total, priority=key.priority
+            key.name, key.max_concurrent, until=record.began + route.timeouts.total, priority=key.priority
         ):
             return await Attempts(gateway, record, route, ask, needs=needs, priority=key.priority).answer()
 

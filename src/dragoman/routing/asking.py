@@ -1,6 +1,7 @@
 """One upstream request, as far as the targets' standing goes: from when it is sent to how it ended."""
 
 from collections.abc import Callable
+from typing import Self
 
 from dragoman.conversation.failure import Failure, FailureKind
 from dragoman.routing.health import FAILURES_OF_THE_REQUEST, FAILURES_OF_THE_TARGET
@@ -47,7 +48,7 @@ class Asking:
         self._begun = False
         self._judged = False
 
-    def __enter__(self) -> "Asking":
+    def __enter__(self) -> Self:
         now, target, key = self._now(), self._target, self._key
         breaker, own, account = target.breaker, key.own, key.account
         target.load.in_flight += 1

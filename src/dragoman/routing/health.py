@@ -53,7 +53,7 @@ class Breaker:
         """The number of rests so far: what began in another period is not counted."""
 
     def admits(self, now: float) -> bool:
-        """Whether a request may go there: the target works, or is ready to be tried and is not being tried."""
+        """Whether a request may go there: the target works, or has rested and nobody tries it."""
         return self.until is None or (now >= self.until and not self.probing)
 
     def seconds_left(self, now: float) -> float:

@@ -39,7 +39,9 @@ class Picker:
         served = self._affinity.of(route, prefix, now)
         groups = self._groups(candidates, served)
         if len(groups) > 1:
-            groups = self._by_strategy(route.strategy, groups, now, prefix if route.affinity > 0 else None, stream)
+            groups = self._by_strategy(
+                route.strategy, groups, now, prefix if route.affinity > 0 else None, stream
+            )
             if served is not None and route.strategy in {"least_busy", "fastest"}:
                 groups.sort(key=lambda group: _place(group[0]) != served)
         return [candidate for group in groups for candidate in group]
@@ -69,7 +71,9 @@ class Picker:
             case "fastest":
                 return self._fastest(groups, now, stream)
             case "cheapest":
-                return sorted(groups, key=lambda group: math.inf if group[0].price is None else group[0].price)
+                return sorted(
+                    groups, key=lambda group: math.inf if group[0].price is None else group[0].price
+                )
             case _:
                 assert_never(strategy)
 
@@ -87,8 +91,8 @@ class Picker:
         return -math.log(drawn) / candidate.weight
 
     def _fastest(self, groups: list[Group], now: float, stream: bool | None) -> list[Group]:
-        """The cheaper of two that are drawn goes first, so that not everybody runs to the same one at the same
-        time; the others follow as a reserve, by their cost.
+        """The cheaper of two that are drawn goes first, so that not everybody runs to the same one at once; the
+        others follow as a reserve, by their cost.
         """
         if stream is None:
             stream = self._is_streamed(groups)

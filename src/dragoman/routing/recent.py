@@ -9,7 +9,7 @@ Value = TypeVar("Value")
 
 
 class Recent(Generic[Key, Value]):
-    """Keeps the most recently used entries, at most `size` of them; those that are `busy` stay in any case."""
+    """Keeps the entries used last, at most `size` of them, and besides them only what is `busy`."""
 
     def __init__(self, size: int, busy: Callable[[Value], bool] | None = None) -> None:
         self._size = size

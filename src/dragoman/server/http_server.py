@@ -20,11 +20,18 @@ FAREWELL = 1.0
 CLOSING = 10.0
 """Seconds that the application gets to close what it has opened."""
 
-_BACKLOG = 2048
+BACKLOG = 2048
+"""Connections that may wait to be accepted."""
 _TICK = 0.02
 """Seconds between two looks at who is still there."""
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("dragoman.server")
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises `OSError` when the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=BACKLOG)
 
 
 class StartError(Exception):
@@ -95,7 +102,7 @@ class HttpServer:
             await self._loop.create_server(
                 lambda: LimitedHttpProtocol(self._config, self._state, lifespan.state, self._loop),
                 sock=listener,
-                backlog=_BACKLOG,
+                backlog=BACKLOG,
             )
             for listener in sockets
         ]

@@ -1,7 +1,7 @@
 """Metrics for Prometheus. One `Metrics` belongs to one gateway, and nothing is registered globally.
 
-With several worker processes (`PROMETHEUS_MULTIPROC_DIR` is set before this module is imported) each of
-them writes its values to files that all share, and each can show the sums.
+With several worker processes (see `workers`) each of them writes its values to files that all share, and
+each can show the sums.
 """
 
 import asyncio
@@ -27,9 +27,8 @@ from dragoman.conversation.failure import FailureKind
 from dragoman.conversation.usage import Usage
 from dragoman.telemetry import instruments
 from dragoman.telemetry.instruments import OTHER, Instrument
+from dragoman.telemetry.workers import SHARED
 
-SHARED = "PROMETHEUS_MULTIPROC_DIR"
-"""The variable that names the folder through which worker processes share what they count."""
 INTERVAL = 1.0
 """Seconds between two looks of a worker at what it has going on, for the others to show."""
 
@@ -272,6 +271,16 @@ class Metrics:
         else Prometheus' own text.
         """
         self.refresh()
+        return self._page(accept)
+
+    async def page(self, accept: str = "") -> tuple[bytes, str]:
+        """The same as `render`, written in another thread: a page of many routes takes a tenth of a second,
+        in which no answer is to stand still.
+        """
+        self.refresh()
+        return await asyncio.to_thread(self._page, accept)
+
+    def _page(self, accept: str) -> tuple[bytes, str]:
         registry = self._registry
         if self._shared:
             registry = CollectorRegistry()

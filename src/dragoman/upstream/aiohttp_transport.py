@@ -137,6 +137,12 @@ class AiohttpTransport:
                 timeout=aiohttp.ClientTimeout(connect=connect_timeout),
                 middlewares=(watch,),
             )
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if self._closed and task is not None and not task.cancelling():
+                # it was the lookup of a name that closing cancelled, and not the caller
+                raise failures.stopping() from None
+            raise
         except (aiohttp.ClientError, OSError) as error:
             # not even as a cause: the texts of these errors hold whole URLs, keys and all
             raise _failure(error, where, connect_timeout) from None

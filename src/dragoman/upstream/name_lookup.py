@@ -27,8 +27,11 @@ class NameLookup:
         that break the rules of names.
         """
         lookup = functools.partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM, flags=_FLAGS)
-        found = await asyncio.get_running_loop().run_in_executor(self._threads, lookup)
-        return [(_numeric(address), int(address[1])) for *_, address in found]
+        try:
+            looking = asyncio.get_running_loop().run_in_executor(self._threads, lookup)
+        except RuntimeError:
+            raise OSError("closed") from None
+        return [(_numeric(address), int(address[1])) for *_, address in await looking]
 
     def close(self) -> None:
         """Look nothing up any more. What is being looked up comes to its end unheard."""
@@ -67,7 +70,7 @@ class NameResolver(AbstractResolver):
         self._lookup.close()
 
 
-def _numeric(address: tuple[str | int, ...]) -> str:
+def _numeric(address: tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]) -> str:
     """The address in figures, with its zone where it is good only on one link (RFC 4007)."""
-    zone = address[3] if len(address) > 3 else 0
+    zone = address[3] if len(address) == 4 else 0
     return f"{address[0]}%{zone}" if zone else str(address[0])

@@ -1,0 +1,238 @@
+"""What is going on at the targets: how they stand, what is on its way to them, and who waits.
+
+One object for a process. It is asked which targets a request goes to and told what became of it, and
+outlives every change of the configuration.
+"""
+
+import random as randomness
+import time
+from collections.abc import Callable, Hashable
+from contextlib import AbstractAsyncContextManager
+
+import msgspec
+
+from dragoman.config.settings import HealthSettings, Queue
+from dragoman.routing.affinity import Affinity
+from dragoman.routing.asking import Asking
+from dragoman.routing.condition import unmet
+from dragoman.routing.hedging import Hedges
+from dragoman.routing.needs import Needs
+from dragoman.routing.picking import Picker
+from dragoman.routing.places import Need, Place, Places
+from dragoman.routing.route import Choice, Exclusion, Route, RouteTarget
+from dragoman.routing.standing import KeyStanding, Standings, State, TargetStanding, state_of
+
+_NOTHING_SPECIAL = Needs()
+
+
+class TargetState(msgspec.Struct, frozen=True):
+    """How one target stands with one of its keys, for people and metrics. Times are in seconds."""
+
+    name: str
+    """`provider/model`."""
+    credential: str
+    """Stands for the key without showing it."""
+    state: State
+    """`resting`: not asked while there are others; `probing`: one request at a time tries it; `limited`:
+    not asked before the time that it has named in a 429."""
+    seconds_left: float
+    """How long that still lasts; 0 where it depends on the next request."""
+    in_flight: int
+    waiting: int
+    failures: int
+    """Failures of the target, with all its keys, within the window of `[health]`."""
+    requests: int
+    """Requests that have ended at the target, with all its keys, within that window."""
+    first_token: float | None
+    """The estimated time to the first token of a streamed answer of the target, else of a whole one; None
+    before the first."""
+    configured: bool
+    """Whether the name stands in the configuration; else a client has made it up, and there is no end of
+    such names."""
+
+
+class Traffic:
+    """What is going on at the targets. Belongs to one event loop; nothing in it waits but a `place`."""
+
+    def __init__(
+        self,
+        health: HealthSettings | None = None,
+        queue: Queue | None = None,
+        *,
+        now: Callable[[], float] = time.monotonic,
+        random: Callable[[], float] = randomness.random,
+    ) -> None:
+        """Take when targets rest and how many requests may wait; a clock in seconds that runs as fast as the
+        event loop's; and a source of numbers from 0 to below 1.
+        """
+        self._now = now
+        self._standings = Standings(health or HealthSettings())
+        self._places = Places(queue or Queue(), now)
+        self._affinity = Affinity()
+        self._picker = Picker(self._standings, self._affinity, random)
+        self._hedges = Hedges()
+
+    def configure(self, health: HealthSettings, queue: Queue) -> None:
+        """Go on with other settings. What is known stays, but for refusals of keys: they may be others."""
+        self._standings.health = health
+        self._standings.forgive()
+        self._places.queue = queue
+        self._places.tidy()
+
+    def choose(
+        self,
+        route: Route,
+        needs: Needs | None = None,
+        prefix: bytes | None = None,
+        *,
+        stream: bool | None = None,
+    ) -> Choice:
+        """The targets to ask for a request, in their order, and the others, each with the reason.
+
+        `needs` is for conditions; without it the request counts as one that needs nothing. `prefix`
+        identifies the conversation by its beginning, `stream` says which answers are to be fast. Changes
+        nothing.
+        """
+        now = self._now()
+        candidates: list[RouteTarget] = []
+        excluded: list[Exclusion] = []
+        spare: list[tuple[bool, Exclusion]] = []
+        for target in route.targets:
+            if target.when is not None and (reason := unmet(target.when, needs or _NOTHING_SPECIAL)):
+                excluded.append(Exclusion(target, reason))
+            elif (obstacle := self._standings.obstacle(target, now)) is None:
+                candidates.append(target)
+            elif obstacle.final:
+                excluded.append(Exclusion(target, obstacle.reason))
+            else:
+                spare.append((obstacle.refused, Exclusion(target, obstacle.reason)))
+        if candidates:
+            excluded += [exclusion for _, exclusion in spare]
+            if len(candidates) == 1:
+                return Choice(tuple(candidates), tuple(excluded))
+        if stream is None and needs is not None:
+            stream = needs.stream
+        groups = (
+            [candidates]
+            if candidates
+            else [
+                [exclusion.target for refused, exclusion in spare if refused is wanted]
+                for wanted in (False, True)
+            ]
+        )
+        order = [
+            target for group in groups for target in self._picker.ordered(route, group, now, prefix, stream)
+        ]
+        return Choice(tuple(order), tuple(excluded))
+
+    def rest_of(self, candidate: RouteTarget) -> float:
+        """Seconds until a candidate may be asked again; 0 if it may be now."""
+        return self._standings.seconds_left(candidate, self._now())
+
+    def asking(self, route: Route, candidate: RouteTarget, *, stream: bool) -> Asking:
+        """A context manager around one upstream request, to be told what becomes of it."""
+        target = self._standings.target(candidate.name, configured=route.configured)
+        key = self._standings.key(target, candidate.credential)
+        return Asking(self._standings, target, key, stream=stream, now=self._now)
+
+    def has_room(self, route: Route, candidate: RouteTarget) -> bool:
+        """Whether a request would get a place at a candidate at once."""
+        return all(self._places.has_room(key, most) for key, most, _ in _limits(route, candidate))
+
+    def place(
+        self, route: Route, candidate: RouteTarget, *, until: float, priority: int = 0
+    ) -> AbstractAsyncContextManager[None]:
+        """A place at a candidate, for the time of one upstream request: within the target's limit in this
+        route, and within the limit of the key. Waits for it until `until` on the clock at the longest.
+
+        Entering raises `FailureError` (rate limit, code `concurrency_limit`).
+        """
+        needs = tuple(self._places.need(key, most, name) for key, most, name in _limits(route, candidate))
+        label = (candidate.name, candidate.credential)
+        return Place(self._places, needs, until=until, priority=priority, label=label)
+
+    def key_place(
+        self, key: str, limit: int | None, *, until: float, priority: int = 0
+    ) -> AbstractAsyncContextManager[None]:
+        """A place among the requests of a client's key, by the key's name, for the time of one exchange.
+
+        Entering raises `FailureError` (rate limit, code `concurrency_limit`).
+        """
+        needs: tuple[Need, ...] = ()
+        if limit is not None:
+            needs = (self._places.need(("key", key), limit, f"The gateway, for the key '{key}',"),)
+        return Place(self._places, needs, until=until, priority=priority)
+
+    def remember(self, route: Route, prefix: bytes, candidate: RouteTarget) -> None:
+        """A conversation is served by this candidate: its answer has begun."""
+        if route.chooses:
+            self._affinity.remember(route, prefix, candidate, self._now())
+
+    def hedge_after(self, route: Route, candidate: RouteTarget, *, stream: bool) -> float | None:
+        """After how many seconds without an answer a second target is asked; None for never, or as long as
+        too little is known.
+        """
+        if route.hedge is None:
+            return None
+        after = route.hedge.after
+        if isinstance(after, float | int):
+            return after
+        standing = self._standings.known(candidate.name)
+        return None if standing is None else standing.load.pace(stream=stream).quantile(int(after[1:]) / 100)
+
+    def counts_request(self, route: Route) -> None:
+        """A request of a route has come: it adds to what the route may spend on second calls."""
+        self._hedges.counts_request(route)
+
+    def take_hedge(self, route: Route) -> bool:
+        """Spend one second call of a route; False if its share is used up."""
+        return self._hedges.take(route)
+
+    def targets(self) -> list[TargetState]:
+        """How all targets stand that anything was heard of, with each of their keys."""
+        now, window = self._now(), self._standings.health.window
+        waiting = self._places.waiting_by_label()
+        return [
+            _state(target, key, waiting[target.name, key.credential], now, window)
+            for target in self._standings
+            for key in target.keys.values()
+        ]
+
+    def in_use(self) -> int:
+        """Places that are taken: 0 when nothing is going on."""
+        return self._places.in_use()
+
+    def waiting(self) -> int:
+        """Requests that wait for a place: 0 when nothing is going on."""
+        return self._places.waiting()
+
+
+def _limits(route: Route, candidate: RouteTarget) -> list[tuple[Hashable, int, str]]:
+    """What limits the requests to a candidate: under which key, how many, and what it is called."""
+    found: list[tuple[Hashable, int, str]] = []
+    if candidate.max_concurrent is not None:
+        found.append(
+            (("target", route.name, candidate.name), candidate.max_concurrent, f"'{candidate.name}'")
+        )
+    if candidate.provider.max_concurrent is not None:
+        most = candidate.provider.max_concurrent
+        found.append(
+            (("credential", candidate.credential), most, f"The provider '{candidate.provider.name}'")
+        )
+    return found
+
+
+def _state(target: TargetStanding, key: KeyStanding, waiting: int, now: float, window: float) -> TargetState:
+    failures, requests = target.breaker.counted(now, window)
+    return TargetState(
+        name=target.name,
+        credential=key.credential,
+        state=state_of(target, key, now),
+        seconds_left=max(pause.seconds_left(now) for pause in (target.breaker, key.own, key.account)),
+        in_flight=key.in_flight,
+        waiting=waiting,
+        failures=failures,
+        requests=requests,
+        first_token=target.load.streamed.peak or target.load.whole.peak,
+        configured=target.configured,
+    )
