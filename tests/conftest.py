@@ -13,7 +13,8 @@ import pytest
 from dragoman.access.keys import KeyRing
 from dragoman.config.file import load_settings
 from dragoman.providers.environment import build_providers
-from dragoman.server.service import build, http_server, listen
+from dragoman.server.http_server import listen
+from dragoman.server.service import build, http_server
 from dragoman.testing.provider import FakeProvider
 from dragoman.testing.server import FakeServer, fake_server
 
@@ -33,6 +34,8 @@ keys = ["{client_key}"]
 level = "error"
 [retries]
 attempts = 1
+[health]
+cooldown = 0
 [providers.openai]
 dialect = "openai_chat"
 base_url = "{url}/v1"
@@ -79,7 +82,7 @@ def serving(config: str, folder: Path) -> Generator[LiveGateway]:
     keys = KeyRing.from_settings(settings, folder)
     listener = listen(settings.server.host, settings.server.port)
     server = http_server(build(settings, build_providers(settings, {}), keys, folder))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="gateway")
+    thread = threading.Thread(target=server.run, args=([listener],), name="gateway")
     thread.start()
     port = listener.getsockname()[1]
     try:
@@ -87,7 +90,7 @@ def serving(config: str, folder: Path) -> Generator[LiveGateway]:
             time.sleep(0.005)
         yield LiveGateway(f"http://127.0.0.1:{port}", CLIENT_KEY, UPSTREAM_KEY, port)
     finally:
-        server.should_exit = True
+        server.stop()
         thread.join(10)
         listener.close()
 

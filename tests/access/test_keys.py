@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from dragoman.access.keys import FILE, KeyRing, new_key
+from dragoman.access.keys import FILE, KeyInfo, KeyRing, new_key
 from dragoman.config.secret import Secret
-from dragoman.config.settings import Auth, Settings
+from dragoman.config.settings import Auth, KeySettings, Settings
 from dragoman.config.source import ConfigError
 
 FRESH = Settings()
@@ -101,6 +101,50 @@ def test_configured_keys_replace_the_made_one(tmp_path: Path) -> None:
     made = KeyRing.from_settings(FRESH, tmp_path).created
     ring = KeyRing.from_settings(Settings(auth=Auth(keys=(Secret("sk-one"),))), tmp_path)
     assert ring.verify(made) is None
+
+
+NAMED = Settings(
+    auth=Auth(keys=(Secret("sk-listed"),)),
+    keys={
+        "alice": KeySettings(Secret("sk-alice"), tags=("gold", "research")),
+        "nightly": KeySettings(Secret("sk-nightly"), max_concurrent=4, priority=-10),
+    },
+)
+
+
+def test_a_named_key_brings_its_name_and_its_rules(tmp_path: Path) -> None:
+    ring = KeyRing.from_settings(NAMED, tmp_path)
+    alice, nightly = ring.verify("sk-alice"), ring.verify("sk-nightly")
+    assert alice == KeyInfo(alice.id if alice else "", "alice", tags=("gold", "research"))
+    assert nightly == KeyInfo(nightly.id if nightly else "", "nightly", max_concurrent=4, priority=-10)
+
+
+def test_named_and_listed_keys_open_side_by_side(tmp_path: Path) -> None:
+    ring = KeyRing.from_settings(NAMED, tmp_path)
+    listed = ring.verify("sk-listed")
+    assert listed == KeyInfo(listed.id if listed else "", "key 1")
+
+
+def test_named_keys_alone_are_enough_to_make_none(tmp_path: Path) -> None:
+    settings = Settings(keys={"alice": KeySettings(Secret("sk-alice"))})
+    ring = KeyRing.from_settings(settings, tmp_path / "home")
+    assert ring.created is None
+    assert ring.verify("sk-alice") is not None
+    assert ring.verify("alice") is None
+    assert not (tmp_path / "home").exists()
+
+
+def test_the_id_of_a_key_is_the_same_wherever_it_is_written(tmp_path: Path) -> None:
+    named = KeyRing.from_settings(NAMED, tmp_path).verify("sk-alice")
+    listed = KeyRing.of(["sk-alice"]).verify("sk-alice")
+    assert named is not None
+    assert listed is not None
+    assert named.id == listed.id
+
+
+def test_a_ring_of_named_keys_holds_no_key_in_plain_text(tmp_path: Path) -> None:
+    assert "sk-alice" not in repr(vars(KeyRing.from_settings(NAMED, tmp_path)))
+    assert "sk-alice" not in repr(NAMED)
 
 
 @pytest.mark.parametrize(

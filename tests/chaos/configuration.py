@@ -1,5 +1,7 @@
 """The gateway under test: which routes it has, and how much time and how many tries it gives them."""
 
+from collections.abc import Sequence
+
 from tests.chaos.upstream import Unreachable
 from tests.chaos.verdict import ATTEMPTS, Backing
 from tests.conftest import CLIENT_KEY, UPSTREAM_KEY
@@ -77,8 +79,8 @@ def targets_of(place: str, dialect: str, backing: Backing) -> list[str]:
     return targets
 
 
-def configuration() -> str:
-    """A route for every place, dialect, backing and haste. `<upstream>` and `<closed>` and so on stand for
+def configuration(lanes: Sequence[tuple[str, Backing]] = ()) -> str:
+    """A route for every place, dialect, backing and haste, and so many lanes. `<upstream>` and `<closed>` and so on stand for
     ports.
     """
     parts = [HEAD, *(provider("second", dialect) for dialect in DIALECTS)]
@@ -91,4 +93,17 @@ def configuration() -> str:
                     targets = targets_of(place, dialect, backing)
                     parts.append(f'[routes."{name}"]\ntargets = {targets}\nattempts = {ATTEMPTS[backing]}\n')
                     parts += [HASTY.format(name=name)] if hasty else []
+    parts += [lane(number, *asked) for number, asked in enumerate(lanes)]
     return "".join(parts)
+
+
+def lane_name(number: int) -> str:
+    """The model that clients name for a lane."""
+    return f"lane-{number}"
+
+
+def lane(number: int, dialect: str, backing: Backing) -> str:
+    """A route with a provider of its own, which may be given a rest without any harm to others."""
+    here = provider("first", dialect).replace(f"first_{dialect}]", f"lane_{number}]", 1)
+    targets = [f"lane_{number}/{MODELS[dialect]}", *targets_of("first", dialect, backing)[1:]]
+    return f'{here}[routes."{lane_name(number)}"]\ntargets = {targets}\nattempts = {ATTEMPTS[backing]}\n'

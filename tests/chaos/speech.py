@@ -2,16 +2,12 @@
 
 import enum
 import functools
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from tests.conftest import LiveGateway
 from tests.live.client import MODELS, Client, Reply
-from tests.live.raw_upstream import pieces_of
+from tests.live.raw_upstream import pieces_of, saying
 
-from dragoman.conversation.blocks import Block, Text, ToolCall
-from dragoman.conversation.response import Choice, Response, Stop, StopReason
-from dragoman.conversation.usage import Usage
 from dragoman.testing.script import Scripted
 
 NOWHERE = LiveGateway("http://127.0.0.1:1", "", "", 1)
@@ -141,27 +137,14 @@ def reader(dialect: str) -> Client:
 
 
 @functools.cache
-def speech(
-    place: str, dialect: str, *, stream: bool, framing: Framing | None = None, tool: bool = False
-) -> Speech:
-    """What a place of the upstream answers when nothing goes wrong, with a call of a tool behind its words
-    if wanted.
-    """
-    blocks: list[Block] = [Text(WORDS[place])]
-    if tool:
-        blocks.append(ToolCall("call_00000001", "look", '{"city":"Oslo"}'))
-    framing = framing or (Framing.CHUNKED if stream else Framing.LENGTH)
-    media_type = "text/event-stream" if stream else "application/json"
-    return Speech(dialect, stream, media_type, framing, tuple(_pieces(dialect, blocks, stream=stream)))
-
-
-def _pieces(dialect: str, blocks: Sequence[Block], *, stream: bool) -> list[bytes]:
-    """An answer as the fake provider writes it, frame by frame."""
+def speech(place: str, dialect: str, *, stream: bool, framing: Framing | None = None) -> Speech:
+    """What a place of the upstream answers when nothing goes wrong."""
     client = reader(dialect)
     body = client.request(MODELS[dialect], stream=stream)
     if stream and dialect == "openai_chat":
         body["stream_options"] = {"include_usage": True}
-    reason = StopReason.TOOL_CALLS if isinstance(blocks[-1], ToolCall) else StopReason.END
-    choice = Choice(0, tuple(blocks), Stop(reason))
-    answer = Response("", "", (choice,), Usage(input=5, output=14))
-    return pieces_of(client.ask(MODELS[dialect], stream=stream, body=body), Scripted(answer))
+    ask = client.ask(MODELS[dialect], stream=stream, body=body)
+    pieces = tuple(pieces_of(ask, Scripted(saying(WORDS[place]))))
+    media_type = "text/event-stream" if stream else "application/json"
+    framing = framing or (Framing.CHUNKED if stream else Framing.LENGTH)
+    return Speech(dialect, stream, media_type, framing, pieces)

@@ -9,12 +9,12 @@ from collections.abc import Coroutine, Generator, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from tests.chaos.configuration import neighbour, route_name
+from tests.chaos.configuration import lane_name, neighbour, route_name
 from tests.chaos.mishaps import Mishap, Plan
-from tests.chaos.speech import Fate, Framing, speech
+from tests.chaos.speech import Framing, reader, speech
 from tests.chaos.upstream import Asked, Plays, Unreachable, Upstream
-from tests.chaos.verdict import Backing, judge, read
-from tests.chaos.visitor import visit
+from tests.chaos.verdict import ATTEMPTS, Backing, judge, read
+from tests.chaos.visitor import Leave, visit, visit_and_leave
 from tests.conftest import LiveGateway
 from tests.live.client import Ask, Client, Reply
 from tests.live.command import Service, serving
@@ -37,10 +37,15 @@ class Case(NamedTuple):
     place: str = "first"
     hasty: bool = False
     framing: Framing | None = None
-    tool: bool = False
+    heard_all: bool = False
+    """Whether all that was said before it broke has to have reached the client."""
+    lane: int | None = None
+    """The number of a route and a provider that no other case uses."""
 
     @property
     def route(self) -> str:
+        if self.lane is not None:
+            return lane_name(self.lane)
         return route_name(self.place, self.upstream, self.backing, hasty=self.hasty)
 
     def mishaps(self) -> Mapping[str, Mishap]:
@@ -51,10 +56,14 @@ class Case(NamedTuple):
         if self.backing is Backing.DOOMED:
             places["second"] = neighbour(self.upstream)
         good = {
-            place: speech(place, dialect, stream=self.stream, framing=self.framing, tool=self.tool)
+            place: speech(place, dialect, stream=self.stream, framing=self.framing)
             for place, dialect in places.items()
         }
         return {place: self.plan(answer) for place, answer in good.items()}
+
+    def plays(self) -> Plays:
+        """What each place does, each time."""
+        return {place: [mishap.play] for place, mishap in self.mishaps().items()}
 
     def __str__(self) -> str:
         shape = "streamed" if self.stream else "whole"
@@ -83,6 +92,8 @@ class Stage:
         self._thread = threading.Thread(target=self._loop.run_forever, name="stage")
         self.upstream = Upstream()
         self.unreachable = Unreachable()
+        self.answered: list[str] = []
+        """The ids of all requests that got an answer."""
 
     def wait_for(self, work: Coroutine[object, object, T]) -> T:
         """The outcome of something that is done in the event loop."""
@@ -112,30 +123,52 @@ class Stage:
         self.unreachable.stop()
         await self.upstream.stop()
 
+    def close_idle(self) -> None:
+        """Let the upstreams close the connections on which nothing is going on."""
+        self._loop.call_soon_threadsafe(self.upstream.close_idle)
+
     def problems(self, cases: Iterable[Case], *, at_once: int = 24) -> list[str]:
         """Play the cases, so many at once; what is wrong with what came of them."""
+        return self.problems_with_leavers([(case, None) for case in cases], at_once=at_once)
+
+    def problems_with_leavers(
+        self, cases: Iterable[tuple[Case, Leave | None]], *, at_once: int
+    ) -> list[str]:
+        """The same, where some clients leave before their answer has ended."""
         return [problem for problem in self.wait_for(self._judged(list(cases), at_once)) if problem]
 
-    def play(self, case: Case) -> Played:
-        """What comes of one case."""
-        return self.wait_for(self._play(case))
+    def play_all(self, cases: Iterable[tuple[Case, Plays]], *, at_once: int = 48) -> list[Played]:
+        """What comes of cases whose plays are another's affair."""
+        return self.wait_for(self._played(list(cases), at_once))
 
-    async def _judged(self, cases: list[Case], at_once: int) -> list[str]:
+    async def _played(self, cases: list[tuple[Case, Plays]], at_once: int) -> list[Played]:
         places = asyncio.Semaphore(at_once)
 
-        async def one(case: Case) -> str:
+        async def one(case: Case, plays: Plays) -> Played:
+            async with places:
+                return await self._play(case, plays)
+
+        return await asyncio.gather(*(one(*case) for case in cases))
+
+    async def _judged(self, cases: list[tuple[Case, Leave | None]], at_once: int) -> list[str]:
+        places = asyncio.Semaphore(at_once)
+
+        async def one(case: Case, leave: Leave | None) -> str:
             async with places:
                 try:
-                    judged(await self._play(case))
+                    if leave is None:
+                        judged(await self._play(case, case.plays()))
+                    else:
+                        await self._leave(case, leave)
                 except AssertionError as error:
                     return f"{case}: {error}"
                 return ""
 
-        return await asyncio.gather(*(one(case) for case in cases))
+        return await asyncio.gather(*(one(*case) for case in cases))
 
-    async def _play(self, case: Case) -> Played:
+    async def _play(self, case: Case, plays: Plays) -> Played:
         number = next(self._numbers)
-        self.upstream.plays[number] = {place: [mishap.play] for place, mishap in case.mishaps().items()}
+        self.upstream.plays[number] = plays
         began = self._loop.time()
         try:
             reply = await asyncio.wait_for(visit(self.gateway.port, self.ask_of(case, number)), HANGING)
@@ -144,8 +177,17 @@ class Stage:
         except OSError as error:
             raise AssertionError(f"the gateway broke off: {error!r}") from error
         del self.upstream.plays[number]
+        self.answered.append(reply.headers["x-request-id"])
         asked = tuple(self.upstream.asked.pop(number, ()))
         return Played(case, reply, asked, self._loop.time() - began)
+
+    async def _leave(self, case: Case, leave: Leave) -> None:
+        number = next(self._numbers)
+        self.upstream.plays[number] = case.plays()
+        await visit_and_leave(self.gateway.port, self.ask_of(case, number), leave)
+        most = ATTEMPTS[case.backing]
+        places = [one.place for one in self.upstream.asked.get(number, ())]
+        assert len(places) <= most, f"{len(places)} requests where {most} are allowed: {places}"
 
     def ask_of(self, case: Case, number: int) -> Ask:
         """The client's request."""
@@ -155,8 +197,12 @@ class Stage:
 
 
 def judged(played: Played) -> None:
-    """Hold what came of a case against the promises."""
+    """Hold what came of a case against the promises. Raises `AssertionError`."""
     case = played.case
-    heard = read(Client(case.client, LiveGateway("", "", "", 0)), played.reply, stream=case.stream)
+    own = any(one.dialect == case.client for one in played.asked)
+    heard = read(reader(case.client), played.reply, stream=case.stream, own=own)
     fates = {place: mishap.fate for place, mishap in case.mishaps().items()}
     judge(heard, played.asked, case.backing, fates)
+    if case.heard_all and heard.error is not None:
+        speaker = played.asked[-1].place
+        assert heard.words == fates[speaker].says, f"of {fates[speaker].says!r} only {heard.words!r} was heard"

@@ -1,6 +1,7 @@
 """What every exchange has to keep, whatever its upstreams do. All of it is read off from outside."""
 
 import enum
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -31,25 +32,32 @@ class Heard(NamedTuple):
 
     words: str
     error: Told | None = None
-    status: int = 200
-    headers: Mapping[str, str] = {}
+    finished: bool = False
+    """Whether it was told that the answer is complete."""
 
 
-def read(client: Client, reply: Reply, *, stream: bool) -> Heard:
-    """Read an answer as clients do. Raises `AssertionError` for one of bad form."""
+def read(client: Client, reply: Reply, *, stream: bool, own: bool) -> Heard:
+    """Read an answer as clients do; `own` says that the upstream spoke the client's dialect.
+
+    Raises `AssertionError` for one of bad form.
+    """
+    assert reply.headers["x-request-id"].startswith("req_")
     if reply.status != 200:
         assert reply.status >= 400, reply
-        return Heard("", client.read_error(reply), reply.status, reply.headers)
-    # the standard lets lines of a stream end in either way, and what goes through stays as it came
-    reply = reply._replace(body=reply.body.replace(b"\r\n", b"\n")) if stream else reply
-    words = client.words(reply)
+        return Heard("", client.read_error(reply))
     if not stream:
         problems = client.grammar.check_response(reply.body)
         assert not problems, f"{problems} in {reply}"
-        return Heard(words, headers=reply.headers)
+        return Heard(client.words(reply), finished=True)
+    if own:
+        # what goes through stays as it came: line ends of both kinds and comments are the standard's
+        lines = reply.body.replace(b"\r\n", b"\n")
+        reply = reply._replace(body=_COMMENT.sub(b"", lines))
     error = client.stream_error(reply)
-    assert client.finished(reply.body) == (error is None), f"an error, and finished: {reply}"
-    return Heard(words, error, headers=reply.headers)
+    return Heard(client.words(reply), error, client.finished(reply.body))
+
+
+_COMMENT = re.compile(rb"^: (?:busy|a comment)\n\n", re.MULTILINE)
 
 
 def judge(heard: Heard, asked: Sequence[Asked], backing: Backing, fates: Mapping[str, Fate]) -> None:
@@ -62,18 +70,16 @@ def judge(heard: Heard, asked: Sequence[Asked], backing: Backing, fates: Mapping
     assert len(asked) <= most, f"{len(asked)} requests where {most} are allowed: {places}"
     well = {place: Fate(words, whole=True) for place, words in WORDS.items()}
     known = {**well, **fates}
+    speaker = places[-1] if places else "nobody"
     if heard.error is None:
-        source = next((place for place, words in WORDS.items() if words == heard.words), None)
-        assert source is not None, f"the words are no answer: {heard.words!r}"
-        assert known[source].whole is not False, f"an answer out of a broken one: {heard}"
-        assert places[-1:] == [source], f"{source} had answered, and {places} were asked"
+        assert heard.finished, f"neither complete nor an error: {heard}"
+        assert heard.words == WORDS.get(speaker), f"{heard} is not what the {speaker} says ({places})"
+        assert known[speaker].whole is not False, f"a good answer out of a broken one: {heard}"
         return
-    if heard.words:
-        source = places[-1] if places else "nobody"
-        told = known[source].says
-        assert told.startswith(heard.words), f"{heard.words!r} is no beginning of {told!r} ({places})"
-        assert known[source].whole is not True, f"a good answer ended in {heard}"
-        return
-    assert "second" not in places or known["second"].whole is not True, f"a good answer became {heard}"
-    assert known["first"].whole is not True, f"a good answer became {heard}"
-    assert backing is not Backing.BACKED, f"the second target was not heard: {heard}, {places} were asked"
+    if speaker != "nobody":
+        told = known[speaker]
+        assert told.whole is not True, f"a good answer became {heard}"
+        assert told.says.startswith(heard.words), f"{heard.words!r} is no beginning of {told.says!r} ({places})"
+        assert told.whole is None or not heard.finished, f"both complete and an error: {heard}"
+    if backing is Backing.BACKED and not heard.words:
+        raise AssertionError(f"the second target was not heard: {heard}, {places} were asked")

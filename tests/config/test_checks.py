@@ -68,6 +68,34 @@ def test_no_other_name_counts_as_loopback() -> None:
             id="a key twice",
         ),
         pytest.param(
+            '[auth]\nopen = true\n[keys.alice]\nkey = "a"\n',
+            "dragoman.toml:2: auth.open: open = true asks for no keys, but there is keys.alice; "
+            "remove one of the two",
+            id="open and a named key",
+        ),
+        pytest.param(
+            '[auth]\nkeys = ["a"]\n[keys.alice]\nkey = "a"\n',
+            "dragoman.toml:4: keys.alice.key: this key is the same as auth.keys[0]; remove one of the two",
+            id="a named key that is listed as well",
+        ),
+        pytest.param(
+            '[keys.alice]\nkey = "a"\n[keys.bob]\nkey = "b"\n[keys."c@d"]\nkey = "a"\n',
+            'dragoman.toml:6: keys."c@d".key: this key is the same as keys.alice.key; remove one of the two',
+            id="two names for one key",
+        ),
+        pytest.param(
+            '[keys."key 1"]\nkey = "a"\n',
+            'dragoman.toml:1: keys."key 1": this cannot be the name of a key; '
+            "use letters, digits, dots, underscores, hyphens and @",
+            id="a name with a space",
+        ),
+        pytest.param(
+            '[keys.alice]\nkey = ""\n',
+            "dragoman.toml:2: keys.alice.key: the key is empty; "
+            'write a key, or "$NAME" for an environment variable',
+            id="an empty named key",
+        ),
+        pytest.param(
             '[server]\ncors_origins = ["*", "https://x.example/"]\n',
             "dragoman.toml:2: server.cors_origins[1]: this is not an origin; write a scheme and a host "
             'without a path, such as "https://chat.example.com", or "*"',
@@ -116,6 +144,23 @@ def test_no_other_name_counts_as_loopback() -> None:
             id="an empty upstream key",
         ),
         pytest.param(
+            f'{PROVIDER}api_key = "k"\napi_keys = ["l"]\n',
+            "dragoman.toml:4: providers.a.api_keys: api_key and api_keys are both given; "
+            "list all keys in api_keys",
+            id="one upstream key and several",
+        ),
+        pytest.param(
+            f'{PROVIDER}api_keys = ["k", "l",\n"k"]\n',
+            "dragoman.toml:4: providers.a.api_keys[2]: this key is listed twice; remove one of the two",
+            id="an upstream key twice",
+        ),
+        pytest.param(
+            f'{PROVIDER}api_keys = ["k", ""]\n',
+            "dragoman.toml:3: providers.a.api_keys[1]: the key is empty; "
+            'write a key, or "$NAME" for an environment variable',
+            id="an empty key among several",
+        ),
+        pytest.param(
             f'{PROVIDER}dialects = {{ anthropic = "http://x" }}\n',
             "dragoman.toml:2: providers.a.dialect: dialect and dialects say the same thing twice; "
             "remove one of the two",
@@ -146,20 +191,16 @@ def test_no_other_name_counts_as_loopback() -> None:
             id="a header that smuggles another",
         ),
         pytest.param(
-            '[routes.""]\ntargets = ["a/b"]\n',
-            'dragoman.toml:1: routes."": a route needs a name; write it as [routes."name"]',
-            id="a route without a name",
+            '[prices."gpt-4o"]\ninput = 1\noutput = 1\n',
+            "dragoman.toml:1: prices.gpt-4o: the pattern does not say provider and model; "
+            'write it as [prices."provider/gpt-4o"], with * for what may be anything',
+            id="a price without a provider",
         ),
         pytest.param(
-            '[routes.x]\ntargets = ["a/b", "gpt-4o"]\n',
-            "dragoman.toml:2: routes.x.targets[1]: 'gpt-4o' does not say provider and model; "
-            'write it as "provider/model", such as "openai/gpt-4o"',
-            id="a target without provider",
-        ),
-        pytest.param(
-            '[routes.x]\ntargets = ["a/b", "a/c", "a/b"]\n',
-            "dragoman.toml:2: routes.x.targets[2]: 'a/b' is listed twice; remove one of the two",
-            id="a target twice",
+            '[prices."openai/"]\ninput = 1\noutput = 1\n',
+            'dragoman.toml:1: prices."openai/": the pattern does not say provider and model; '
+            'write it as [prices."provider/openai"], with * for what may be anything',
+            id="a price without a model",
         ),
     ],
 )
@@ -169,6 +210,16 @@ def test_what_cannot_be_meant_is_reported_with_line_key_and_remedy(
     assert problem(text) == message
 
 
-def test_models_may_have_slashes_in_targets(load: Load) -> None:
-    settings = load('[routes.x]\ntargets = ["fireworks/accounts/fireworks/models/llama"]\n')
-    assert settings.routes["x"].targets == ("fireworks/accounts/fireworks/models/llama",)
+def test_one_key_may_serve_two_providers(load: Load) -> None:
+    settings = load('[providers.groq]\napi_keys = ["k"]\n[providers.xai]\napi_keys = ["k"]\n')
+    assert len(settings.providers) == 2
+
+
+@pytest.mark.parametrize("name", ["alice", "team-7", "a.b_c", "alice@example.com"])
+def test_names_of_people_and_teams_can_be_names_of_keys(load: Load, name: str) -> None:
+    assert list(load(f'[keys."{name}"]\nkey = "a"\n').keys) == [name]
+
+
+@pytest.mark.parametrize("pattern", ["openai/gpt-4o", "*/llama*", "fireworks/accounts/*"])
+def test_patterns_of_prices_may_leave_open_what_they_like(load: Load, pattern: str) -> None:
+    assert list(load(f'[prices."{pattern}"]\ninput = 1\noutput = 0\n').prices) == [pattern]

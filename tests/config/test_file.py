@@ -51,7 +51,9 @@ def test_without_a_file_the_defaults_hold() -> None:
     assert settings == Settings()
     assert (settings.server.host, settings.server.port) == ("127.0.0.1", 4100)
     assert settings.server.max_body_bytes == 64 * 1024 * 1024
-    assert (settings.timeouts.connect, settings.timeouts.silence, settings.timeouts.total) == (10, 300, 3600)
+    timeouts = settings.timeouts
+    assert (timeouts.connect, timeouts.first_event, timeouts.between_events) == (10, 600, 300)
+    assert (timeouts.total, timeouts.keep_alive) == (3600, 15)
     assert not settings.auth.open
 
 

@@ -150,3 +150,29 @@ def test_every_key_of_any_document_is_found_where_it_was_written(
     writer.document(tables)
     tomllib.loads(writer.text)
     assert locate(writer.text) == writer.lines
+
+
+def test_targets_of_a_route_are_found_in_every_way_to_write_them() -> None:
+    lines = locate(
+        "[routes.x]\n"
+        "targets = [\n"
+        '  "a/b",\n'
+        '  { target = "a/c", when = { tools = true, tags = ["one", "two"] } },\n'
+        "]\n"
+        "[[routes.y.targets]]\n"
+        'target = "a/b"\n'
+        "[routes.y.targets.when]\n"
+        "tools = true\n"
+        "[[routes.y.targets]]\n"
+        "when.tags = [\n"
+        '  "one",\n'
+        "]\n"
+        "[routes.y.timeouts]\n"
+        "total = 3\n"
+    )
+    x, y = ("routes", "x", "targets"), ("routes", "y", "targets")
+    assert [lines[*x, 0], lines[*x, 1], lines[*x, 1, "when", "tags", 1]] == [3, 4, 4]
+    assert [lines[*y, 0], lines[*y, 0, "target"], lines[*y, 0, "when"]] == [6, 7, 8]
+    assert lines[*y, 0, "when", "tools"] == 9
+    assert [lines[*y, 1], lines[*y, 1, "when"], lines[*y, 1, "when", "tags", 0]] == [10, 11, 12]
+    assert lines["routes", "y", "timeouts", "total"] == 15

@@ -14,16 +14,26 @@ from dragoman.config import settings
 from dragoman.config.file import load_settings
 from dragoman.config.settings import (
     Auth,
+    Conditions,
     Coordination,
     Document,
+    HealthSettings,
+    KeySettings,
     Log,
     Media,
     Memory,
+    Metrics,
+    PriceSettings,
     ProviderSettings,
+    Queue,
+    Retries,
     RouteSettings,
+    RouteTimeouts,
     Server,
+    TargetSettings,
     Timeouts,
 )
+from dragoman.config.source import ConfigError
 from dragoman.models.overrides import build_profiles
 from dragoman.providers.environment import build_providers
 from dragoman.providers.table import places
@@ -33,14 +43,34 @@ PAGE = PAGE_PATH.read_text("utf-8")
 HEADINGS: dict[str, type[msgspec.Struct]] = {
     "server": Server,
     "auth": Auth,
+    "keys.NAME": KeySettings,
     "providers.NAME": ProviderSettings,
     "routes.NAME": RouteSettings,
+    "prices.PATTERN": PriceSettings,
     "timeouts": Timeouts,
+    "retries": Retries,
+    "health": HealthSettings,
+    "queue": Queue,
+    "metrics": Metrics,
     "media": Media,
     "memory": Memory,
     "coordination": Coordination,
     "log": Log,
 }
+PARTS: dict[str, type[msgspec.Struct]] = {
+    "Targets as tables": TargetSettings,
+    "Conditions": Conditions,
+    "`[routes.NAME.timeouts]`": RouteTimeouts,
+}
+"""The tables inside a route, by their headings under `[routes.NAME]`."""
+
+STRUCTS = {**HEADINGS, **PARTS}
+WITH_DEFAULTS = [
+    name
+    for name, struct in HEADINGS.items()
+    if name != "coordination" and not any(field.required for field in msgspec.structs.fields(struct))
+    if "." not in name
+]
 
 
 def _fields(struct: type[msgspec.Struct]) -> list[str]:
@@ -51,23 +81,86 @@ def _section(heading: str) -> str:
     return PAGE.partition(f"\n## `[{heading}]`\n")[2].partition("\n## ")[0]
 
 
+def _table(heading: str) -> str:
+    """The part of the page with the fields of a section or of a table inside a route."""
+    if heading in PARTS:
+        return _section("routes.NAME").partition(f"\n### {heading}\n")[2].partition("\n### ")[0]
+    return _section(heading).partition("\n### ")[0]
+
+
+def _row(heading: str, field: str) -> list[str]:
+    row = next(line for line in _table(heading).splitlines() if line.startswith(f"| `{field}` |"))
+    return [cell.strip() for cell in row.split("|")[1:-1]]
+
+
 def test_the_page_has_a_heading_for_every_section() -> None:
     assert set(_fields(Document)) == {heading.partition(".")[0] for heading in (*HEADINGS, "models.PATTERN")}
 
 
-@pytest.mark.parametrize("heading", HEADINGS)
+@pytest.mark.parametrize("heading", STRUCTS)
 def test_the_page_explains_every_field_of_the_section_and_no_other(heading: str) -> None:
-    rows = re.findall(r"^\| `(\w+)` \|", _section(heading).partition("\n### ")[0], re.MULTILINE)
-    assert rows == _fields(HEADINGS[heading])
+    rows = re.findall(r"^\| `(\w+)` \|", _table(heading), re.MULTILINE)
+    assert rows == _fields(STRUCTS[heading])
 
 
-@pytest.mark.parametrize("heading", ["server", "auth", "timeouts", "media", "memory", "log"])
+@pytest.mark.parametrize("heading", WITH_DEFAULTS)
 def test_the_page_has_the_defaults_right(heading: str) -> None:
     section = msgspec.json.decode(msgspec.json.encode(HEADINGS[heading]()), type=dict[str, object])
     for field, default in section.items():
-        row = next(line for line in _section(heading).splitlines() if line.startswith(f"| `{field}` |"))
-        written = re.findall(r"`([^`]*)`", row.split("|")[3])[0]
+        written = re.findall(r"`([^`]*)`", _row(heading, field)[2])[0]
         assert tomllib.loads(f"x = {written}")["x"] == default, field
+
+
+@pytest.mark.parametrize("heading", STRUCTS)
+def test_the_page_says_what_has_to_be_given(heading: str) -> None:
+    for field in msgspec.structs.fields(STRUCTS[heading]):
+        assert (_row(heading, field.name)[2] == "must be given") == field.required, field.name
+
+
+@pytest.mark.parametrize("heading", ["routes.NAME", *PARTS, "keys.NAME"])
+def test_the_page_has_plain_defaults_of_other_tables_right(heading: str) -> None:
+    for field in msgspec.structs.fields(STRUCTS[heading]):
+        if isinstance(field.default, str | int | float):
+            written = re.findall(r"`([^`]*)`", _row(heading, field.name)[2])[0]
+            assert tomllib.loads(f"x = {written}")["x"] == field.default, field.name
+
+
+EXAMPLES = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_every_example_of_the_page_is_taken(tmp_path: Path, example: str) -> None:
+    path = tmp_path / "dragoman.toml"
+    path.write_text(example, "utf-8")
+    variables = re.findall(r'"\$(\w+)"', example)
+    load_settings(path, {name: f"sk-{name}" for name in variables})
+
+
+def test_both_ways_to_write_targets_mean_the_same(tmp_path: Path) -> None:
+    inline, tables = (example for example in EXAMPLES if "azure-eu" in example and "weight" in example)
+    path = tmp_path / "dragoman.toml"
+    path.write_text(inline, "utf-8")
+    routes = load_settings(path, {}).routes
+    path.write_text(tables, "utf-8")
+    assert load_settings(path, {}).routes == routes
+
+
+def test_the_error_of_the_page_is_the_real_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    [message] = re.findall(r"^dragoman\.toml:7: .*$", PAGE, re.MULTILINE)
+    monkeypatch.chdir(tmp_path)
+    path = Path("dragoman.toml")
+    path.write_text("\n" * 5 + '[providers.openai]\napi_kee = "sk-up"\n', "utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_settings(path, {})
+    assert str(caught.value) == message
+
+
+def test_the_links_of_the_page_lead_somewhere() -> None:
+    for path, anchor in re.findall(r"\]\(([\w.]*)#([\w-]+)\)", PAGE):
+        page = (PAGE_PATH.parent / path).read_text("utf-8") if path else PAGE
+        headings = re.findall(r"^#+ (.*)$", page, re.MULTILINE)
+        anchors = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+        assert anchor in anchors, f"{path}#{anchor}"
 
 
 def test_the_section_of_models_leads_to_the_page_that_explains_its_fields(tmp_path: Path) -> None:
@@ -82,7 +175,7 @@ def test_the_section_of_models_leads_to_the_page_that_explains_its_fields(tmp_pa
     assert (profile.max_output_tokens, profile.sampling) == (8192, "one")
 
 
-@pytest.mark.parametrize("struct", HEADINGS.values(), ids=HEADINGS)
+@pytest.mark.parametrize("struct", STRUCTS.values(), ids=STRUCTS)
 def test_every_field_has_a_docstring_in_the_code(struct: type[msgspec.Struct]) -> None:
     tree = ast.parse(inspect.getsource(settings))
     body = next(

@@ -25,7 +25,11 @@ targets = ["{target}"]
 
 def configuration(urls: dict[str, str]) -> str:
     """A configuration of Dragoman that leads to the fake vendors."""
-    parts = [f'[server]\nport = 0\n[auth]\nkeys = ["{CLIENT_KEY}"]\n[log]\nlevel = "error"\n']
+    parts = [
+        f'[server]\nport = 0\n[auth]\nkeys = ["{CLIENT_KEY}"]\n[log]\nlevel = "error"\n',
+        # one cell's failure is to be seen as it is, and is no reason to spare the next one
+        "[retries]\nattempts = 1\n[health]\ncooldown = 0\n",
+    ]
     for name, url in urls.items():
         base = f"{url}/v1" if name.startswith("openai") else url
         parts.append(_PROVIDER.format(name=name, url=base, key=UPSTREAM_KEY))

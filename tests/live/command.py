@@ -53,6 +53,11 @@ class Service:
             )
 
     @property
+    def pid(self) -> int:
+        """The number of its process."""
+        return self._process.pid
+
+    @property
     def output(self) -> str:
         """What it has written to standard output."""
         return self._paths[0].read_text()
@@ -71,10 +76,31 @@ class Service:
             time.sleep(0.01)
         return LiveGateway(found[1], CLIENT_KEY, UPSTREAM_KEY, int(found[2]))
 
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        return self._process.pid
+
+    def tell(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
+    def end(self, seconds: float = PATIENCE) -> int:
+        """Wait until it has ended; its exit status."""
+        return self._process.wait(seconds)
+
     def stop(self, number: signal.Signals) -> int:
         """Ask it to stop, and wait until it has; its exit status."""
-        self._process.send_signal(number)
-        return self._process.wait(PATIENCE)
+        self.tell(number)
+        return self.end()
+
+    def wait_log(self, text: str, times: int = 1) -> None:
+        """Wait until the log holds this text so many times."""
+        until = time.monotonic() + PATIENCE
+        while self.log.count(text) < times:
+            assert self._process.poll() is None, self.log
+            assert time.monotonic() < until, self.log
+            time.sleep(0.01)
 
     def kill(self) -> None:
         self._process.kill()

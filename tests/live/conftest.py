@@ -40,8 +40,14 @@ max_body_bytes = {longest}
 keys = ["{client_key}"]
 [timeouts]
 connect = {connect}
-silence = {silence}
+first_event = {silence}
+between_events = {silence}
 total = {total}
+[retries]
+attempts = 1
+backoff = 0.01
+[health]
+cooldown = 0
 """
 PROVIDER = """
 [providers.{place}_{name}]
@@ -52,6 +58,7 @@ api_key = "{key}"
 targets = ["{place}_{name}/{model}"]
 [routes.{place}_{name}_or_fake]
 targets = ["{place}_{name}/{model}", "fake_{name}/{second}"]
+attempts = 2
 """
 
 
@@ -69,6 +76,7 @@ def raw_upstream() -> Iterator[RawUpstream]:
 def raw(raw_upstream: RawUpstream) -> RawUpstream:
     """A raw upstream that closes each connection without a word, until a test sets its `play`."""
     raw_upstream.play = close
+    raw_upstream.reads = True
     raw_upstream.asked.clear()
     return raw_upstream
 

@@ -21,16 +21,20 @@ PATIENCE = 20.0
 
 
 class Line:
-    """One connection to a raw upstream, its first request read."""
+    """One connection to a raw upstream, its first request read; `whole` or only as far as it comes by
+    itself with its head.
+    """
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, *, whole: bool = True) -> None:
         self._connection = connection
-        self.asked = self._read()
+        self.asked = self._read(whole=whole)
 
-    def _read(self) -> bytes:
+    def _read(self, *, whole: bool) -> bytes:
         data = b""
         while b"\r\n\r\n" not in data:
             data += self._more()
+        if not whole:
+            return data
         head, _, body = data.partition(b"\r\n\r\n")
         length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
         while len(body) < length:
@@ -81,6 +85,8 @@ class RawUpstream:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.play: Callable[[Line], None] = close
+        self.reads = True
+        """Whether it takes requests in to their end."""
         self.asked: list[bytes] = []
 
     def serve(self) -> None:
@@ -90,13 +96,13 @@ class RawUpstream:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            threading.Thread(target=self._meet, args=(connection, self.play), daemon=True).start()
+            threading.Thread(target=self._meet, args=(connection, self.play, self.reads), daemon=True).start()
 
-    def _meet(self, connection: socket.socket, play: Callable[[Line], None]) -> None:
+    def _meet(self, connection: socket.socket, play: Callable[[Line], None], reads: bool) -> None:
         connection.settimeout(PATIENCE)
         # a gateway that leaves in the middle is what some tests are about: they look for it themselves
         with connection, contextlib.suppress(OSError):
-            line = Line(connection)
+            line = Line(connection, whole=reads)
             self.asked.append(line.asked)
             play(line)
 

@@ -186,6 +186,49 @@ def test_a_place_can_be_said_to_take_no_urls(directory: Path) -> None:
     assert not mine["mine"].host.remote_media
 
 
+def test_several_keys_share_a_provider_in_their_order(directory: Path) -> None:
+    text = '[providers.groq]\napi_keys = ["one", "$SECOND", "three"]\nmax_concurrent = 4\n'
+    provider = built(text, {"SECOND": "two", "GROQ_API_KEY": "unused"})["groq"]
+    assert (provider.api_key, provider.more_keys) == ("one", ("two", "three"))
+    assert [one.api_key for one in provider.keyed()] == ["one", "two", "three"]
+    assert provider.max_concurrent == 4
+
+
+def test_one_key_in_a_list_is_one_key(directory: Path) -> None:
+    provider = built('[providers.groq]\napi_keys = ["one"]\n')["groq"]
+    assert provider == built('[providers.groq]\napi_key = "one"\n')["groq"]
+
+
+def test_an_empty_list_of_keys_leaves_the_key_to_the_environment(directory: Path) -> None:
+    provider = built("[providers.groq]\napi_keys = []\n", {"GROQ_API_KEY": "gsk"})["groq"]
+    assert (provider.api_key, provider.more_keys) == ("gsk", ())
+
+
+def test_a_variable_holds_one_key_whatever_is_in_it() -> None:
+    """A comma may be a part of a key."""
+    provider = discovered({"OPENAI_API_KEY": "sk-1,sk-2"})["openai"]
+    assert [one.api_key for one in provider.keyed()] == ["sk-1,sk-2"]
+
+
+def test_the_embedded_provider_may_be_limited(directory: Path) -> None:
+    assert built("[providers.demo]\nmax_concurrent = 2\n")["demo"].max_concurrent == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ('[providers.groq]\napi_key = "k"\n', "groq"),
+        ('[providers.groq]\nbase_url = "http://proxy/v1"\n', "groq"),
+        ('[providers.two]\nbase_url = "https://api.groq.com/openai/v1"\n', "groq"),
+        ('[providers.two]\ndialect = "openai_chat"\nbase_url = "http://x/v1"\n', ""),
+        ("[providers.demo]\n", "demo"),
+    ],
+)
+def test_a_provider_is_the_known_place_of_its_name_or_address(directory: Path, text: str, place: str) -> None:
+    (provider,) = built(text).values()
+    assert provider.place == place
+
+
 LOCAL = 'base_url = "http://localhost:11434/v1"\n'
 
 
@@ -270,6 +313,21 @@ def test_the_embedded_provider_can_stand_beside_others(directory: Path) -> None:
             "dragoman.toml:2: providers.demo.base_url: demo answers inside the gateway and has no base_url; "
             "remove the line, or give the provider another name",
             id="an address for the embedded provider",
+        ),
+        pytest.param(
+            '[providers.demo]\napi_keys = ["k", "l"]\n',
+            {},
+            "dragoman.toml:2: providers.demo.api_keys: demo answers inside the gateway and has no api_keys; "
+            "remove the line, or give the provider another name",
+            id="keys for the embedded provider",
+        ),
+        pytest.param(
+            '[providers.ollama]\n[[routes.x.targets]]\ntarget = "ollama/a"\n'
+            '[[routes.x.targets]]\nmax_concurrent = 2\ntarget = "olama/b"\n',
+            {},
+            "dragoman.toml:6: routes.x.targets[1].target: there is no provider 'olama'; "
+            "did you mean 'ollama'? (known here: ollama)",
+            id="a table with a misspelt provider",
         ),
         pytest.param(
             '[providers.local]\ndialect = "gemini"\nbase_url = "http://x"\n'

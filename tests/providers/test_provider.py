@@ -1,5 +1,7 @@
 """A provider as a value."""
 
+import msgspec
+
 from dragoman.providers.provider import Provider
 
 PROVIDER = Provider(
@@ -29,3 +31,15 @@ def test_bare_names_belong_by_pattern_or_by_list() -> None:
 def test_a_provider_never_shows_its_key_or_headers() -> None:
     assert "hidden" not in f"{PROVIDER} {PROVIDER!r} {[PROVIDER]}"
     assert "place" in repr(PROVIDER)
+
+
+def test_a_provider_is_there_once_for_each_of_its_keys() -> None:
+    several = msgspec.structs.replace(PROVIDER, more_keys=("sk-hidden-2", "sk-hidden-3"))
+    keyed = several.keyed()
+    assert [one.api_key for one in keyed] == ["sk-hidden-key", "sk-hidden-2", "sk-hidden-3"]
+    assert all(msgspec.structs.replace(one, api_key="sk-hidden-key") == PROVIDER for one in keyed)
+    assert "hidden" not in repr(several)
+
+
+def test_a_provider_with_one_key_is_there_once() -> None:
+    assert PROVIDER.keyed() == [PROVIDER]

@@ -2,9 +2,17 @@
 
 import pytest
 
-from dragoman.config.settings import RouteSettings
+from dragoman.config.settings import (
+    Conditions,
+    Retries,
+    RouteSettings,
+    RouteTimeouts,
+    TargetSettings,
+    Timeouts,
+)
 from dragoman.conversation.failure import FailureError, FailureKind
 from dragoman.providers.provider import Provider
+from dragoman.routing.route import Hedge
 from dragoman.routing.router import Router
 
 PROVIDERS = {
@@ -94,3 +102,125 @@ def test_a_name_of_megabytes_is_neither_kept_nor_repeated() -> None:
         Router(PROVIDERS, {}).resolve(name)
     assert caught.value.failure.kind is FailureKind.MODEL_NOT_FOUND
     assert len(caught.value.failure.message) < 1000
+
+
+def test_a_target_in_a_table_says_more_than_where_it_is() -> None:
+    when = Conditions(images=False, tags=("gold",))
+    described = TargetSettings("openai/gpt-4o", weight=3, max_concurrent=8, when=when)
+    router = Router(PROVIDERS, {"best": RouteSettings((described, "anthropic/claude-opus-4-5"))})
+    route = router.resolve("best")
+    table, plain = route.targets
+    assert (table.weight, table.max_concurrent, table.when) == (3, 8, when)
+    assert (plain.weight, plain.max_concurrent, plain.when) == (1, None, None)
+    assert (route.conditional, route.chooses) == (True, True)
+
+
+def test_conditions_that_say_nothing_are_none() -> None:
+    router = Router(PROVIDERS, {"best": RouteSettings((TargetSettings("openai/gpt-4o", weight=2),))})
+    route = router.resolve("best")
+    assert route.targets[0].when is None
+    assert (route.conditional, route.chooses) == (False, False)
+
+
+KEYED = {
+    "shared": Provider(
+        "shared", ("openai_chat",), "http://s/v1", "sk-1", more_keys=("sk-2", "sk-3"), max_concurrent=4
+    ),
+    "openai": PROVIDERS["openai"],
+}
+
+
+def test_a_target_is_there_once_for_each_key_of_its_provider() -> None:
+    router = Router(KEYED, {"best": RouteSettings(("shared/m", "openai/gpt-4o"))})
+    targets = router.resolve("best").targets
+    assert [one.credential for one in targets] == ["shared#1", "shared#2", "shared#3", "openai"]
+    assert [one.label for one in targets] == ["shared/m#1", "shared/m#2", "shared/m#3", "openai/gpt-4o"]
+    assert {one.name for one in targets[:3]} == {"shared/m"}
+    assert [one.provider.api_key for one in targets] == ["sk-1", "sk-2", "sk-3", "sk-o"]
+    assert all(not one.provider.more_keys for one in targets)
+    assert [one.provider.max_concurrent for one in targets] == [4, 4, 4, None]
+
+
+def test_a_name_without_a_route_has_all_keys_too() -> None:
+    route = Router(KEYED, {}).resolve("shared/m")
+    assert [one.credential for one in route.targets] == ["shared#1", "shared#2", "shared#3"]
+    assert route.chooses
+
+
+def test_no_key_is_shown_where_a_route_is_printed() -> None:
+    shown = repr(Router(KEYED, {"best": RouteSettings(("shared/m",))}).resolve("best"))
+    assert "shared#2" in shown
+    assert "sk-" not in shown
+
+
+def test_a_route_takes_the_time_limits_of_all_where_it_has_none_of_its_own() -> None:
+    router = Router(
+        PROVIDERS,
+        {
+            "own": RouteSettings(("openai/gpt-4o",), timeouts=RouteTimeouts(first_event=5, total=60)),
+            "plain": RouteSettings(("openai/gpt-4o",)),
+        },
+        timeouts=Timeouts(connect=1, first_event=20, between_events=30, total=300, keep_alive=7),
+    )
+    assert router.resolve("own").timeouts == Timeouts(1, 5, 30, 60, 7)
+    for name in ("plain", "openai/gpt-4o", "gpt-4o"):
+        assert router.resolve(name).timeouts == Timeouts(1, 20, 30, 300, 7)
+
+
+def test_a_route_may_try_more_or_less_often_than_others() -> None:
+    router = Router(
+        PROVIDERS,
+        {
+            "own": RouteSettings(("openai/gpt-4o",), attempts=7),
+            "plain": RouteSettings(("openai/gpt-4o",)),
+        },
+        retries=Retries(attempts=2),
+    )
+    assert [router.resolve(name).attempts for name in ("own", "plain", "gpt-4o")] == [7, 2, 2]
+
+
+def test_each_target_has_its_price_where_it_is_known() -> None:
+    prices = {("openai", "gpt-4o"): 5.0}
+    router = Router(
+        PROVIDERS,
+        {"best": RouteSettings(("openai/gpt-4o", "anthropic/claude-opus-4-5"), strategy="cheapest")},
+        price=lambda provider, model: prices.get((provider, model)),
+    )
+    route = router.resolve("best")
+    assert route.strategy == "cheapest"
+    assert [one.price for one in route.targets] == [5.0, None]
+    assert router.resolve("gpt-4o").targets[0].price == 5.0
+
+
+def test_a_route_says_whether_a_second_target_is_asked() -> None:
+    router = Router(
+        PROVIDERS,
+        {
+            "hedged": RouteSettings(("openai/gpt-4o",), hedge_after="p95", hedge_share=0.1),
+            "timed": RouteSettings(("openai/gpt-4o",), hedge_after=2.5),
+            "plain": RouteSettings(("openai/gpt-4o",)),
+        },
+    )
+    assert router.resolve("hedged").hedge == Hedge("p95", 0.1)
+    assert router.resolve("timed").hedge == Hedge(2.5, 0.05)
+    assert router.resolve("plain").hedge is None
+    assert router.resolve("gpt-4o").hedge is None
+
+
+def test_a_route_says_what_becomes_of_losses_of_reasoning_and_of_conversations() -> None:
+    router = Router(
+        PROVIDERS,
+        {
+            "strict": RouteSettings(("openai/gpt-4o",), strict=True, on_loss="drop"),
+            "quiet": RouteSettings(("openai/gpt-4o",), on_loss="drop", reasoning="hide", affinity=0),
+        },
+    )
+    strict, quiet = router.resolve("strict"), router.resolve("quiet")
+    assert (strict.on_loss, strict.show_reasoning, strict.affinity) == ("reject", True, 300)
+    assert (quiet.on_loss, quiet.show_reasoning, quiet.affinity) == ("drop", False, 0)
+
+
+def test_names_that_clients_make_up_are_told_from_those_of_the_configuration() -> None:
+    router = Router(PROVIDERS, {"best": RouteSettings(("openai/gpt-4o",))})
+    found = [router.resolve(name).configured for name in ("best", "openai/gpt-4o", "gpt-4o")]
+    assert found == [True, False, False]

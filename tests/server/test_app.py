@@ -17,10 +17,13 @@ from tests.conftest import CLIENT_KEY, CONFIG, UPSTREAM_KEY, LiveGateway
 
 from dragoman.access.keys import KeyRing
 from dragoman.config.file import load_settings
+from dragoman.config.settings import Settings
 from dragoman.gateway.relay import STOPPING
 from dragoman.providers.environment import build_providers
 from dragoman.server.app import App
-from dragoman.server.service import build, http_server, listen
+from dragoman.server.http_server import listen
+from dragoman.server.service import build, http_server
+from dragoman.telemetry.metrics import Metrics
 from dragoman.testing.exchange import Answer, Chunk
 from dragoman.testing.server import FakeServer
 
@@ -125,7 +128,7 @@ def test_log_entries_are_warnings_where_the_operator_has_something_to_do(
         assert ask(line, "POST", PATH, request(model="nothing"))[0].status == 404
         assert ask(line, "POST", PATH, request())[0].status == 502
         assert ask(line, "POST", PATH, authorization="Bearer sk-wrong")[0].status == 401
-    levels = [(entry["failure"], entry["log_level"]) for entry in entries]
+    levels = [(entry["failure"], entry["log_level"]) for entry in entries if entry["event"] != "attempt"]
     assert levels == [
         ("invalid_request", "info"),
         ("model_not_found", "info"),
@@ -240,7 +243,7 @@ class _BrokenGateway:
 
 
 def test_a_fault_of_ours_is_told_by_its_number_alone() -> None:
-    app = App(_BrokenGateway(), 1000)  # pyright: ignore[reportArgumentType] - it is broken
+    app = App(_BrokenGateway(), Metrics(), Settings())  # pyright: ignore[reportArgumentType] - it is broken
     with capture_logs() as entries:
         sent = asyncio.run(answered(app, scope("/v1/messages", **{"x-api-key": "k"})))
     assert sent[0]["status"] == 500
@@ -267,13 +270,13 @@ def test_a_service_that_is_stopped_tells_the_clients_it_cannot_wait_for(
     fake: FakeServer, tmp_path: Path
 ) -> None:
     path = tmp_path / "dragoman.toml"
-    path.write_text(CONFIG.format(url=fake.url, client_key=CLIENT_KEY, upstream_key=UPSTREAM_KEY))
+    config = CONFIG.format(url=fake.url, client_key=CLIENT_KEY, upstream_key=UPSTREAM_KEY)
+    path.write_text(config.replace("port = 0", "port = 0\nshutdown_timeout = 1"))
     settings = load_settings(path, {}, None, None)
     keys = KeyRing.from_settings(settings, tmp_path)
     listener = listen("127.0.0.1", 0)
     server = http_server(build(settings, build_providers(settings, {}), keys))
-    server.config.timeout_graceful_shutdown = 1
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
     head = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
     choices = [{"index": 0, "delta": {"content": "one"}, "finish_reason": None}]
@@ -291,7 +294,7 @@ def test_a_service_that_is_stopped_tells_the_clients_it_cannot_wait_for(
         whole.request("POST", PATH, request(), BEARER)
         received = fake.script.wait_received(2, 5)
         began = time.monotonic()
-        server.should_exit = True
+        server.stop()
         answer = whole.getresponse()
         assert (answer.status, json.loads(answer.read())["error"]["message"]) == (503, STOPPING.message)
         assert STOPPING.message.encode() in stream.read()

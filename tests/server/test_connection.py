@@ -43,19 +43,19 @@ def body(data: bytes, *, more: bool = True) -> Message:
 
 
 async def test_a_body_is_read_to_its_end() -> None:
-    assert await read_body(Wire(body(b"ab"), body(b""), body(b"c", more=False)).receive, 10) == b"abc"
-    assert await read_body(Wire({"type": "http.request"}).receive, 10) == b""
+    assert await read_body(Wire(body(b"ab"), body(b""), body(b"c", more=False)).receive, 10, 5) == b"abc"
+    assert await read_body(Wire({"type": "http.request"}).receive, 10, 5) == b""
 
 
 async def test_a_body_of_exactly_the_limit_is_taken() -> None:
-    assert await read_body(Wire(body(b"12345"), body(b"67890", more=False)).receive, 10) == b"1234567890"
+    assert await read_body(Wire(body(b"12345"), body(b"67890", more=False)).receive, 10, 5) == b"1234567890"
 
 
 async def test_a_larger_body_is_refused_once_it_has_been_read_away() -> None:
     """A client that is still sending would not see the answer."""
     wire = Wire(body(b"123456"), body(b"78901"), body(b"x" * 1000, more=False))
     with pytest.raises(FailureError, match="max_body_bytes") as caught:
-        await read_body(wire.receive, 10)
+        await read_body(wire.receive, 10, 5)
     assert caught.value.failure.kind is FailureKind.TOO_LARGE
     assert wire.unread == 0
 
@@ -63,14 +63,30 @@ async def test_a_larger_body_is_refused_once_it_has_been_read_away() -> None:
 async def test_a_body_without_end_is_not_read_for_ever() -> None:
     wire = Wire(*[body(bytes(64 * 1024 * 1024))] * 8)
     with pytest.raises(FailureError):
-        await read_body(wire.receive, 10)
+        await read_body(wire.receive, 10, 5)
     assert wire.unread > 0
 
 
 async def test_a_client_that_leaves_in_its_request_has_asked_nothing() -> None:
     with pytest.raises(FailureError) as caught:
-        await read_body(Wire(body(b"{"), GONE).receive, 10)
+        await read_body(Wire(body(b"{"), GONE).receive, 10, 5)
     assert caught.value.failure.kind is FailureKind.CLIENT_CLOSED
+
+
+async def test_a_body_that_does_not_go_on_is_not_waited_for() -> None:
+    wire = Wire(body(b"{"))
+    asyncio.get_running_loop().call_later(0.15, wire.say, body(b"{"))
+    with pytest.raises(FailureError, match="body_timeout") as caught:
+        await read_body(wire.receive, 10, 0.2)
+    assert caught.value.failure.kind is FailureKind.REQUEST_TIMEOUT
+
+
+async def test_only_the_wait_for_each_piece_of_a_body_is_bounded() -> None:
+    wire = Wire(body(b"0"))
+    for number in range(1, 5):
+        more = number < 4
+        asyncio.get_running_loop().call_later(0.1 * number, wire.say, body(b"%d" % number, more=more))
+    assert await read_body(wire.receive, 10, 0.25) == b"01234"
 
 
 async def test_a_whole_answer_says_how_long_it_is() -> None:

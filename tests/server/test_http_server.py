@@ -160,17 +160,19 @@ def test_a_later_head_has_the_same_limit() -> None:
 
 
 def test_a_body_that_nobody_reads_is_not_waited_for() -> None:
-    with serving(patience=QUICK) as running:
-        with running.connect(request("/unread", "content-length: 10000")) as client:
-            hear(client, b"/unread")
-            began = time.monotonic()
-            for _ in range(40):
-                try:
-                    client.sendall(b"x")
-                except ConnectionError:
-                    break
-                time.sleep(0.05)
-            assert time.monotonic() - began < 1.5
+    with (
+        serving(patience=QUICK) as running,
+        running.connect(request("/unread", "content-length: 10000")) as client,
+    ):
+        hear(client, b"/unread")
+        began = time.monotonic()
+        for _ in range(40):
+            try:
+                client.sendall(b"x")
+            except ConnectionError:
+                break
+            time.sleep(0.05)
+        assert time.monotonic() - began < 1.5
 
 
 def test_time_that_passes_between_requests_is_not_counted() -> None:
@@ -182,19 +184,23 @@ def test_time_that_passes_between_requests_is_not_counted() -> None:
 
 
 def test_a_client_that_never_fetches_its_answer_is_let_go() -> None:
-    with serving(patience=QUICK) as running:
-        with running.connect(request("/large", "connection: close")) as client:
-            hear(client, b"xxx")
-            time.sleep(1)
-            assert len(rest(client)) < 20_000_000
+    with (
+        serving(patience=QUICK) as running,
+        running.connect(request("/large", "connection: close")) as client,
+    ):
+        hear(client, b"xxx")
+        time.sleep(1)
+        assert len(rest(client)) < 20_000_000
 
 
 def test_a_slow_reader_is_not_let_go() -> None:
-    with serving(patience=QUICK) as running:
-        with running.connect(request("/large", "connection: close")) as client:
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-            size = 0
-            while piece := client.recv(1_000_000):
-                size += len(piece)
-                time.sleep(0.01)
-            assert size > 20_000_000
+    with (
+        serving(patience=QUICK) as running,
+        running.connect(request("/large", "connection: close")) as client,
+    ):
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        size = 0
+        while piece := client.recv(1_000_000):
+            size += len(piece)
+            time.sleep(0.01)
+        assert size > 20_000_000

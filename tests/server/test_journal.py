@@ -242,7 +242,7 @@ def test_nothing_that_goes_wrong_reaches_the_exchange() -> None:
     broken = msgspec.structs.replace(record(), attempts=[cast("AttemptRecord", object())])
     entries, found = noted(broken, record())
     assert [entry["event"] for entry in entries] == [*["an exchange could not be noted"] * 2, "exchange"]
-    assert found["requests_total,anthropic,answered,answer,chat,true"] == 1
+    assert found["requests_total,anthropic,answered,answer,chat,true"] == 2
 
 
 def test_the_configured_targets_are_those_of_routes_and_the_models_of_providers() -> None:

@@ -146,8 +146,8 @@ def hear(connection: socket.socket, mark: bytes) -> bytes:
 
 def rest(connection: socket.socket) -> bytes:
     """Read until the connection is closed."""
-    data = b""
+    pieces: list[bytes] = []
     with contextlib.suppress(ConnectionError):
-        while piece := connection.recv(65536):
-            data += piece
-    return data
+        while piece := connection.recv(1_000_000):
+            pieces.append(piece)
+    return b"".join(pieces)

@@ -2,13 +2,14 @@
 
 from tests.conftest import CLIENT_KEY, UPSTREAM_KEY
 from tests.live.client import MODELS
-from tests.soak.errands import ATTEMPTS, BETWEEN_EVENTS, FIRST_EVENT
+from tests.soak.errands import ATTEMPTS, BETWEEN_EVENTS, CLIENTS, FIRST_EVENT
 
 CONFIG = f"""
 [server]
 port = 0
-[auth]
-keys = ["{CLIENT_KEY}"]
+[keys.soak]
+key = "{CLIENT_KEY}"
+max_concurrent = {CLIENTS - 4}
 [log]
 format = "json"
 [timeouts]
@@ -25,6 +26,7 @@ _PLACE = """
 dialect = "{name}"
 base_url = "{url}"
 api_keys = {keys}
+max_concurrent = 8
 """
 
 _ROUTE = """

@@ -52,9 +52,7 @@ class UnexpectedError(Exception):
     """An answer that does not fit what the upstream did."""
 
 
-def judge(
-    one: Errand, reply: Reply, asked: Sequence[Asked], client: Client, *, all_rested: bool
-) -> Outcome:
+def judge(one: Errand, reply: Reply, asked: Sequence[Asked], client: Client, *, all_rested: bool) -> Outcome:
     """What an answer is. `all_rested` says whether every target may have been resting after a 429.
 
     Raises `UnexpectedError`, or `AssertionError` for an error in no proper form.

@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import http.client
 import json
 import os
 import re
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import IO, NamedTuple, cast
 
 import msgspec
-from tests.conftest import UPSTREAM_KEY
+from tests.conftest import CLIENT_KEY, UPSTREAM_KEY
 from tests.live.command import COMMAND, PATIENCE, environment
 from tests.soak.traffic import Report
 
@@ -64,7 +65,8 @@ class _Entry(msgspec.Struct):
     event: str = ""
     level: str = ""
     request_id: str = ""
-    connect_ms: float | None = None
+    outcome: str = ""
+    first_byte_ms: float | None = None
 
 
 class Noted:
@@ -74,8 +76,10 @@ class Noted:
         self.exchanges: collections.Counter[str] = collections.Counter()
         """By request id."""
         self.attempts = 0
-        self.unsent = 0
-        """Attempts that ended before there was a connection to send their request on."""
+        self.cut = 0
+        """Attempts that were given up before their answer's head came: their request need not have reached
+        the upstream.
+        """
         self.problems: list[str] = []
         """Entries that are no JSON, that tell of errors of the gateway's own, or that hold a secret."""
         self.others: collections.Counter[str] = collections.Counter()
@@ -94,7 +98,7 @@ class Noted:
                 self.exchanges[entry.request_id] += 1
             elif entry.event.startswith("attempt"):
                 self.attempts += 1
-                self.unsent += entry.connect_ms is None
+                self.cut += entry.outcome in {"abandoned", "lost"} and entry.first_byte_ms is None
             else:
                 self.others[entry.event] += 1
             if entry.level not in {"debug", "info", "warning"} or UPSTREAM_KEY.encode() in line:
@@ -107,6 +111,19 @@ class Service(NamedTuple):
     port: int
     process: Process
     noted: Noted
+
+    def gauges(self) -> dict[str, float]:
+        """What `GET /metrics` shows, the values of each name added up."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        with contextlib.closing(connection):
+            connection.request("GET", "/metrics", headers={"authorization": f"Bearer {CLIENT_KEY}"})
+            text = connection.getresponse().read().decode()
+        values: collections.defaultdict[str, float] = collections.defaultdict(float)
+        for line in text.splitlines():
+            if not line.startswith("#"):
+                name, _, value = line.rpartition(" ")
+                values[name.partition("{")[0]] += float(value)
+        return values
 
 
 @contextlib.contextmanager

@@ -15,14 +15,11 @@ import msgspec
 import uvloop
 from tests.conftest import CLIENT_KEY, UPSTREAM_KEY, LiveGateway
 from tests.live.client import Ask, Client
-from tests.soak.errands import ATTEMPTS, DIALECTS, Errand, errand
+from tests.soak.errands import ATTEMPTS, CLIENTS, DIALECTS, Errand, errand
 from tests.soak.gateway import credentials, route
 from tests.soak.judgement import Outcome, UnexpectedError, judge
 from tests.soak.upstream import Ledger, Repertoire, Upstream, resent
 from tests.soak.visitor import Visitor
-
-CLIENTS = 64
-"""How many clients there are at once."""
 
 PATIENCE = 30.0
 """Seconds after which an errand counts as hanging."""

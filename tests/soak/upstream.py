@@ -99,7 +99,7 @@ class Repertoire:
         self._types: dict[tuple[str, bool], str] = {}
         for name in DIALECTS:
             for stream in (False, True):
-                ask = Client(name, nowhere).ask(MODELS[name], stream=stream)
+                ask = _ask(Client(name, nowhere), stream=stream)
                 for units in LENGTHS:
                     answer = _answer(ask, Scripted(saying(answer_of(_MARK.decode(), units)), checked=False))
                     self._frames[name, stream, units] = [chunk.data for chunk in answer.chunks]
@@ -130,6 +130,14 @@ class Repertoire:
     def error(self, one: Errand, misdeed: Fate) -> bytes:
         """A whole answer that is an error."""
         return self._errors[one.upstream, misdeed]
+
+
+def _ask(client: Client, *, stream: bool) -> Ask:
+    """A request as the gateway sends it: of streams, it always wants to know the usage."""
+    body = client.request(MODELS[client.name], stream=stream)
+    if stream and client.name == "openai_chat":
+        body["stream_options"] = {"include_usage": True}
+    return client.ask(MODELS[client.name], stream=stream, body=body)
 
 
 def _answer(ask: Ask, scripted: Scripted) -> Answer:

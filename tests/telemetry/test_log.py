@@ -1,19 +1,25 @@
 """Logs, and the attempts to find a secret in them."""
 
+import functools
 import io
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator
 from typing import Literal
 
 import pytest
 import structlog
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from structlog.typing import FilteringBoundLogger
 
 from dragoman.config.secret import Secret
 from dragoman.config.settings import Log
+from dragoman.conversation.failure import Failure, FailureKind
 from dragoman.providers.provider import Provider
 from dragoman.telemetry.log import configure_logging
+from dragoman.telemetry.redaction import MASK
 
 KEY = "sk-up"
 SECRETS = [KEY, 'pa ss"wörd']
@@ -185,6 +191,47 @@ def test_no_secret_gets_into_a_log(form: Format, leak: Callable[[FilteringBoundL
     assert "redacted" in written
     for secret in (KEY, "abcdef", "pa ss", "pa%20ss", "wörd", "w\\u00f6rd"):
         assert secret not in written
+
+
+def _entries(secret: str) -> st.SearchStrategy[object]:
+    """Values of all kinds, some of which hold the secret, and names that may do so too."""
+    texts = st.text(max_size=5)
+    holding = st.sampled_from([secret, f"a{secret}b", f"'{secret}\"", repr(secret), json.dumps([secret])])
+    leaves: st.SearchStrategy[object] = st.one_of(
+        holding,
+        st.builds(str.encode, holding),
+        st.builds(ValueError, holding),
+        st.builds(Failure, st.just(FailureKind.SERVER), holding),
+        st.integers(),
+        st.none(),
+        texts,
+    )
+    return st.recursive(leaves, functools.partial(_nested, names=st.one_of(texts, holding)), max_leaves=6)
+
+
+def _nested(inner: st.SearchStrategy[object], names: st.SearchStrategy[str]) -> st.SearchStrategy[object]:
+    return st.one_of(
+        st.lists(inner, max_size=3),
+        st.tuples(inner, inner),
+        st.dictionaries(names, inner, max_size=3),
+        st.builds(str, inner),
+    )
+
+
+@settings(max_examples=100)
+@given(st.data(), st.sampled_from(FORMATS))
+def test_a_random_secret_in_a_random_place_never_gets_into_a_log(data: st.DataObject, form: Format) -> None:
+    visible = st.characters(min_codepoint=33, max_codepoint=1000, exclude_categories=("C", "Z"))
+    secret = data.draw(st.text(visible, min_size=8, max_size=24))
+    stream = io.StringIO()
+    configure_logging(Log(format=form), [secret], stream)
+    entry: dict[str, object] = {"event": data.draw(_entries(secret)), "value": data.draw(_entries(secret))}
+    error = data.draw(st.sampled_from([None, ValueError(data.draw(_entries(secret)))]))
+    logger().error(str(entry.pop("event")), exc_info=error, **entry)
+    logging.getLogger("library").error("sent %s", data.draw(_entries(secret)))
+    pieces = re.sub(r"\\+", "", stream.getvalue()).split(MASK)
+    bare = secret.replace("\\", "")
+    assert not any(bare in piece for piece in pieces)
 
 
 def test_entries_for_machines_stay_valid_when_secrets_are_taken_out() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dragoman.telemetry.redaction import MASK, Redactor
+from dragoman.telemetry.redaction import MASK, SHORTEST, Redactor
 
 SHAPED = Redactor([])
 
@@ -89,6 +89,63 @@ def test_words_that_are_too_short_to_be_secrets_stay() -> None:
 def test_no_text_around_it_hides_a_known_secret(secret: str, before: str, after: str) -> None:
     shown = Redactor([secret]).text(before + secret + after)
     assert secret not in shown.replace(MASK, "\0")
+
+
+TEXTS = st.one_of(
+    st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=SHORTEST, max_size=24),
+    st.text(min_size=SHORTEST, max_size=24),
+)
+
+
+@settings(max_examples=100)
+@given(st.lists(TEXTS, min_size=1, max_size=4), st.text(max_size=10))
+def test_secrets_that_hold_or_follow_each_other_are_all_taken_out(secrets: list[str], between: str) -> None:
+    """A secret may come about anew only where the mask meets what was beside another one."""
+    shown = Redactor(secrets).text(between.join([*secrets, *secrets]))
+    assert not any(secret in piece for piece in shown.split(MASK) for secret in secrets)
+
+
+def test_secrets_that_are_learnt_later_are_taken_out_beside_those_before() -> None:
+    redactor = Redactor(["first-secret"])
+    redactor.learn(["second-secret", "abc", "second-secret"])
+    assert redactor.text("first-secret second-secret abc") == f"{MASK} {MASK} abc"
+
+
+@pytest.mark.parametrize(
+    "written", ["a%2Bb%2Fc%3D%20d", "a%2Bb/c%3D%20d", "a%2bb/c%3d%20d", "a%2Bb%2Fc%3D+d", r"a+b\/c= d"]
+)
+def test_a_secret_is_found_however_it_is_escaped(written: str) -> None:
+    assert Redactor(["a+b/c= d"]).text(f"https://host/{written}/x") == f"https://host/{MASK}/x"
+
+
+@pytest.mark.parametrize(
+    "secret", ['quo"te', "back\\slash", "it's", "both\"and'", "pässwörd", "smile\U0001f600"]
+)
+@pytest.mark.parametrize("layers", range(5))
+def test_a_secret_is_taken_out_of_text_within_text(secret: str, layers: int) -> None:
+    for write in (json.dumps, repr):
+        text = f"<{secret}> '\""
+        for _ in range(layers):
+            text = write(text)
+        shown = Redactor([secret]).text(text)
+        assert f"<{MASK}>" in shown
+        assert shown.count(MASK) == 1
+
+
+def test_whether_a_known_secret_is_in_a_text_can_be_asked() -> None:
+    redactor = Redactor(["first-secret", 'quo"ted'])
+    assert redactor.finds("a first-secret")
+    assert redactor.finds('a \\"quo\\\\\\"ted')
+    assert not redactor.finds("first, secret sk-abcdefghijk quoted")
+
+
+def test_many_keys_that_begin_alike_cost_little() -> None:
+    redactor = Redactor(f"sk-{number:040}" for number in range(5000))
+    text = "an entry of a log without a key in it " * 20
+    start = time.perf_counter()
+    for _ in range(100):
+        redactor.text(text)
+    assert time.perf_counter() - start < 0.1
 
 
 @pytest.mark.parametrize("piece", ["eyJ-", "sk-a-", "bearer ", "x-api-key:", "?key=", "authorization=\\"])

@@ -89,6 +89,14 @@ class Line:
         waiting = fcntl.ioctl(line.fileno(), termios.TIOCOUTQ, bytes(4))
         return self.writer.transport.get_write_buffer_size() + int.from_bytes(waiting, sys.byteorder)
 
+    async def taken(self) -> None:
+        """Wait until the client's machine has all that was sent."""
+        for _ in range(500):
+            if not self.unsent():
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError("the client's machine does not take in what was sent")
+
     def reset(self) -> None:
         """Break the connection off as a crashed machine's would be: with RST in place of FIN."""
         line: socket.socket = self.writer.get_extra_info("socket")

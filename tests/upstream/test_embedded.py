@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import time
 from collections.abc import Mapping, Sequence
 
 import pytest
@@ -137,3 +138,9 @@ async def test_closing_the_transport_closes_its_answers() -> None:
         await asyncio.wait_for(task, 1)
     with pytest.raises(FailureError, match="stopping"):
         await transport.send(REQUEST, 5)
+
+
+async def test_the_connection_is_there_at_once() -> None:
+    before = time.monotonic()
+    response = await EmbeddedTransport(Provider([(0, b"ok")])).send(REQUEST, 5)
+    assert before <= response.connected_at <= time.monotonic()

@@ -65,7 +65,7 @@ async def test_a_connection_that_nobody_takes_times_out(transport: Transport) ->
         error = await failure(transport, f"http://127.0.0.1:{address[1]}/v1", connect_timeout=0.2)
     assert error.failure.kind is FailureKind.TIMEOUT
     assert f"127.0.0.1:{address[1]}" in error.failure.message
-    assert "0.2 seconds" in error.failure.message
+    assert "0.2 s (timeouts.connect)" in error.failure.message
 
 
 async def test_a_tls_handshake_that_gets_no_reply_times_out(transport: Transport, serve: "Serve") -> None:

@@ -34,9 +34,11 @@ def plain(body: bytes) -> bytes:
     return found
 
 
-async def read(transport: Transport, server: "Server", late: float) -> tuple[bytes, FailureError | None]:
+async def read(
+    transport: Transport, server: "Server", late: float, body: bytes = b"{}"
+) -> tuple[bytes, FailureError | None]:
     """All that a transport gives of one answer, and with what it ends."""
-    response = await transport.send(server.post(), 5)
+    response = await transport.send(server.post(body), 5)
     assert response.status == 200
     pieces: list[bytes] = []
     while True:
@@ -60,16 +62,17 @@ async def read(transport: Transport, server: "Server", late: float) -> tuple[byt
 async def test_what_came_before_the_break_is_handed_on(
     transport: Transport, serve: "Serve", secure: bool, head: bytes, body: bytes, reset: bool, late: float
 ) -> None:
-    for size in range(len(body) + 1):
+    async def script(line: "Line") -> None:
+        size = int((await line.request()).body)
+        await line.send(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n" + body[:size])
+        if reset:
+            line.reset()
+
+    server = await serve(script, secure=secure)
+    sizes = range(len(body) + 1)
+    found = await asyncio.gather(*(read(transport, server, late, b"%d" % size) for size in sizes))
+    for size, (got, failure) in zip(sizes, found, strict=True):
         came = body[:size]
-
-        async def script(line: "Line", came: bytes = came) -> None:
-            await line.request()
-            await line.send(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n" + came)
-            if reset:
-                line.reset()
-
-        got, failure = await read(transport, await serve(script, secure=secure), late)
         assert got == (plain(came) if head == CHUNKED else came)
         whole = not reset if head == WITHOUT else size == len(body)
         assert (failure is None) == whole
@@ -118,8 +121,7 @@ async def test_a_reader_far_behind_gets_all_that_came(transport: Transport, serv
     async def script(line: "Line") -> None:
         await line.request()
         await line.send(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n" + b"x" * size)
-        while line.unsent():
-            await asyncio.sleep(0.01)
+        await line.taken()
         line.reset()
 
     got, failure = await read(transport, await serve(script), 10 * LATE)
@@ -132,7 +134,9 @@ async def test_a_break_in_a_broken_chunk_is_told_after_what_came(
 ) -> None:
     async def script(line: "Line") -> None:
         await line.request()
-        await line.send(b"HTTP/1.1 200 OK\r\n" + CHUNKED + b"\r\n5\r\nbegun\r\nlots\r\n")
+        await line.send(b"HTTP/1.1 200 OK\r\n" + CHUNKED + b"\r\n5\r\nbegun\r\n")
+        await asyncio.sleep(LATE / 3)
+        await line.send(b"lots\r\n")
         await line.gone()
 
     got, failure = await read(transport, await serve(script, secure=secure), LATE)

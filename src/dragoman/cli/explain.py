@@ -10,6 +10,7 @@ from dragoman.cli.loading import fail, load
 from dragoman.conversation.failure import FailureError
 from dragoman.dialects.registry import DIALECTS
 from dragoman.gateway.explanation import Candidate, Explanation, explain
+from dragoman.providers.price_list import build_prices
 from dragoman.routing.traffic import Traffic
 from dragoman.server.service import build_router
 
@@ -34,7 +35,7 @@ def run(orders: Orders) -> None:
     body = b"" if sys.stdin.isatty() else sys.stdin.buffer.read()
     try:
         explanation = explain(
-            build_router(settings, providers),
+            build_router(settings, providers, build_prices(settings, providers)),
             Traffic(settings.health, settings.queue),
             DIALECTS,
             dialect=DIALECTS[orders.dialect],

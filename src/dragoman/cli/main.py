@@ -27,11 +27,15 @@ def main() -> None:
 @click.option(
     "--port", type=click.IntRange(0, 65535), help="Port to listen on; overrides the file. Default: 4100."
 )
-def serve(config: Path | None, host: str | None, port: int | None) -> None:
+@click.option(
+    "--workers", type=click.IntRange(1, 64), help="How many processes serve; overrides the file. Default: 1."
+)
+def serve(config: Path | None, host: str | None, port: int | None, workers: int | None) -> None:
     """Run the gateway."""
     from dragoman.cli.serve import run  # noqa: PLC0415 - slow imports wait until they are needed
+    from dragoman.server.configuration import Origin  # noqa: PLC0415 - as above
 
-    run(config, host, port)
+    run(Origin(config, host, port, workers))
 
 
 @main.command()

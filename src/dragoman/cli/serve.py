@@ -1,29 +1,38 @@
 """`dragoman serve`: start the gateway and say in a few lines what was found."""
 
+import functools
 import os
-import signal
-import sys
+import socket
+import tempfile
+import urllib.request
 from pathlib import Path
-from types import FrameType
+from typing import NoReturn
 
 import click
 
 from dragoman import __version__
 from dragoman.access.keys import FILE, KeyRing
-from dragoman.cli.loading import fail, load
+from dragoman.cli.loading import fail, load_from
 from dragoman.config.data_directory import data_directory
 from dragoman.config.settings import Settings
 from dragoman.config.source import ConfigError
 from dragoman.models.overrides import build_profiles
 from dragoman.providers.provider import Provider
 from dragoman.routing.router import Router
-from dragoman.server.service import build, http_server, listen
+from dragoman.server.configuration import Configuration, Origin, Surroundings
+from dragoman.server.http_server import StartError, listen
+from dragoman.server.process import READY, attend_signals, attend_supervisor, hold_signals, leave
+from dragoman.server.reload import FileWatch
 from dragoman.telemetry.log import configure_logging
+from dragoman.telemetry.secrets import secrets_of
+from dragoman.telemetry.workers import share
 
 
-def run(config: Path | None, host: str | None, port: int | None) -> None:
-    """Load, say what was found, and serve until told to stop."""
-    settings, providers = load(config, host, port)
+def run(origin: Origin) -> NoReturn:
+    """Load, say what was found, and serve until told to stop; the process ends with it."""
+    # before it is read for the first time: what changes from now on is to be seen
+    file = None if origin.path is None else FileWatch(origin.path)
+    settings, providers = load_from(origin)
     try:
         listener = listen(settings.server.host, settings.server.port)
     except OSError as error:
@@ -37,23 +46,53 @@ def run(config: Path | None, host: str | None, port: int | None) -> None:
         keys = KeyRing.from_settings(settings, directory)
     except ConfigError as error:
         fail(str(error))
-    secrets = [provider.api_key for provider in providers.values() if provider.api_key]
-    secrets += [value for provider in providers.values() for _, value in provider.headers]
-    secrets += [key.reveal() for key in settings.auth.keys]
-    if keys.created:
-        secrets.append(keys.created)
-    configure_logging(settings.log, secrets)
+    proxies = urllib.request.getproxies().values()
+    redactor = configure_logging(settings.log, secrets_of(settings, providers, keys.created, proxies))
 
+    hold_signals()  # from the first word on, what is asked for is done in order
     for line in found(settings, providers, keys, directory, listener.getsockname()[1]):
         click.echo(line)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        # the server ends in order at both, then sends them once more to whoever was there before it
-        signal.signal(number, _leave)
-    http_server(build(settings, providers, keys, directory)).run(sockets=[listener])
+    configuration = Configuration(settings, providers, keys)
+    surroundings = Surroundings(origin, directory, redactor)
+    serve = _alone if settings.server.workers == 1 else _with_workers
+    leave(serve(configuration, surroundings, listener, file))
 
 
-def _leave(_number: int, _frame: FrameType | None) -> None:
-    sys.exit(0)
+def _alone(
+    configuration: Configuration, surroundings: Surroundings, listener: socket.socket, file: FileWatch | None
+) -> int:
+    """Serve in this process; the exit status."""
+    from dragoman.server.running import serve  # noqa: PLC0415 - with metrics, see `_with_workers`
+
+    try:
+        serve(configuration, surroundings, listener, attend_signals, file=file)
+    except StartError as error:
+        click.echo(str(error), err=True)
+        return 1
+    return 0
+
+
+def _with_workers(
+    configuration: Configuration, surroundings: Surroundings, listener: socket.socket, file: FileWatch | None
+) -> int:
+    """Serve in processes of their own, and look after them in this one; the exit status."""
+    with tempfile.TemporaryDirectory(prefix="dragoman-") as folder:
+        # the library of the metrics looks for the folder once, when it is imported
+        share(Path(folder))
+        from dragoman.server.running import serve  # noqa: PLC0415 - for this reason
+        from dragoman.server.workers import Supervisor  # noqa: PLC0415 - as above
+
+        def work(current: Configuration, at: socket.socket, channel: socket.socket) -> None:
+            serve(
+                current,
+                surroundings,
+                at,
+                attend_supervisor(channel),
+                on_start=functools.partial(channel.sendall, READY),
+                quiet=True,
+            )
+
+        return Supervisor(listener, work, surroundings.read, configuration, file).run()
 
 
 def found(

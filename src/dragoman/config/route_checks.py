@@ -19,7 +19,8 @@ def check_route(name: str, settings: Settings) -> None:
     seen: list[tuple[str, Conditions]] = []
     for index, target in enumerate(targets):
         place: KeyPath = (*path, "targets", index)
-        _check_target(place, target, source)
+        _check_name(place if isinstance(route.targets[index], str) else (*place, "target"), target, source)
+        _check_conditions((*place, "when"), target.when, source)
         if (target.target, target.when) in seen:
             under = "" if target.when == Conditions() else " under the same conditions"
             raise source.error(place, f"'{target.target}' is listed twice{under}", "remove one of the two")
@@ -33,17 +34,20 @@ def check_route(name: str, settings: Settings) -> None:
     _check_hedging(path, route, targets, settings)
 
 
-def _check_target(path: KeyPath, target: TargetSettings, source: Source) -> None:
+def _check_name(path: KeyPath, target: TargetSettings, source: Source) -> None:
     if not _TARGET.fullmatch(target.target):
         raise source.error(
             path,
             f"'{target.target}' does not say provider and model",
             'write it as "provider/model", such as "openai/gpt-4o"',
         )
-    least, most = target.when.min_input_tokens, target.when.max_input_tokens
+
+
+def _check_conditions(path: KeyPath, when: Conditions, source: Source) -> None:
+    least, most = when.min_input_tokens, when.max_input_tokens
     if least is not None and most is not None and least > most:
         raise source.error(
-            (*path, "when", "min_input_tokens"),
+            (*path, "min_input_tokens"),
             f"no prompt has at least {least} tokens and at most {most}",
             "write a min_input_tokens that is not greater than max_input_tokens",
         )

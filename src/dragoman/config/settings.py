@@ -29,6 +29,8 @@ class Server(Section, frozen=True, forbid_unknown_fields=True):
     """The address to listen on; `0.0.0.0` or `::` for every address of the machine."""
     port: Annotated[int, Meta(ge=0, le=65_535)] = 4100
     """The TCP port to listen on; 0 lets the system choose a free one."""
+    workers: Annotated[int, Meta(ge=1, le=64)] = 1
+    """How many processes serve. Each of them uses one core at most."""
     max_body_bytes: Annotated[int, Meta(ge=1024, le=1024 * MEBIBYTE)] = 64 * MEBIBYTE
     """The largest request body in bytes; a larger one is answered with status 413."""
     cors_origins: tuple[Annotated[str, Meta(min_length=1)], ...] = ("*",)
@@ -127,9 +129,13 @@ class RouteTimeouts(Section, frozen=True, forbid_unknown_fields=True):
     """`[routes.NAME.timeouts]`: limits of this route, in place of those in `[timeouts]`."""
 
     connect: Seconds | None = None
+    """The longest wait for a connection."""
     first_event: Seconds | None = None
+    """The longest wait for the first piece of an answer itself."""
     between_events: Seconds | None = None
+    """The longest wait for the next event of an answer that has begun."""
     total: Seconds | None = None
+    """The longest time that a request may take."""
 
 
 Strategy = Literal["ordered", "weighted", "least_busy", "fastest", "cheapest"]
@@ -261,9 +267,9 @@ class HealthSettings(Section, frozen=True, forbid_unknown_fields=True):
     """The fewest failures within the window for which a target is given a rest."""
     failure_share: Annotated[float, Meta(gt=0, le=1)] = 0.5
     """The smallest share of failures within the window for which a target is given a rest."""
-    cooldown: Seconds = 10.0
+    cooldown: Annotated[float, Meta(ge=0, le=86_400)] = 10.0
     """How long the first rest lasts, in seconds. After it one request tries whether the target is well
-    again; a failure doubles the rest."""
+    again; a failure doubles the rest. 0 for no rests at all, not even after a 429."""
     max_cooldown: Seconds = 300.0
     """The longest rest, in seconds."""
 

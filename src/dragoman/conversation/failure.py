@@ -20,6 +20,8 @@ class FailureKind(enum.StrEnum):
     NOT_FOUND = "not_found"
     MODEL_NOT_FOUND = "model_not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
+    REQUEST_TIMEOUT = "request_timeout"
+    """The client's request did not come to its end in time."""
     CONFLICT = "conflict"
     TOO_LARGE = "too_large"
     RATE_LIMIT = "rate_limit"
@@ -56,6 +58,7 @@ STATUS = {
     FailureKind.NOT_FOUND: 404,
     FailureKind.MODEL_NOT_FOUND: 404,
     FailureKind.METHOD_NOT_ALLOWED: 405,
+    FailureKind.REQUEST_TIMEOUT: 408,
     FailureKind.CONFLICT: 409,
     FailureKind.TOO_LARGE: 413,
     FailureKind.RATE_LIMIT: 429,

@@ -26,6 +26,7 @@ _TYPES: dict[FailureKind, tuple[str, str | None]] = {
     FailureKind.NOT_FOUND: ("invalid_request_error", None),
     FailureKind.MODEL_NOT_FOUND: ("invalid_request_error", "model_not_found"),
     FailureKind.METHOD_NOT_ALLOWED: ("invalid_request_error", "method_not_allowed"),
+    FailureKind.REQUEST_TIMEOUT: ("invalid_request_error", "request_timeout"),
     FailureKind.CONFLICT: ("conflict", None),
     FailureKind.TOO_LARGE: ("invalid_request_error", "request_too_large"),
     FailureKind.RATE_LIMIT: ("rate_limit_error", "rate_limit_exceeded"),

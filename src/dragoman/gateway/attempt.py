@@ -4,7 +4,7 @@ Whoever makes it tells it how far it has come; it keeps the time, and notes ever
 the choice of later targets, and for the race with another attempt.
 """
 
-import asyncio
+import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
@@ -61,13 +61,12 @@ class Attempt:
         self._gateway = gateway
         self._route = route
         self._above = above
-        self._loop = asyncio.get_running_loop()
         self._place: AbstractAsyncContextManager[None] | None = None
         self._asking: Asking | None = None
         self.target = target
         self.timeouts = route.timeouts
         self.limits = TimeLimits(route.timeouts, above.end)
-        self.record = AttemptRecord(target, self._loop.time(), hedge=hedge)
+        self.record = AttemptRecord(target, time.monotonic(), hedge=hedge)
         self.prompt_usage: Callable[[], Usage | None] | None = None
         """Estimates what an attempt has cost that was given up before its upstream told."""
 
@@ -79,18 +78,18 @@ class Attempt:
     async def admit(self) -> None:
         """Wait for a free place. Raises `FailureError` (rate limit) where too many wait."""
         record, gateway = self.record, self._gateway
-        record.planned = self._loop.time()
+        record.planned = time.monotonic()
         place = gateway.traffic.place(
             self._route, self.target, until=self._above.end, priority=self._above.priority
         )
         await place.__aenter__()
         self._place = place
-        record.admitted = self._loop.time()
+        record.admitted = time.monotonic()
 
     def sent(self) -> None:
         """The request goes out now. Raises `FailureError` where no more requests are allowed."""
         self._above.spend(self.record)
-        self.record.sent = self._loop.time()
+        self.record.sent = time.monotonic()
         self._asking = self._gateway.traffic.asking(self._route, self.target, stream=self._above.stream)
         self._asking.__enter__()
         self.limits.sent()
@@ -98,7 +97,7 @@ class Attempt:
     def accepted(self, upstream: UpstreamResponse) -> None:
         """The head of a good answer has come."""
         self.record.connected = upstream.connected_at
-        self.record.first_byte = self._loop.time()
+        self.record.first_byte = time.monotonic()
 
     def begun(self) -> None:
         """The answer itself has begun: this attempt is the one. Raises `CancelledError` if another was
@@ -106,7 +105,7 @@ class Attempt:
         """
         if self.record.first_event is None:
             self._above.claim(self.record)
-            self.record.first_event = self._loop.time()
+            self.record.first_event = time.monotonic()
             if self._asking is not None:
                 self._asking.first_event()
 
@@ -158,7 +157,7 @@ class Attempt:
     async def _leave(self) -> None:
         """Give everything back, however the attempt has ended."""
         record = self.record
-        record.ended = self._loop.time()
+        record.ended = time.monotonic()
         if self._asking is not None:
             self._asking.__exit__(None, None, None)
         unfinished: tuple[Outcome, ...] = ("lost", "abandoned")

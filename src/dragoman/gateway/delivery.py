@@ -131,7 +131,7 @@ class Delivery:
                 reading.usage = cut.estimated(reading.usage, asked(call, planned))
                 reading.estimated = True
             told.usage, told.estimated, told.failure = reading.usage, reading.estimated, reading.failure
-            if outlet.committed:
+            if outlet.committed and self._record.answered is told:
                 self._record.stops, self._record.failure = tuple(reading.stops), reading.failure
 
     async def _stream_of_whole(self, accepted: Accepted, outlet: Outlet) -> None:

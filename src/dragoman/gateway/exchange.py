@@ -5,6 +5,7 @@ plan, wait for a place, send, deliver; at the end, take note of what happened.
 """
 
 import asyncio
+import time
 
 import msgspec
 
@@ -80,8 +81,7 @@ class Exchange:
         self._gateway = gateway
         self._call = call
         self._client = client
-        self._loop = asyncio.get_running_loop()
-        self._record = Record(call.request_id, call.dialect.name, began=self._loop.time(), key=call.key.name)
+        self._record = Record(call.request_id, call.dialect.name, began=time.monotonic(), key=call.key.name)
         self._outlet: Outlet | None = None
         self._request: Request | None = None
 
@@ -112,7 +112,7 @@ class Exchange:
         finally:
             if self._outlet is not None:
                 self._outlet.close()
-            record.ended = self._loop.time()
+            record.ended = time.monotonic()
             gateway.journal(record)
 
     async def _served(self, complete: Resumed) -> None:
@@ -127,7 +127,7 @@ class Exchange:
         async with gateway.traffic.key_place(
             key.name, key.max_concurrent, until=record.began + route.timeouts.total, priority=key.priority
         ):
-            record.waited = self._loop.time() - record.began if key.max_concurrent else 0.0
+            record.waited = time.monotonic() - record.began if key.max_concurrent else 0.0
             attempts = Attempts(
                 gateway,
                 record,

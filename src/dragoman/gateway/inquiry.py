@@ -5,6 +5,7 @@ failure told in the client's own dialect, one record at the end.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple, TypeVar
 
@@ -49,9 +50,8 @@ class Inquiry:
         self.gateway = gateway
         self.call = call
         self._client = client
-        self._loop = asyncio.get_running_loop()
         self.record = Record(
-            call.request_id, call.dialect.name, began=self._loop.time(), key=call.key.name, purpose=purpose
+            call.request_id, call.dialect.name, began=time.monotonic(), key=call.key.name, purpose=purpose
         )
 
     async def run(self, answer: Callable[[], Awaitable[Whole]]) -> None:
@@ -68,7 +68,7 @@ class Inquiry:
                 raise
             await self._refuse(FailureError(STOPPING))
         finally:
-            record.ended = self._loop.time()
+            record.ended = time.monotonic()
             self.gateway.journal(record)
 
     async def first_that_answers(

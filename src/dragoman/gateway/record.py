@@ -19,8 +19,8 @@ left or the gateway stopped.
 
 
 class AttemptRecord(msgspec.Struct):
-    """One upstream request, filled in as it goes. Times are in seconds on the event loop's clock; those of
-    stages that were not reached are None.
+    """One upstream request, filled in as it goes. Times are in seconds on the clock of `time.monotonic`;
+    those of stages that were not reached are None.
     """
 
     target: RouteTarget
@@ -77,7 +77,9 @@ class AttemptRecord(msgspec.Struct):
 
 
 class Record(msgspec.Struct):
-    """One exchange, filled in as it goes. Times are in seconds on the event loop's clock."""
+    """One exchange, filled in as it goes. Times are in seconds on the clock of `time.monotonic`: the event
+    loop's may know milliseconds only.
+    """
 
     request_id: str
     dialect: str

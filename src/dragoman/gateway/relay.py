@@ -85,7 +85,7 @@ async def relay(
     except FailureError as error:
         failure = error.failure
     except asyncio.CancelledError:
-        if outlet.left or not (outlet.committed or limits.expired):
+        if outlet.left or not (out.committed or limits.expired):
             raise
         if last is None:
             failure = limits.failure() if limits.expired else STOPPING
@@ -109,9 +109,11 @@ class _Beginning:
         self._headers = headers
         self._attempt = attempt
         self._held = bytearray()
+        self.committed = False
+        """Whether the client hears this answer: the outlet may belong to another one, that was quicker."""
 
     async def write(self, data: bytes) -> None:
-        if self._outlet.committed:
+        if self.committed:
             await self._outlet.write(data)
             return
         self._held += data
@@ -120,6 +122,7 @@ class _Beginning:
             raise FailureError(reading.failure)
         if reading.meaningful or len(self._held) > MAX_HELD:
             self._attempt.begun()
+            self.committed = True
             await self._outlet.commit(self._headers(), bytes(self._held))
             self._held.clear()
 
@@ -133,7 +136,7 @@ class _Beginning:
     ) -> None:
         """Nothing more will come but the `rest`. Raises `FailureError` where the client has seen nothing."""
         failure = failure or self._pipeline.reading.failure
-        if not self._outlet.committed:
+        if not self.committed:
             raise FailureError(failure or Failure(FailureKind.BAD_GATEWAY, "The upstream answered nothing."))
         if failure is not None:
             rest = self._pipeline.fail(failure)

@@ -11,6 +11,8 @@ from dragoman.gateway.answer_headers import upstream_id
 from dragoman.gateway.call import Call
 from dragoman.gateway.time_limits import TimeLimits
 from dragoman.providers.provider import Provider
+from dragoman.telemetry.redaction import SHORTEST, Redactor
+from dragoman.telemetry.secrets import secrets_at
 from dragoman.upstream.transport import Transport, UpstreamRequest, UpstreamResponse
 
 MAX_ANSWER = 256 * 1024 * 1024
@@ -19,9 +21,6 @@ MAX_ERROR = 1024 * 1024
 
 _EVENT = 16 * 1024
 """Bytes of a whole answer that count as an event: less is no sign of life."""
-
-_SHORTEST = 4
-"""Characters of a secret below which it would be found in ordinary words."""
 
 _OWN = frozenset({"anthropic-api-key", "x-goog-api-key"})
 """Headers that carry credentials and never go through, whatever their prefix."""
@@ -156,9 +155,10 @@ def without_secret(failure: Failure, provider: Provider) -> Failure:
 
     Where the upstream quotes the key, only what kind of failure it is remains.
     """
-    if any(secret in failure.request_id for secret in secrets(provider)):
+    known = Redactor(secrets(provider))
+    if known.finds(failure.request_id):
         failure = msgspec.structs.replace(failure, request_id="")
-    if not any(secret in failure.message or secret.encode() in failure.body for secret in secrets(provider)):
+    if not (known.finds(failure.message) or known.finds(failure.body.decode("utf-8", "replace"))):
         message = _without_address(failure.message, provider)
         return failure if message == failure.message else msgspec.structs.replace(failure, message=message)
     status = f" (HTTP {failure.status})" if failure.status else ""
@@ -184,5 +184,4 @@ def _without_address(message: str, provider: Provider) -> str:
 
 def secrets(provider: Provider) -> list[str]:
     """What is presented to a provider and nobody else may see."""
-    values = [provider.api_key, *(value for _, value in provider.headers)]
-    return [value for value in values if len(value) >= _SHORTEST]
+    return [secret for secret in secrets_at(provider) if len(secret) >= SHORTEST]

@@ -15,7 +15,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from dragoman.models.price import Price
+from dragoman.models.price import Price, blended
 
 _COMPACT_DATE = re.compile(r"-(20\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=[-:]|$)")
 
@@ -86,6 +86,11 @@ class Prices:
     def of(self, provider: str, model: str) -> Price | None:
         """What a provider's model costs, by its upstream name; None where that is not known."""
         return self._of(provider, model)
+
+    def blended(self, provider: str, model: str) -> float | None:
+        """The same as one number to compare, see `dragoman.models.price.blended`."""
+        price = self.of(provider, model)
+        return None if price is None else blended(price)
 
     def _look_up(self, provider: str, model: str) -> Price | None:
         name = f"{provider}/{model}".lower()

@@ -34,8 +34,11 @@ def build_providers(settings: Settings, environ: Mapping[str, str]) -> dict[str,
         providers = _discovered(environ)
     for route, description in settings.routes.items():
         for index, target in enumerate(description.targets):
-            place = target if isinstance(target, str) else target.target
-            _check_target(place, ("routes", route, "targets", index), providers, settings)
+            path: KeyPath = ("routes", route, "targets", index)
+            if isinstance(target, str):
+                _check_target(target, path, providers, settings)
+            else:
+                _check_target(target.target, (*path, "target"), providers, settings)
     return providers
 
 

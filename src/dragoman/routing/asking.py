@@ -106,6 +106,8 @@ class Asking:
         now, health, kind, key = self._now(), self._standings.health, failure.kind, self._key
         if kind is FailureKind.TIMEOUT and not self._begun:
             self._target.load.pace(stream=self._stream).given_up(self, now)
+        if health.cooldown == 0:
+            return
         if kind in FAILURES_OF_THE_TARGET:
             self._target.breaker.failed(now, health, self._period, probe=self._probes[0])
         elif kind in FAILURES_OF_THE_REQUEST:

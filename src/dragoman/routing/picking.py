@@ -36,6 +36,8 @@ class Picker:
         `prefix` identifies the conversation, `stream` says which kind of answers is to be fast; None if
         that is not known.
         """
+        if len(candidates) < 2:
+            return list(candidates)
         served = self._affinity.of(route, prefix, now)
         groups = self._groups(candidates, served)
         if len(groups) > 1:
@@ -91,8 +93,8 @@ class Picker:
         return -math.log(drawn) / candidate.weight
 
     def _fastest(self, groups: list[Group], now: float, stream: bool | None) -> list[Group]:
-        """The cheaper of two that are drawn goes first, so that not everybody runs to the same one at once; the
-        others follow as a reserve, by their cost.
+        """The cheaper of two that are drawn goes first, so that not everybody runs to the same one at once;
+        the others follow as a reserve, by their cost.
         """
         if stream is None:
             stream = self._is_streamed(groups)

@@ -146,7 +146,8 @@ class Place:
     async def _wait(self, full: Need) -> None:
         queue, now = self._places.queue, self._places.now()
         deadline = min(self._until, now + queue.timeout)
-        crowded = next((need for need in self._needs if need.limit.waiting >= queue.size), None)
+        needs = (full, *self._needs)
+        crowded = next((need for need in needs if need.limit.waiting >= queue.size), None)
         if crowded is not None or deadline <= now:
             raise FailureError(_refusal(crowded or full, waited=None))
         loop = asyncio.get_running_loop()

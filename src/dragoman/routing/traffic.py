@@ -106,23 +106,18 @@ class Traffic:
                 excluded.append(Exclusion(target, obstacle.reason))
             else:
                 spare.append((obstacle.refused, Exclusion(target, obstacle.reason)))
-        if candidates:
-            excluded += [exclusion for _, exclusion in spare]
-            if len(candidates) == 1:
-                return Choice(tuple(candidates), tuple(excluded))
         if stream is None and needs is not None:
             stream = needs.stream
-        groups = (
-            [candidates]
-            if candidates
-            else [
-                [exclusion.target for refused, exclusion in spare if refused is wanted]
-                for wanted in (False, True)
+        if candidates or not spare:
+            excluded += [exclusion for _, exclusion in spare]
+            order = self._picker.ordered(route, candidates, now, prefix, stream)
+        else:
+            failing = [exclusion.target for refused, exclusion in spare if not refused]
+            refusing = [exclusion.target for refused, exclusion in spare if refused]
+            order = [
+                *self._picker.ordered(route, failing, now, None, stream),
+                *self._picker.ordered(route, refusing, now, None, stream),
             ]
-        )
-        order = [
-            target for group in groups for target in self._picker.ordered(route, group, now, prefix, stream)
-        ]
         return Choice(tuple(order), tuple(excluded))
 
     def rest_of(self, candidate: RouteTarget) -> float:
@@ -224,6 +219,7 @@ def _limits(route: Route, candidate: RouteTarget) -> list[tuple[Hashable, int, s
 
 def _state(target: TargetStanding, key: KeyStanding, waiting: int, now: float, window: float) -> TargetState:
     failures, requests = target.breaker.counted(now, window)
+    load = target.load
     return TargetState(
         name=target.name,
         credential=key.credential,
@@ -233,6 +229,6 @@ def _state(target: TargetStanding, key: KeyStanding, waiting: int, now: float, w
         waiting=waiting,
         failures=failures,
         requests=requests,
-        first_token=target.load.streamed.peak or target.load.whole.peak,
+        first_token=load.whole.peak if load.streamed.peak is None else load.streamed.peak,
         configured=target.configured,
     )

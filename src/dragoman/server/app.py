@@ -1,15 +1,17 @@
 """The ASGI application: finds the endpoint, reads the request, hands it to the gateway."""
 
 import asyncio
-import base64
 import os
 from typing import assert_never
 
+import msgspec
 import structlog
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dragoman.access.credentials import presented_key
+from dragoman.access.keys import OPEN
+from dragoman.config.settings import Settings
 from dragoman.conversation.failure import Failure, FailureError, FailureKind, invalid
 from dragoman.dialects.dialect import Location
 from dragoman.dialects.registry import DIALECTS
@@ -19,6 +21,7 @@ from dragoman.gateway.embeddings import embed
 from dragoman.gateway.exchange import authenticate, exchange
 from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.kept_answers import delete_answer, show_answer, show_items
+from dragoman.gateway.relay import STOPPING
 from dragoman.gateway.translation import translate_posted
 from dragoman.server.connection import Connection, Departure, read_body
 from dragoman.server.endpoint import (
@@ -30,14 +33,19 @@ from dragoman.server.endpoint import (
     Greeting,
     KeptAnswer,
     KeptItems,
+    Liveness,
+    MetricsPage,
     ModelEntry,
     ModelList,
     Nothing,
+    Readiness,
     Served,
+    TargetStates,
     TokenCount,
     Translate,
     endpoint,
 )
+from dragoman.telemetry.metrics import Metrics
 
 LOOPBACK_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
 """Pages of this machine: the only ones that may call a gateway that asks for no key."""
@@ -48,6 +56,7 @@ _EXPOSED = [
     "retry-after",
     "x-dragoman-estimated",
     "x-dragoman-losses",
+    "x-dragoman-route",
     "x-dragoman-upstream-request-id",
 ]
 
@@ -57,9 +66,12 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger("dragoman.server")
 class App:
     """Serves the API of every dialect. One instance serves one gateway."""
 
-    def __init__(self, gateway: Gateway, max_body_bytes: int) -> None:
+    def __init__(self, gateway: Gateway, metrics: Metrics, settings: Settings) -> None:
         self._gateway = gateway
-        self._max_body_bytes = max_body_bytes
+        self._metrics = metrics
+        self._started = False
+        self.settings = settings
+        """What to take from clients, and to show them."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request (ASGI)."""
@@ -72,13 +84,20 @@ class App:
         query: bytes = scope["query_string"]
         headers: list[tuple[bytes, bytes]] = scope["headers"]
         found = endpoint(scope["raw_path"].decode("ascii", "replace"), query, headers)
-        request_id = "req_" + base64.b32encode(os.urandom(15)).decode().lower()
+        # in hexadecimal digits nothing looks like a key, which logs would not show
+        request_id = f"req_{os.urandom(12).hex()}"
         try:
             await self._serve(found, scope, receive, connection, request_id)
         except FailureError as error:
             kind, words = error.failure.kind, error.failure.message
             _log.info("request refused", request_id=request_id, failure=str(kind), error=words)
+            self._metrics.refused(kind)
             await _refuse(found, error.failure, connection, request_id)
+        except asyncio.CancelledError:
+            # who is in the middle of an answer has been told in it; the others are told here
+            if connection.started or connection.left:
+                raise
+            await _refuse(found, STOPPING, connection, request_id)
         except Exception:
             # The last resort: a bug of ours must not reach a client as a traceback.
             _log.exception("internal error", request_id=request_id)
@@ -90,14 +109,17 @@ class App:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         """From the start on, the gateway's upkeep; at the end, close what it has opened."""
-        upkeep: asyncio.Task[None] | None = None
+        upkeep: list[asyncio.Task[None]] = []
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
-                upkeep = asyncio.create_task(self._gateway.upkeep())
+                work = (self._gateway.upkeep(), self._metrics.keep_current())
+                upkeep += [asyncio.create_task(one) for one in work]
+                self._started = True
             if message["type"] == "lifespan.shutdown":
-                if upkeep is not None:
-                    upkeep.cancel()
+                self._started = False
+                for task in upkeep:
+                    task.cancel()
                 await self._gateway.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
@@ -123,12 +145,19 @@ class App:
         if isinstance(found, Greeting):
             await _show(connection, b'{"message":"hello"}', request_id)
             return
+        if isinstance(found, Liveness | Readiness):
+            reason = "" if isinstance(found, Liveness) else self._unready()
+            await _tell_health(found, reason, connection, request_id)
+            return
         # before the body is read: nobody without a key gets to fill memory with one
-        key = authenticate(self._gateway, presented_key(headers, scope["query_string"])[0])
+        presented, _ = presented_key(headers, scope["query_string"])
+        shown = isinstance(found, MetricsPage) and self.settings.metrics.open
+        key = OPEN if shown else authenticate(self._gateway, presented)
         body = b""
         if isinstance(found, Generation | TokenCount | Embeddings | Translate):
             _check_media_type(headers)
-            body = await read_body(receive, self._max_body_bytes)
+            server = self.settings.server
+            body = await read_body(receive, server.max_body_bytes, server.body_timeout)
         location = found.location if isinstance(found, Generation | TokenCount | Embeddings) else Location()
         call = Call(found.dialect, location, body, headers, key, request_id)
         async with Departure(receive, connection):
@@ -162,21 +191,33 @@ class App:
                 )
             case Translate():
                 body = translate_posted(call.body, DIALECTS)
+            case TargetStates():
+                body = msgspec.json.encode({"targets": gateway.traffic.targets()})
+            case MetricsPage():
+                body, media_type = await self._metrics.page(_accepted(call.headers))
+                await _show(connection, body, call.request_id, media_type)
+                return
             case _:
                 assert_never(found)
         await _show(connection, body, call.request_id)
 
+    def _unready(self) -> str:
+        """Why no requests should be sent here; empty if they should."""
+        if self._gateway.draining:
+            return "the gateway is being stopped"
+        return "" if self._started else "the gateway is starting"
 
-def browser_ready(app: App, origins: tuple[str, ...], *, open_to_all: bool) -> ASGIApp:
-    """The application with CORS, preflight included, for pages of the given origins.
+
+def browser_ready(app: App, settings: Settings) -> ASGIApp:
+    """The application with CORS, preflight included, for pages of the origins in the settings.
 
     A gateway that asks for no key answers only pages of this machine, unless origins were named:
     otherwise every page that its user visits could spend the user's tokens.
     """
-    everyone = origins == ("*",)
+    origins = settings.server.cors_origins
     if not origins:
         return app
-    guarded = everyone and open_to_all
+    guarded = origins == ("*",) and settings.auth.open
     return CORSMiddleware(
         app,
         allow_origins=() if guarded else origins,
@@ -200,9 +241,25 @@ def _check_media_type(headers: list[tuple[bytes, bytes]]) -> None:
     raise invalid("The Content-Type is missing; send the body with 'Content-Type: application/json'.")
 
 
-async def _show(connection: Connection, body: bytes, request_id: str) -> None:
-    headers = [("content-type", "application/json"), ("x-request-id", request_id), ("request-id", request_id)]
+def _accepted(headers: list[tuple[bytes, bytes]]) -> str:
+    return ", ".join(value.decode("latin-1") for name, value in headers if name == b"accept")
+
+
+async def _show(
+    connection: Connection, body: bytes, request_id: str, media_type: str = "application/json"
+) -> None:
+    headers = [("content-type", media_type), ("x-request-id", request_id), ("request-id", request_id)]
     await connection.respond(200, headers, body)
+
+
+async def _tell_health(
+    found: Liveness | Readiness, reason: str, connection: Connection, request_id: str
+) -> None:
+    status = "live" if isinstance(found, Liveness) else "unready" if reason else "ready"
+    said = {"status": status, "reason": reason} if reason else {"status": status}
+    headers = [("content-type", "application/json"), ("x-request-id", request_id)]
+    headers.append(("cache-control", "no-store"))
+    await connection.respond(503 if reason else 200, headers, msgspec.json.encode(said))
 
 
 async def _refuse(found: Endpoint, failure: Failure, connection: Connection, request_id: str) -> None:
@@ -210,4 +267,6 @@ async def _refuse(found: Endpoint, failure: Failure, connection: Connection, req
     headers = list(error.headers)
     if failure.kind is FailureKind.METHOD_NOT_ALLOWED:
         headers.append(("allow", ", ".join(METHODS[type(found)])))  # HTTP demands it (RFC 9110, 15.5.6)
+    if failure.kind is FailureKind.REQUEST_TIMEOUT:
+        headers.append(("connection", "close"))  # what may still come of the request is no other request
     await connection.respond(error.status, headers, error.body)

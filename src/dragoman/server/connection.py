@@ -10,36 +10,39 @@ from dragoman.conversation.failure import Failure, FailureError, FailureKind
 _DISCARDED = 256 * 1024 * 1024
 """Bytes of an oversize body that are read and thrown away, so that the client can read its error."""
 
+_GONE = Failure(FailureKind.CLIENT_CLOSED, "The client left before its request was complete.")
 
-async def read_body(receive: Receive, limit: int) -> bytes:
+
+async def read_body(receive: Receive, limit: int, patience: float) -> bytes:
     """The whole request body.
 
-    Raises `FailureError`: too large for more than `limit` bytes, client closed for a client that
-    leaves before the end.
+    Raises `FailureError`: too large for more than `limit` bytes, request timeout where the next piece does
+    not come within `patience` seconds, client closed for a client that leaves before the end.
     """
+    loop = asyncio.get_running_loop()
     pieces: list[bytes] = []
     size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise FailureError(
-                Failure(FailureKind.CLIENT_CLOSED, "The client left before its request was complete.")
-            )
-        piece: bytes = message.get("body", b"")
-        size += len(piece)
-        if size <= limit:
-            pieces.append(piece)
-        else:
-            pieces.clear()
-        if not message.get("more_body", False) or size > limit + _DISCARDED:
-            break
+    try:
+        async with asyncio.timeout(patience) as waiting:
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise FailureError(_GONE)
+                piece: bytes = message.get("body", b"")
+                size += len(piece)
+                if size <= limit:
+                    pieces.append(piece)
+                else:
+                    pieces.clear()
+                if not message.get("more_body", False) or size > limit + _DISCARDED:
+                    break
+                waiting.reschedule(loop.time() + patience)
+    except TimeoutError:
+        words = f"Nothing more of the request body came for {patience:g} s (server.body_timeout)."
+        raise FailureError(Failure(FailureKind.REQUEST_TIMEOUT, words)) from None
     if size > limit:
-        raise FailureError(
-            Failure(
-                FailureKind.TOO_LARGE,
-                f"The request body is larger than {limit} bytes, the limit here (server.max_body_bytes).",
-            )
-        )
+        words = f"The request body is larger than {limit} bytes, the limit here (server.max_body_bytes)."
+        raise FailureError(Failure(FailureKind.TOO_LARGE, words))
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 

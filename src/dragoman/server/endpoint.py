@@ -69,8 +69,32 @@ class Translate(msgspec.Struct, frozen=True):
     dialect: Dialect
 
 
+class TargetStates(msgspec.Struct, frozen=True):
+    """Somebody wants to know how the targets are."""
+
+    dialect: Dialect
+
+
+class MetricsPage(msgspec.Struct, frozen=True):
+    """Prometheus asks for what was measured."""
+
+    dialect: Dialect
+
+
 class Greeting(msgspec.Struct, frozen=True):
     """A client wants to know whether anybody is there."""
+
+    dialect: Dialect
+
+
+class Liveness(msgspec.Struct, frozen=True):
+    """Whoever runs the process wants to know whether it works."""
+
+    dialect: Dialect
+
+
+class Readiness(msgspec.Struct, frozen=True):
+    """Whoever sends requests here wants to know whether to go on with that."""
 
     dialect: Dialect
 
@@ -94,10 +118,12 @@ Served = (
     | KeptItems
     | Cancellation
     | Translate
+    | TargetStates
+    | MetricsPage
 )
 """What a client with a key is answered."""
 
-Endpoint = Served | Greeting | Nothing
+Endpoint = Served | Greeting | Liveness | Readiness | Nothing
 
 METHODS: dict[type[Endpoint], tuple[str, ...]] = {
     Generation: ("POST",),
@@ -109,7 +135,11 @@ METHODS: dict[type[Endpoint], tuple[str, ...]] = {
     KeptItems: ("GET",),
     Cancellation: ("POST",),
     Translate: ("POST",),
+    TargetStates: ("GET",),
+    MetricsPage: ("GET",),
     Greeting: ("GET",),
+    Liveness: ("GET",),
+    Readiness: ("GET",),
 }
 """The methods of each kind of endpoint. HEAD goes wherever GET goes."""
 
@@ -126,6 +156,9 @@ _FIXED: dict[str, Endpoint] = {
     "/v1/messages/count_tokens": TokenCount(anthropic.DIALECT, Location()),
     "/v1beta/models": ModelList(gemini.DIALECT),
     "/api/hello": Greeting(anthropic.DIALECT),
+    "/health/live": Liveness(openai_chat.DIALECT),
+    "/health/ready": Readiness(openai_chat.DIALECT),
+    "/metrics": MetricsPage(openai_chat.DIALECT),
 }
 _RESPONSES = "/v1/responses/"
 _GOOGLE_VERSIONS = ("/v1beta/", "/v1/")
@@ -168,6 +201,8 @@ def _found(path: str, query: bytes, asked: Dialect) -> Endpoint:
         return ModelList(asked)
     if path == "/dragoman/translate":
         return Translate(asked)
+    if path == "/dragoman/health":
+        return TargetStates(asked)
     if path.startswith(_RESPONSES):
         return _kept(path[len(_RESPONSES) :])
     for version in _GOOGLE_VERSIONS:

@@ -69,7 +69,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._answering: RequestResponseCycle | None = None
         """The request whose turn it is, or was last."""
-        self._ahead = bytearray()
+        self.ahead = bytearray()
+        """What has come behind a request that is not answered yet."""
         self._head = 0
         """Bytes that have come since the end of the last head or body."""
         self._in_head = True
@@ -96,7 +97,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
                 cycle.disconnected = True
                 cycle.message_event.set()
         self.pipeline.clear()
-        self._ahead.clear()
+        self.ahead.clear()
         for timer in (self._patience, self._stall):
             if timer is not None:
                 timer.cancel()
@@ -120,8 +121,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes of the client's."""
-        if self._ahead or self._busy or len(data) > _SLICE:
-            self._ahead += data
+        if self.ahead or self._busy or len(data) > _SLICE:
+            self.ahead += data
             self._read_on()
         else:
             self._feed(data)
@@ -139,11 +140,11 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def _read_on(self) -> None:
         """Let the parser have what has come, until a request is complete that is not answered yet."""
-        while self._ahead and not self._busy and not self.transport.is_closing():
-            piece = bytes(self._ahead[:_SLICE])
-            del self._ahead[:_SLICE]
+        while self.ahead and not self._busy and not self.transport.is_closing():
+            piece = bytes(self.ahead[:_SLICE])
+            del self.ahead[:_SLICE]
             self._feed(piece)
-        self._reading.fill(len(self._ahead) > MAX_AHEAD)
+        self._reading.fill(len(self.ahead) > MAX_AHEAD)
 
     def _feed(self, data: bytes) -> None:
         if self._in_head:

@@ -75,6 +75,11 @@ class HttpServer:
         self.started = False
         """Whether requests are served."""
 
+    @property
+    def connections(self) -> list[LimitedHttpProtocol]:
+        """The connections that are open."""
+        return [one for one in self._state.connections if isinstance(one, LimitedHttpProtocol)]
+
     def run(self, sockets: Sequence[socket.socket]) -> None:
         """Serve in an event loop of its own, until stopped from elsewhere."""
         with asyncio.Runner(loop_factory=self.loop_factory()) as runner:
@@ -147,7 +152,7 @@ class HttpServer:
 
     async def _see_off(self) -> None:
         """Let everybody go: in order, then with an error, then without a word."""
-        for connection in list(self._state.connections):
+        for connection in self.connections:
             connection.shutdown()
         if await self._gone(self._shutdown_timeout(), unless_forced=True):
             return
@@ -155,7 +160,7 @@ class HttpServer:
         for task in self._state.tasks:
             task.cancel()
         if not await self._gone(FAREWELL):
-            for connection in list(self._state.connections):
+            for connection in self.connections:
                 connection.transport.abort()
             await self._gone(FAREWELL)
 

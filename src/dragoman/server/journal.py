@@ -21,6 +21,7 @@ _REQUESTS_FAULT = frozenset(
         FailureKind.AUTHENTICATION,
         FailureKind.NOT_FOUND,
         FailureKind.METHOD_NOT_ALLOWED,
+        FailureKind.REQUEST_TIMEOUT,
         FailureKind.CONFLICT,
         FailureKind.TOO_LARGE,
         FailureKind.CLIENT_CLOSED,

@@ -1,68 +1,118 @@
-"""The gateway as a running service: its parts put together, and the HTTP server around them."""
+"""The gateway as a running service: its parts put together, and what it can be told while it runs."""
 
-import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 from pathlib import Path
 
-import structlog
-import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import Receive, Scope, Send
 
 from dragoman.access.keys import KeyRing
 from dragoman.config.settings import Media, Settings
-from dragoman.conversation.failure import STATUS
+from dragoman.conversation.usage import Usage
 from dragoman.coordination.opening import open_recollection
 from dragoman.dialects.registry import SPOKEN
-from dragoman.gateway.gateway import Gateway
-from dragoman.gateway.record import Record
+from dragoman.gateway.gateway import Costs, Gateway
 from dragoman.models.overrides import build_profiles
+from dragoman.models.price import cost_of
+from dragoman.models.prices import Prices
+from dragoman.providers.price_list import build_prices
 from dragoman.providers.provider import Provider
 from dragoman.routing.router import Router
 from dragoman.routing.traffic import Traffic
 from dragoman.server.app import App, browser_ready
-from dragoman.server.http_protocol import LimitedHttpProtocol
+from dragoman.server.configuration import Configuration
+from dragoman.server.http_server import HttpServer
+from dragoman.server.journal import Journal, configured_targets
 from dragoman.store.opening import open_responses
+from dragoman.telemetry.metrics import Metrics
 from dragoman.testing.provider import FakeProvider
 from dragoman.upstream.aiohttp_transport import AiohttpTransport
 from dragoman.upstream.embedded import EmbeddedTransport
 from dragoman.upstream.remote_media import RemoteMedia
 
-KEEP_ALIVE = 75
-"""Seconds that an idle client connection is kept; longer than the pools of the usual clients."""
-DRAIN = 30
-"""Seconds that running answers get to end when the service is told to stop."""
+
+class Service:
+    """The whole gateway as an ASGI application, which closes what it opened when its lifespan ends."""
+
+    def __init__(self, configuration: Configuration, folder: Path | None) -> None:
+        """Take what to run with, and the folder for files; without one, what is kept is gone with it."""
+        settings, providers = configuration.settings, configuration.providers
+        prices = build_prices(settings, providers)
+        self.metrics = Metrics()
+        self.metrics.configure(configured_targets(settings))
+        self.gateway = Gateway(
+            keys=configuration.keys,
+            router=build_router(settings, providers, prices),
+            providers=providers,
+            dialects=SPOKEN,
+            http=AiohttpTransport(),
+            embedded=EmbeddedTransport(FakeProvider(kept=0)),
+            timeouts=settings.timeouts,
+            journal=Journal(self.metrics),
+            now=time.time,
+            kept_responses=open_responses(folder),
+            signatures=open_recollection(settings.coordination.url, settings.memory.max_signatures),
+            remote_media=_media(settings.media),
+            memory=settings.memory,
+            retries=settings.retries,
+            traffic=Traffic(settings.health, settings.queue),
+            cost=_costs(prices),
+        )
+        self.metrics.watch(self.gateway.traffic)
+        self.settings = settings
+        self._app = App(self.gateway, self.metrics, settings)
+        self._front = browser_ready(self._app, settings)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request (ASGI)."""
+        await self._front(scope, receive, send)
+
+    def renewal(self, configuration: Configuration) -> Callable[[], None]:
+        """Prepare to go on with another configuration; what is given back does so, in one step. Requests on
+        their way keep what they have begun with.
+        """
+        settings, providers = configuration.settings, configuration.providers
+        prices = build_prices(settings, providers)
+        router = build_router(settings, providers, prices)
+        front = browser_ready(self._app, settings)
+
+        def renew() -> None:
+            self.gateway.renew(
+                keys=configuration.keys,
+                router=router,
+                providers=providers,
+                timeouts=settings.timeouts,
+                retries=settings.retries,
+                cost=_costs(prices),
+            )
+            self.gateway.traffic.configure(settings.health, settings.queue)
+            self.metrics.configure(configured_targets(settings))
+            self.settings = self._app.settings = settings
+            self._front = front
+
+        return renew
+
+    def drain(self) -> None:
+        """Nothing new is to come: the service is being stopped."""
+        self.gateway.draining = True
 
 
 def build(
-    settings: Settings, providers: Mapping[str, Provider], keys: KeyRing, folder: Path | None = None
-) -> ASGIApp:
-    """The whole gateway as an ASGI application that closes what it opened when its lifespan ends.
-
-    `folder` is where it may keep files; without one, what it keeps is gone with it.
-    """
-    gateway = Gateway(
-        keys=keys,
-        router=build_router(settings, providers),
-        providers=providers,
-        dialects=SPOKEN,
-        http=AiohttpTransport(),
-        embedded=EmbeddedTransport(FakeProvider(kept=0)),
-        timeouts=settings.timeouts,
-        journal=_log_entry,
-        now=time.time,
-        kept_responses=open_responses(folder),
-        signatures=open_recollection(settings.coordination.url, settings.memory.max_signatures),
-        remote_media=_media(settings.media),
-        memory=settings.memory,
-        retries=settings.retries,
-        traffic=Traffic(settings.health, settings.queue),
-    )
-    app = App(gateway, settings.server.max_body_bytes)
-    return browser_ready(app, settings.server.cors_origins, open_to_all=settings.auth.open)
+    settings: Settings, providers: dict[str, Provider], keys: KeyRing, folder: Path | None = None
+) -> Service:
+    """The service for these settings."""
+    return Service(Configuration(settings, providers, keys), folder)
 
 
-def build_router(settings: Settings, providers: Mapping[str, Provider]) -> Router:
+def http_server(service: Service) -> HttpServer:
+    """The HTTP server for a service: `run([listener])` serves until told to stop."""
+    return HttpServer(service, lambda: service.settings.server.shutdown_timeout, service.drain)
+
+
+def build_router(
+    settings: Settings, providers: Mapping[str, Provider], prices: Prices | None = None
+) -> Router:
     """Where the model names of a configuration lead."""
     return Router(
         providers,
@@ -70,43 +120,19 @@ def build_router(settings: Settings, providers: Mapping[str, Provider]) -> Route
         build_profiles(settings),
         timeouts=settings.timeouts,
         retries=settings.retries,
+        price=(prices or build_prices(settings, providers)).blended,
     )
+
+
+def _costs(prices: Prices) -> Costs:
+    def cost(provider: str, model: str, usage: Usage) -> Decimal | None:
+        price = prices.of(provider, model)
+        return None if price is None else cost_of(usage, price)
+
+    return cost
 
 
 def _media(settings: Media) -> RemoteMedia | None:
     if not settings.fetch:
         return None
     return RemoteMedia(settings.max_bytes, settings.timeout, allow_private=settings.allow_private)
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes a free one. Raises `OSError` when the address cannot be had."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=2048)
-
-
-def http_server(app: ASGIApp) -> uvicorn.Server:
-    """The HTTP server for an application: `run(sockets=[...])` serves until told to stop."""
-    return uvicorn.Server(
-        uvicorn.Config(
-            app,
-            http=LimitedHttpProtocol,
-            ws="none",
-            lifespan="on",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=KEEP_ALIVE,
-            timeout_graceful_shutdown=DRAIN,
-        )
-    )
-
-
-def _log_entry(record: Record) -> None:
-    log: structlog.stdlib.BoundLogger = structlog.get_logger("dragoman")
-    entry = record.entry()
-    if record.failure is not None and STATUS[record.failure.kind] >= 500:
-        log.warning("exchange failed", **entry)
-    else:
-        log.info("exchange", **entry)

@@ -48,7 +48,7 @@ REQUEST_DURATION = Instrument(
 OWN_DURATION = Instrument(
     "dragoman_own_duration_seconds",
     "histogram",
-    "Time of a request in which nothing was waited for: neither an upstream nor a free place.",
+    "Time of a request outside of its upstream requests and of waiting: reading, planning, writing.",
     ("plan",),
     _OWN,
 )
@@ -116,7 +116,7 @@ SKIPPED = Instrument(
 FIRST_TOKEN = Instrument(
     "dragoman_time_to_first_token_seconds",
     "histogram",
-    "Time from sending a request upstream to the first piece of the answer itself.",
+    "Time from sending a request upstream to the first piece of the answer itself; whole ones: to the head.",
     (*_TARGET, "stream"),
     _FIRST_TOKEN,
 )

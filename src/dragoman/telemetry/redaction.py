@@ -7,7 +7,9 @@ from urllib.parse import quote, quote_plus
 
 MASK = "[redacted]"
 
-_ESCAPED = re.compile("%[0-9A-F]{2}")
+_PERCENT = re.compile("%[0-9A-F]{2}")
+_PLAIN = re.compile(r"[ !#-&(-\[\]-~]+")
+"""Characters that are written as they are in JSON and in Python."""
 
 SHORTEST = 4
 """Known secrets shorter than this are left alone: they would blot out ordinary words."""
@@ -39,30 +41,47 @@ _HINTS = (
 class Redactor:
     """Replaces known secrets, and whatever has the shape of one, by `[redacted]`."""
 
-    __slots__ = ("_known",)
+    __slots__ = ("_escapable", "_plain")
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        self._known: dict[str, list[str]] = {}
+        self._plain: dict[str, list[str]] = {}
         """By their first characters: many keys begin alike, and most texts hold no such beginning."""
+        self._escapable: dict[str, re.Pattern[str]] = {}
+        """Those that text within text writes in another way."""
         self.learn(secrets)
 
     def learn(self, secrets: Iterable[str]) -> None:
         """Take out these secrets too from now on. What was secret before stays so."""
         for secret in secrets:
-            if len(secret) >= SHORTEST:
-                for form in _forms(secret):
-                    known = self._known.setdefault(form[:SHORTEST], [])
-                    if form not in known:
-                        known.append(form)
+            if len(secret) < SHORTEST:
+                continue
+            for form in _forms(secret):
+                known = self._plain.setdefault(form[:SHORTEST], [])
+                if form not in known:
+                    known.append(form)
+            if not _PLAIN.fullmatch(secret):
+                self._escapable[secret] = re.compile("".join(map(_written, secret)))
+
+    def finds(self, text: str) -> bool:
+        """Whether there is a known secret in the text."""
+        return any(
+            form in text for head, forms in self._plain.items() if head in text for form in forms
+        ) or any(pattern.search(text) for pattern in self._escapable.values())
 
     def text(self, text: str) -> str:
         """The text without secrets."""
-        found = [form for head, forms in self._known.items() if head in text for form in forms]
         # longest first: a secret may hold another one
-        for form in sorted(found, key=lambda form: (-len(form), form)):
+        for secret in sorted(self._escapable, key=_by_length):
+            text = self._escapable[secret].sub(MASK, text)
+        found = [form for head, forms in self._plain.items() if head in text for form in forms]
+        for form in sorted(found, key=_by_length):
             text = text.replace(form, MASK)
         lower = text.lower()
         return _SHAPES.sub(_masked, text) if any(hint in lower for hint in _HINTS) else text
+
+
+def _by_length(text: str) -> tuple[int, str]:
+    return -len(text), text
 
 
 def _masked(match: re.Match[str]) -> str:
@@ -70,21 +89,32 @@ def _masked(match: re.Match[str]) -> str:
 
 
 def _forms(secret: str) -> set[str]:
-    """How a secret may be written: as it is, in a URL, and as text within text, once or twice over."""
-    forms = {secret}
-    for _ in range(2):
-        forms |= {written for form in forms for written in _written(form)}
-    # with a slash or without, with capitals or without: programs differ
-    addressed = {quote(secret, safe=""), quote(secret), quote_plus(secret)}
-    return forms | addressed | {_ESCAPED.sub(lambda found: found[0].lower(), url) for url in addressed}
-
-
-def _written(text: str) -> set[str]:
-    """Text as JSON and Python write it between quotes, of either kind."""
-    return {
-        json.dumps(text)[1:-1],
-        json.dumps(text, ensure_ascii=False)[1:-1],
-        repr(text)[1:-1],
-        repr('"' + text)[2:-1],
-        repr(text.encode("utf-8", "surrogatepass"))[2:-1],
+    """A secret as it is, as PHP writes it in JSON, and as URLs have it: with slashes and small letters or not."""
+    addressed = {
+        quote(secret, safe="", errors="surrogatepass"),
+        quote(secret, errors="surrogatepass"),
+        quote_plus(secret, errors="surrogatepass"),
     }
+    return (
+        {secret, secret.replace("/", r"\/")}
+        | addressed
+        | {_PERCENT.sub(lambda found: found[0].lower(), url) for url in addressed}
+    )
+
+
+def _written(char: str) -> str:
+    """A pattern of all ways in which JSON and Python write a character. Text within text may be as deep as it
+    likes: every layer only puts more backslashes.
+    """
+    if _PLAIN.fullmatch(char):
+        return re.escape(char)
+    forms = {
+        char,
+        json.dumps(char)[1:-1],
+        repr(char)[1:-1],
+        repr(char.encode("utf-8", "surrogatepass"))[2:-1],
+        quote(char, safe="", errors="surrogatepass"),
+    }
+    patterns = {r"\\+".join(map(re.escape, re.split(r"\\+", form))) for form in forms}
+    optional = r"\\*" if char in "\"'" else ""
+    return f"{optional}(?:{'|'.join(sorted(patterns))})"

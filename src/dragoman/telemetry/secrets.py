@@ -24,13 +24,19 @@ def secrets_of(
     found = [key.reveal() for key in settings.auth.keys]
     found += [key.key.reveal() for key in settings.keys.values()]
     for provider in providers.values():
-        found += [provider.api_key, *provider.more_keys]
-        found += [part for _, value in provider.headers for part in _header_parts(value)]
+        found += secrets_at(provider)
     if settings.coordination.url is not None:
         found += _logins(settings.coordination.url.reveal())
     for url in urls:
         found += _logins(url)
     return [secret for secret in dict.fromkeys([*found, created]) if secret]
+
+
+def secrets_at(provider: Provider) -> list[str]:
+    """What is presented to one provider, and nobody else may see."""
+    found = [provider.api_key, *provider.more_keys]
+    found += [part for _, value in provider.headers for part in _header_parts(value)]
+    return [secret for secret in dict.fromkeys(found) if secret]
 
 
 def _header_parts(value: str) -> Iterator[str]:

@@ -65,7 +65,9 @@ class AiohttpResponse:
         return await read_to_end(self, limit, self._where)
 
     async def next(self) -> bytes:
-        """See `UpstreamResponse.next`."""
+        """See `UpstreamResponse.next`. Over TLS, what a reader is more than 128 KiB behind is lost with a
+        connection that breaks.
+        """
         if self._failure is not None:
             raise self._failure
         if self._ended:

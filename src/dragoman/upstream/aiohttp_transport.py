@@ -5,6 +5,7 @@ import io
 import os
 import re
 import ssl
+import time
 import weakref
 from typing import cast
 
@@ -25,7 +26,7 @@ _KEEP_ALIVE = 30.0
 """Seconds that an idle connection waits for its next request."""
 _HEADER_LINE = 64 * 1024
 """Bytes of the longest status or header line."""
-_HEADER_COUNT = 512
+_HEADER_COUNT = 256
 _LOOKUPS = 32
 """Names that are looked up at once at most."""
 _BUFFER = 64 * 1024
@@ -53,6 +54,7 @@ class AiohttpTransport:
         self._fresh: aiohttp.ClientSession | None = None
         self._used: weakref.WeakSet[ResponseHandler] = weakref.WeakSet()
         self._names = NameLookup(_LOOKUPS, "upstream")
+        self._sending: set[asyncio.Task[object]] = set()
         self._closed = False
 
     async def send(self, request: UpstreamRequest, connect_timeout: float) -> UpstreamResponse:
@@ -69,15 +71,27 @@ class AiohttpTransport:
             raise failures.bad_gateway("The upstream's URL is not valid.") from None
         if url.scheme not in ("http", "https"):
             raise failures.bad_gateway(f"The URL of {where} must begin with http:// or https://.")
+        task = cast("asyncio.Task[object]", asyncio.current_task())
+        self._sending.add(task)
         try:
-            return await self._exchange(self._session(pooled=True), request, url, where, connect_timeout)
-        except _StaleConnectionError:
-            return await self._exchange(self._session(pooled=False), request, url, where, connect_timeout)
+            try:
+                return await self._exchange(self._session(pooled=True), request, url, where, connect_timeout)
+            except _StaleConnectionError:
+                return await self._exchange(self._session(pooled=False), request, url, where, connect_timeout)
+        except asyncio.CancelledError:
+            if self._closed and not task.uncancel():
+                # it was `close` that cancelled, and not the caller
+                raise failures.stopping() from None
+            raise
+        finally:
+            self._sending.discard(task)
 
     async def close(self) -> None:
         """See `Transport.close`."""
         self._closed = True
         self._names.close()
+        for task in self._sending:
+            task.cancel()
         for protocol in list(self._used):
             if protocol.transport is not None:
                 protocol.transport.abort()
@@ -137,12 +151,6 @@ class AiohttpTransport:
                 timeout=aiohttp.ClientTimeout(connect=connect_timeout),
                 middlewares=(watch,),
             )
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if self._closed and task is not None and not task.cancelling():
-                # it was the lookup of a name that closing cancelled, and not the caller
-                raise failures.stopping() from None
-            raise
         except (aiohttp.ClientError, OSError) as error:
             # not even as a cause: the texts of these errors hold whole URLs, keys and all
             raise _failure(error, where, connect_timeout) from None
@@ -207,7 +215,7 @@ class _Request(aiohttp.ClientRequest):
     lost: asyncio.Future[None] | None = None
 
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:  # pyright: ignore[reportImplicitOverride] - `typing.override` begins with Python 3.12
-        self.connected_at = self.loop.time()
+        self.connected_at = time.monotonic()
         protocol = conn.protocol
         if self.used is not None and protocol is not None:
             self.socket = conn.transport

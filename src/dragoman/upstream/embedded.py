@@ -5,6 +5,7 @@ out, and tested, without a network.
 """
 
 import asyncio
+import time
 import weakref
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -90,7 +91,8 @@ class _Response:
         self._where = where
         self._open = open_responses
         self._chunks = iter(answer.chunks)
-        self._due = self._connected_at = asyncio.get_running_loop().time()
+        self._due = asyncio.get_running_loop().time()
+        self._connected_at = time.monotonic()
         self._failure: FailureError | None = None
         self._wake: asyncio.Future[None] | None = None
 

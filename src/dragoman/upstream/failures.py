@@ -15,7 +15,9 @@ def bad_gateway(message: str) -> FailureError:
 def connect_timeout(where: str, seconds: float) -> FailureError:
     """No connection within the time allowed for it."""
     return FailureError(
-        Failure(FailureKind.TIMEOUT, f"Connecting to {where} took longer than {seconds:g} seconds.")
+        Failure(
+            FailureKind.TIMEOUT, f"Connecting to {where} took longer than {seconds:g} s (timeouts.connect)."
+        )
     )
 
 

@@ -46,8 +46,8 @@ class UpstreamResponse(Protocol):
 
     @property
     def connected_at(self) -> float:
-        """When the request had its connection, new or kept, and began to go out: on the event loop's
-        clock, in seconds.
+        """When the request had its connection, new or kept, and began to go out: on the clock of
+        `time.monotonic`, in seconds.
         """
         ...
 
@@ -63,7 +63,7 @@ class UpstreamResponse(Protocol):
         """The next bytes as they arrive; `b""` at the proper end, and from then on.
 
         Raises `FailureError` (bad gateway) when the connection breaks, or when it ends before the
-        announced length or the final chunk.
+        announced length or the final chunk: after all that came in before.
         """
         ...
 

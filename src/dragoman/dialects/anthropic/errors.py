@@ -43,6 +43,7 @@ _TYPES = {
     FailureKind.NOT_FOUND: "not_found_error",
     FailureKind.MODEL_NOT_FOUND: "not_found_error",
     FailureKind.METHOD_NOT_ALLOWED: "invalid_request_error",
+    FailureKind.REQUEST_TIMEOUT: "timeout_error",
     FailureKind.CONFLICT: "conflict_error",
     FailureKind.TOO_LARGE: "request_too_large",
     FailureKind.RATE_LIMIT: "rate_limit_error",

@@ -1,0 +1,257 @@
+"""Several processes that serve at one socket, and the one that looks after them."""
+
+import contextlib
+import os
+import selectors
+import signal
+import socket
+import time
+from collections.abc import Callable
+from types import FrameType
+
+import structlog
+
+from dragoman.server.configuration import Configuration
+from dragoman.server.http_server import CLOSING, FAREWELL
+from dragoman.server.process import READY, SIGNALS, Order, hold_signals, leave
+from dragoman.server.reload import FileWatch, Reload
+from dragoman.telemetry.workers import forget
+
+MOST_BAD_STARTS = 5
+"""How many workers in a row may die before they serve; after that there is no point in starting more."""
+FIRST_PAUSE = 0.1
+"""Seconds before a worker is replaced; twice as long each time, while they die soon."""
+LONGEST_PAUSE = 10.0
+SOON = 30.0
+"""Seconds that a worker has to live for the next pause to be short again."""
+SPARE = 5.0
+"""Seconds that workers get beyond all their own limits, before they are killed."""
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger("dragoman.server")
+
+Work = Callable[[Configuration, socket.socket, socket.socket], None]
+"""What a worker does: serves with a configuration at a listening socket, with a channel to the supervisor."""
+
+
+class Worker:
+    """A process that serves, as seen from the supervisor."""
+
+    def __init__(self, number: int, pid: int, channel: socket.socket) -> None:
+        self.number = number
+        self.pid = pid
+        self.channel = channel
+        self.began = time.monotonic()
+        self.ready = False
+
+    def tell(self, order: Order) -> None:
+        """Give an order. One that is gone hears nothing, and one that does not listen misses it."""
+        with contextlib.suppress(OSError):
+            self.channel.send(order.value)
+
+
+class Supervisor:
+    """Starts workers, replaces those that die, and passes orders on. Serves nothing itself.
+
+    There must be no other thread and no event loop in the process: workers are copies of it (fork).
+    """
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        work: Work,
+        read: Callable[[], Configuration],
+        current: Configuration,
+        file: FileWatch | None,
+    ) -> None:
+        """Take what the workers do. `file` is the configuration's, to be looked at while the settings say
+        so, and `read` reads it again.
+        """
+        self._listener = listener
+        self._work = work
+        self._file = file
+        self._reload = Reload(current, read, lambda _: self._pass_on)
+        self._count = current.settings.server.workers
+        self._workers: dict[int, Worker] = {}
+        self._due: dict[int, float] = {}
+        """When the worker of a number is to be started, on the monotonic clock."""
+        self._pauses: dict[int, float] = {}
+        self._bad_starts = 0
+        self._stops = 0
+        self._killing: float | None = None
+        self._status = 0
+        self._next_look = 0.0
+        self._pid = os.getpid()
+        self._selector = selectors.DefaultSelector()
+
+    def run(self) -> int:
+        """Look after the workers until told to stop, and they have ended; the exit status."""
+        awake, waker = socket.socketpair()
+        with awake, waker, self._selector:
+            for end in (awake, waker):
+                end.setblocking(False)
+            for number in (*SIGNALS, signal.SIGCHLD):
+                signal.signal(number, _noted)
+            signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+            self._selector.register(awake, selectors.EVENT_READ)
+            at_terminal = os.isatty(0)
+            self._due = dict.fromkeys(range(1, self._count + 1), 0.0)
+            while self._workers or self._due:
+                self._start_due()
+                for key, _ in self._selector.select(self._pause()):
+                    if key.fileobj is awake:
+                        for number in awake.recv(4096):
+                            self._signalled(number, at_terminal=at_terminal)
+                    else:
+                        self._hear(key.data)
+                self._bury()
+                self._kill_late()
+                self._look_at_file()
+            hold_signals()
+            signal.set_wakeup_fd(-1)
+        return self._status
+
+    # --- workers
+
+    def _start_due(self) -> None:
+        now = time.monotonic()
+        for number in [number for number, due in self._due.items() if due <= now]:
+            del self._due[number]
+            self._start(number)
+
+    def _start(self, number: int) -> None:
+        # nothing may be heard in the copy before it listens itself
+        hold_signals()
+        try:
+            ours, theirs = socket.socketpair()
+            pid = os.fork()
+        except OSError as error:
+            _log.error("a worker cannot be started", worker=number, error=error.strerror)
+            self._due[number] = time.monotonic() + LONGEST_PAUSE
+            return
+        finally:
+            if os.getpid() == self._pid:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        if not pid:
+            self._be_worker(ours, theirs)
+        theirs.close()
+        ours.setblocking(False)
+        worker = Worker(number, pid, ours)
+        self._workers[pid] = worker
+        self._selector.register(ours, selectors.EVENT_READ, worker)
+
+    def _be_worker(self, ours: socket.socket, theirs: socket.socket) -> None:
+        """The rest of a worker's life."""
+        status = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            # else the workers would keep each other's channels open when the supervisor is gone
+            for channel in (ours, *(worker.channel for worker in self._workers.values())):
+                channel.close()
+            self._selector.close()
+            self._work(self._reload.current, self._listener, theirs)
+            status = 0
+        except BaseException:  # noqa: BLE001 - whatever it is, the process ends here and says why
+            _log.exception("a worker failed")
+        finally:
+            leave(status)
+
+    def _hear(self, worker: Worker) -> None:
+        with contextlib.suppress(OSError):
+            if READY in worker.channel.recv(64):
+                worker.ready = True
+                self._bad_starts = 0
+                return
+        # it is about to end
+        self._selector.unregister(worker.channel)
+
+    def _bury(self) -> None:
+        for worker in list(self._workers.values()):
+            pid, status = os.waitpid(worker.pid, os.WNOHANG)
+            if pid:
+                self._ended(worker, os.waitstatus_to_exitcode(status))
+
+    def _ended(self, worker: Worker, code: int) -> None:
+        del self._workers[worker.pid]
+        with contextlib.suppress(KeyError, ValueError):
+            self._selector.unregister(worker.channel)
+        worker.channel.close()
+        forget(worker.pid)
+        how = f"by {signal.Signals(-code).name}" if code < 0 else f"with status {code}"
+        if self._stops:
+            if code:
+                _log.error("a worker did not end in order", worker=worker.number, ended=how)
+                self._status = 1
+            return
+        self._bad_starts += not worker.ready
+        if self._bad_starts >= MOST_BAD_STARTS:
+            _log.error("workers die before they serve: giving up", worker=worker.number, ended=how)
+            self._status = 1
+            self._stop()
+            return
+        soon = time.monotonic() - worker.began < SOON
+        before = self._pauses.get(worker.number, FIRST_PAUSE / 2) if soon else FIRST_PAUSE / 2
+        pause = self._pauses[worker.number] = min(LONGEST_PAUSE, 2 * before)
+        self._due[worker.number] = time.monotonic() + pause
+        _log.warning("a worker has ended and is replaced", worker=worker.number, ended=how, pause=pause)
+
+    # --- orders
+
+    def _signalled(self, number: int, *, at_terminal: bool) -> None:
+        if number == signal.SIGHUP and (not at_terminal or os.isatty(0)):
+            if not self._stops:
+                self._read_again()
+        elif number in SIGNALS:
+            self._stop()
+
+    def _stop(self) -> None:
+        """Stop in order; the second time, at once."""
+        self._stops += 1
+        self._due.clear()
+        self._listener.close()
+        self._tell(Order.STOP if self._stops == 1 else Order.FORCE)
+        patience = self._reload.current.settings.server.shutdown_timeout if self._stops == 1 else 0.0
+        self._killing = time.monotonic() + patience + 2 * FAREWELL + CLOSING + SPARE
+
+    def _kill_late(self) -> None:
+        if self._killing is not None and time.monotonic() >= self._killing:
+            self._killing = None
+            for worker in self._workers.values():
+                os.kill(worker.pid, signal.SIGKILL)
+
+    def _read_again(self) -> None:
+        if self._file is not None:
+            self._file.skip()
+        self._reload.prepare()()
+
+    def _pass_on(self) -> None:
+        # by now the configuration is known to be good
+        self._tell(Order.RELOAD)
+
+    def _tell(self, order: Order) -> None:
+        for worker in self._workers.values():
+            worker.tell(order)
+
+    # --- time
+
+    def _look_at_file(self) -> None:
+        if self._file is None or self._stops or time.monotonic() < self._next_look:
+            return
+        if self._reload.current.settings.server.watch and self._file.changed():
+            self._read_again()
+        self._next_look = time.monotonic() + self._file.pause
+
+    def _pause(self) -> float | None:
+        """Seconds until there is something to do, even if nothing happens."""
+        now = time.monotonic()
+        times = [due - now for due in self._due.values()]
+        if self._killing is not None:
+            times.append(self._killing - now)
+        if self._file is not None and not self._stops:
+            times.append(self._next_look - now)
+        return max(0.0, min(times)) if times else None
+
+
+def _noted(_number: int, _frame: FrameType | None) -> None:
+    """A signal has come: its number is in the socket that wakes the supervisor."""

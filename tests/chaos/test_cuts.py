@@ -1,0 +1,31 @@
+"""An upstream breaks off at any byte of its answer, in any way: what has come is told, and nothing twice."""
+
+import pytest
+from tests.chaos.mishaps import cut, offsets
+from tests.chaos.speech import Framing, speech
+from tests.chaos.stage import Case, Stage
+from tests.chaos.upstream import End
+from tests.chaos.verdict import Backing
+from tests.live.client import MODELS
+
+STRIDE = 43
+"""Every so many-th byte is tried in a sample; a prime, so that other pairs try other bytes."""
+
+
+@pytest.mark.parametrize("end", [End.CLOSE, End.RESET])
+def test_an_answer_that_breaks_off_at_any_byte(
+    client: str, upstream: str, stream: bool, end: End, stage: Stage, everything: bool
+) -> None:
+    names = list(MODELS)
+    phase = names.index(client) * 11 + names.index(upstream) * 5 + (end is End.RESET)
+    cases: list[Case] = []
+    for number, framing in enumerate(Framing):
+        good = speech("first", upstream, stream=stream, framing=framing)
+        for offset in offsets(good, 1 if everything else STRIDE, phase + 17 * number):
+            plan, name = cut(offset, end), f"{end} at byte {offset} of {len(good.wire)}, {framing}"
+            # `once` and `doomed` add little to these two: a part of the offsets is enough for them
+            backings = list(Backing) if offset % 7 == 0 else [Backing.ALONE, Backing.BACKED]
+            cases += [
+                Case(client, upstream, stream, plan, name, backing, framing=framing) for backing in backings
+            ]
+    assert stage.problems(cases) == []

@@ -1,0 +1,560 @@
+"""Attempts to get a secret out of the gateway: through its log, its answers, and other upstreams.
+
+All secrets hold one word that nothing else holds. They have no shape by which they could be told.
+"""
+
+import base64
+import json
+import re
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.conftest import LiveGateway
+from tests.live import command
+from tests.live.client import MODELS, Ask, Client, Reply
+from tests.live.command import Service
+from tests.live.raw_upstream import Line, RawUpstream, pieces_of, saying, stream_of
+
+from dragoman.conversation.failure import Failure
+from dragoman.conversation.failure import FailureKind as Kind
+from dragoman.testing.exchange import Answer, Chunk
+from dragoman.testing.provider import FakeProvider
+from dragoman.testing.script import Received, Scripted
+from dragoman.testing.server import FakeServer, fake_server
+
+MARK = "zulu"
+
+CLIENT = f"{MARK}-client/9x+Q="
+TEAM = f"{MARK}-team-41b7"
+FIRST, SECOND = f"{MARK}-first/71+d=", f"{MARK}-second-aa02"
+HEADER = f"{MARK}-header-5c5c"
+OTHER = f"{MARK}-other-0f3e"
+PASSWORD, PROXY = f"{MARK}-valkey-88d1", f"{MARK}-proxy-3e9a"
+SECRETS = (CLIENT, TEAM, FIRST, SECOND, HEADER, OTHER, PASSWORD, PROXY)
+
+HELLO = saying("Good morning to you and to all who are with you, wherever you may be on this day.")
+
+HEAD = """
+[auth]
+keys = ["{client}"]
+[keys.team]
+key = "{team}"
+[log]
+level = "debug"
+format = "{form}"
+[retries]
+attempts = 2
+backoff = 0
+[health]
+min_failures = 1000000
+[coordination]
+url = "valkey://somebody:{password}@127.0.0.1:1/0"
+[providers.tls]
+dialect = "openai_chat"
+base_url = "https://127.0.0.1:{raw_port}/v1"
+api_key = "{other}"
+[providers.proxied]
+dialect = "openai_chat"
+base_url = "https://upstream.example/v1"
+api_key = "{other}"
+[providers.closed]
+dialect = "openai_chat"
+base_url = "http://127.0.0.1:1/v1"
+api_key = "{other}"
+[routes.team]
+targets = [{{ target = "closed/gpt-4o", when = {{ tags = ["{other}"] }} }}]
+"""
+PROVIDER = """
+[providers.{place}_{name}]
+dialect = "{name}"
+base_url = "{url}"
+api_keys = ["{first}", "{second}"]
+headers = {{ x-login = "Token {header}" }}
+[routes.{place}_{name}]
+targets = ["{place}_{name}/{model}"]
+attempts = 1
+"""
+ELSEWHERE = """
+[providers.other_{name}]
+dialect = "{name}"
+base_url = "{url}"
+api_key = "{other}"
+[routes.both_{name}]
+targets = ["fake_{name}/{model}", "other_{name}/{model}"]
+affinity = 0
+"""
+
+
+@pytest.fixture(scope="module")
+def keyed_upstream() -> Iterator[FakeServer]:
+    """A fake provider that knows the keys of all."""
+    with fake_server(FakeProvider(keys=frozenset({FIRST, SECOND, OTHER}))) as running:
+        yield running
+
+
+@pytest.fixture
+def fake(keyed_upstream: FakeServer) -> Iterator[FakeServer]:
+    """The same, with nothing laid out and nothing remembered."""
+    keyed_upstream.script.clear()
+    yield keyed_upstream
+    keyed_upstream.script.clear()
+
+
+def configuration(fake: FakeServer, raw: RawUpstream, form: str) -> str:
+    values = {"client": CLIENT, "team": TEAM, "password": PASSWORD, "other": OTHER}
+    parts = [HEAD.format(form=form, raw_port=raw.port, **values)]
+    for name, model in MODELS.items():
+        path = "/v1" if name.startswith("openai_") else ""
+        at = {"name": name, "model": model, "first": FIRST, "second": SECOND, "header": HEADER}
+        parts.append(PROVIDER.format(place="fake", url=fake.url + path, **at))
+        parts.append(PROVIDER.format(place="raw", url=f"http://127.0.0.1:{raw.port}{path}", **at))
+        parts.append(ELSEWHERE.format(name=name, model=model, url=fake.url + path, other=OTHER))
+    return "".join(parts)
+
+
+class Watched:
+    """The real command, and what it has written since the last look."""
+
+    def __init__(self, service: Service, folder: Path) -> None:
+        self.service = service
+        self.folder = folder
+        self.gateway = service.wait()._replace(key=CLIENT)
+        self._read = 0
+
+    def written(self) -> str:
+        """What is new in the log and on standard output."""
+        log = self.service.log
+        new, self._read = log[self._read :], len(log)
+        return new + self.service.output
+
+    def entries(self, event: str) -> str:
+        """The log, once there is an entry in it of this event, or with these words."""
+        until = time.monotonic() + 5
+        while event not in self.service.log[self._read :]:
+            assert time.monotonic() < until, self.service.log[self._read :]
+            time.sleep(0.01)
+        return self.written()
+
+
+@pytest.fixture(scope="module", params=["console", "json"])
+def watched(
+    request: pytest.FixtureRequest,
+    keyed_upstream: FakeServer,
+    raw_upstream: RawUpstream,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Watched]:
+    folder = tmp_path_factory.mktemp("secrets")
+    (folder / "dragoman.toml").write_text(configuration(keyed_upstream, raw_upstream, request.param))
+    proxies = {"HTTPS_PROXY": f"http://me:{PROXY}@127.0.0.1:1", "NO_PROXY": "127.0.0.1"}
+    with command.serving(folder, **proxies) as service:
+        yield Watched(service, folder)
+
+
+@pytest.fixture(autouse=True)
+def looked_through(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whatever a test did, no secret may be in what the command has written. Its log tells of it."""
+    yield
+    if "watched" in request.fixturenames:
+        watched: Watched = request.getfixturevalue("watched")
+        written = watched.written()
+        assert MARK not in written.lower()
+        assert "Traceback" not in written
+        assert "internal error" not in written
+
+
+def hidden(reply: Reply) -> Reply:
+    """The answer, in which there is no secret, however written."""
+    seen = f"{reply.headers} {reply.body.decode('utf-8', 'replace')}".lower()
+    assert MARK not in seen
+    for secret in SECRETS:
+        assert base64.b64encode(secret.encode()).decode().lower() not in seen
+    return reply
+
+
+def everything(received: Received) -> str:
+    return f"{received.path} {received.query} {received.headers} {received.body.decode()}"
+
+
+@pytest.fixture
+def at(watched: Watched, client: Client) -> Client:
+    """A client of each dialect, at the command."""
+    return client.at(watched.gateway)
+
+
+# --- what clients send ------------------------------------------------------------------------------
+
+STYLES: dict[str, Callable[[str], dict[str, str]]] = {
+    "bearer": lambda key: {"authorization": f"Bearer {key}"},
+    "x-api-key": lambda key: {"x-api-key": key},
+    "x-goog-api-key": lambda key: {"x-goog-api-key": key},
+    "api-key": lambda key: {"api-key": key},
+    "no_scheme": lambda key: {"authorization": key},
+    "token": lambda key: {"authorization": f"Token {key}"},
+    "basic": lambda key: {"authorization": "Basic " + base64.b64encode(f"me:{key}".encode()).decode()},
+    "twice": lambda key: {"authorization": f"Bearer {key}, Bearer {key}"},
+    "quoted": lambda key: {"x-api-key": f'"{key}"'},
+    "not_ascii": lambda key: {"x-api-key": f"{key}\xff"},
+    "elsewhere": lambda key: {
+        "cookie": f"session={key}",
+        "user-agent": key,
+        "x-request-id": key,
+        "origin": f"https://{key}.example",
+        "proxy-authorization": key,
+    },
+}
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("key", [CLIENT, TEAM, FIRST, f"{MARK}-of-nobody"])
+def test_a_key_in_a_header_is_not_seen_again(style: str, key: str, at: Client, fake: FakeServer) -> None:
+    fake.script.add(HELLO)
+    headers = {"content-type": "application/json", **STYLES[style](key)}
+    hidden(at.send(at.ask("fake_openai_chat")._replace(headers=headers)))
+    for received in fake.script.received:
+        assert key not in everything(received)
+
+
+def test_a_key_in_the_query_is_not_seen_again(at: Client, fake: FakeServer) -> None:
+    fake.script.add(HELLO)
+    for key in (CLIENT, f"{MARK}-of-nobody"):
+        ask = at.ask("fake_openai_chat")
+        target = f"{ask.target}{'&' if '?' in ask.target else '?'}key={key}&api_key={key}&access_token={key}"
+        hidden(at.send(ask._replace(target=target, headers={"content-type": "application/json"})))
+    assert not any(CLIENT in everything(received) for received in fake.script.received)
+
+
+def test_a_key_that_a_client_writes_somewhere_else_is_in_no_log(watched: Watched, at: Client) -> None:
+    """The client that wrote it there may be told its own words; the log is for others."""
+    ask = at.ask("fake_openai_chat")
+    at.send(ask._replace(target=f"/v1/{TEAM}/{CLIENT}"))
+    at.send(ask._replace(target=f"/v1beta/models/{TEAM}:generateContent"))
+    at.send(ask._replace(method=TEAM.replace("-", "")))
+    for body in (
+        {"model": TEAM, "messages": [{"role": "user", "content": "Good evening"}]},
+        {"model": "fake_openai_chat", "messages": [{"role": CLIENT, "content": "Good evening"}]},
+        {"model": "fake_openai_chat", "messages": CLIENT, "input": TEAM, TEAM: CLIENT},
+        {"model": "fake_openai_chat", "messages": [{"role": "user", "content": [{"type": TEAM}]}]},
+    ):
+        at.send(ask._replace(body=json.dumps(body).encode()))
+    at.send(ask._replace(body=f'{{"model": {CLIENT}'.encode()))
+    at.send(ask._replace(headers={**ask.headers, "content-type": TEAM}))
+    assert "req_" in watched.entries("request refused")
+
+
+def test_a_request_that_is_not_http_is_in_no_log(watched: Watched) -> None:
+    for text in (f"GET /{CLIENT}", f"{CLIENT}\r\n\r\n", f"GET / HTTP/1.1\r\n{CLIENT}\r\n\r\n"):
+        with socket.create_connection(("127.0.0.1", watched.gateway.port)) as line:
+            line.sendall(text.encode())
+            line.shutdown(socket.SHUT_WR)
+            line.settimeout(5)
+            while piece := line.recv(65536):
+                assert MARK.encode() not in piece
+
+
+def test_the_keys_of_clients_stay_here_and_each_upstream_sees_its_own(
+    at: Client, upstream: str, stream: bool, fake: FakeServer
+) -> None:
+    fake.script.add(Failure(Kind.SERVER, "broken"), HELLO)
+    ask = at.ask(f"both_{upstream}", stream=stream)
+    more = ("x-api-key", "x-goog-api-key", "api-key", "anthropic-api-key", "cookie", "proxy-authorization")
+    headers = {**ask.headers, **dict.fromkeys(more, TEAM), "authorization": f"Bearer {CLIENT}"}
+    assert hidden(at.send(ask._replace(headers=headers))).status == 200
+    assert len(fake.script.received) == 2
+    for received in fake.script.received:
+        seen = everything(received)
+        held = {secret for secret in SECRETS if secret in seen}
+        assert held in ({FIRST, HEADER}, {SECOND, HEADER}, {OTHER})
+        assert seen.count(MARK) == len(held)
+
+
+# --- what upstreams say ---------------------------------------------------------------------------
+
+QUOTE = f"The key {FIRST} ({SECOND}) was refused: Authorization: Bearer {FIRST}; X-Login: {HEADER}"
+
+
+def error_object(upstream: str, words: str) -> dict[str, object]:
+    match upstream:
+        case "openai_chat" | "openai_responses":
+            return {"error": {"message": words, "type": "server_error", "param": words, "code": words}}
+        case "anthropic":
+            return {"type": "error", "error": {"type": "api_error", "message": words}, "request_id": words}
+        case _:
+            return {"error": {"code": 500, "message": words, "status": "INTERNAL", "details": [words]}}
+
+
+def _php(upstream: str) -> bytes:
+    """Slashes escaped, and not where the message is."""
+    told = {**error_object(upstream, "no"), "debug": {"sent": QUOTE}}
+    return json.dumps(told).replace("/", "\\/").encode()
+
+
+BODIES: dict[str, Callable[[str], bytes]] = {
+    "own": lambda upstream: json.dumps(error_object(upstream, QUOTE)).encode(),
+    "own_without_the_key": lambda upstream: json.dumps(error_object(upstream, "no")).encode(),
+    "php": _php,
+    "text": lambda _: QUOTE.encode(),
+    "web_page": lambda _: f"<html><title>{QUOTE}</title>{QUOTE}</html>".encode(),
+    "broken_json": lambda _: f'{{"error": {{"message": "{QUOTE}", {FIRST}'.encode(),
+    "json_of_another_shape": lambda _: json.dumps([{"x": {FIRST: [QUOTE]}}]).encode(),
+    "huge": lambda upstream: json.dumps(error_object(upstream, QUOTE * 20_000)).encode(),
+    "not_utf8": lambda _: b"\xff\xfe" + QUOTE.encode(),
+}
+TELLING = {
+    name: QUOTE
+    for name in (
+        *("x-request-id", "request-id", "retry-after", "set-cookie", "www-authenticate", "server", "via"),
+        *("x-should-retry", "anthropic-ratelimit-requests-reset", "x-ratelimit-reset-requests", "warning"),
+    )
+}
+
+
+def refused(at: Client, upstream: str, *, stream: bool, place: str = "fake") -> None:
+    reply = hidden(at.get(f"{place}_{upstream}", stream=stream))
+    if reply.status == 200 and stream:
+        assert at.stream_error(reply) is not None
+    else:
+        assert reply.status >= 400
+        at.read_error(reply)
+
+
+@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 422, 500, 503])
+def test_an_error_that_quotes_secrets_shows_none(
+    status: int, body: str, at: Client, upstream: str, stream: bool, fake: FakeServer
+) -> None:
+    headers = {"content-type": "application/json", **TELLING}
+    fake.script.add(Answer(status, headers, (Chunk(0.0, BODIES[body](upstream)),)))
+    refused(at, upstream, stream=stream)
+
+
+@pytest.mark.parametrize("body", [name for name in BODIES if name != "own_without_the_key"])
+def test_an_answer_that_is_none_shows_no_secret(
+    body: str, at: Client, upstream: str, stream: bool, fake: FakeServer
+) -> None:
+    fake.script.add(
+        Answer(200, {"content-type": "application/json", **TELLING}, (Chunk(0.0, BODIES[body](upstream)),))
+    )
+    if at.name == upstream and body == "json_of_another_shape" and not stream:
+        pytest.skip("what an upstream of the client's own format answers goes through unread")
+    refused(at, upstream, stream=stream)
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_is_not_followed_and_not_shown(
+    status: int, at: Client, upstream: str, fake: FakeServer
+) -> None:
+    headers = {"location": f"{fake.url}/{FIRST}?key={FIRST}", **TELLING}
+    fake.script.add(Answer(status, headers, (Chunk(0.0, QUOTE.encode()),)))
+    refused(at, upstream, stream=False)
+    assert len(fake.script.received) == 1
+
+
+def _frame(words: str) -> bytes:
+    return f"data: {words}\n\n".encode()
+
+
+STREAMS: dict[str, Callable[[str], list[bytes]]] = {
+    "error": lambda upstream: [
+        b"event: error\n" + _frame(json.dumps({"type": "error", **error_object(upstream, QUOTE)}))
+    ],
+    "bare_text": lambda _: [_frame(QUOTE)],
+    "broken_json": lambda _: [_frame(f'{{"x": "{QUOTE}')],
+    "event_name": lambda _: [f"event: {QUOTE}\ndata: {{}}\n\n".encode()],
+    "comment": lambda _: [f": {QUOTE}\n\n".encode()],
+    "field": lambda _: [f"id: {FIRST}\nretry: {FIRST}\n{QUOTE}\n\n".encode()],
+    "another_shape": lambda _: [_frame(json.dumps({"type": FIRST, "choices": FIRST, "candidates": FIRST}))],
+}
+
+
+@pytest.mark.parametrize("kind", STREAMS)
+def test_a_stream_that_begins_with_secrets_shows_none(
+    kind: str, at: Client, upstream: str, fake: FakeServer
+) -> None:
+    answer = stream_of(STREAMS[kind](upstream))
+    fake.script.add(Answer(200, {**answer.headers, **TELLING}, answer.chunks, streamed=True))
+    refused(at, upstream, stream=True)
+
+
+@pytest.mark.parametrize("kind", ["error", "broken_json", "bare_text"])
+def test_a_stream_that_breaks_with_secrets_shows_none(
+    kind: str, at: Client, upstream: str, fake: FakeServer
+) -> None:
+    if at.name == upstream and kind != "error":
+        pytest.skip("what an upstream of the client's own format answers goes through unread")
+    begun = pieces_of(Client(upstream, at.gateway).ask(MODELS[upstream], stream=True), Scripted(HELLO))
+    fake.script.add(stream_of([*begun[:6], *STREAMS[kind](upstream)]))
+    refused(at, upstream, stream=True)
+
+
+def say(text: str) -> Callable[[Line], None]:
+    return lambda line: line.send(text.encode())
+
+
+OK = "HTTP/1.1 200 OK\r\n"
+BROKEN = {
+    "no_http": QUOTE,
+    "reason": f"HTTP/1.1 500 {QUOTE}\r\ncontent-length: 0\r\n\r\n",
+    "good_reason": f"HTTP/1.1 200 {QUOTE}\r\ncontent-length: 0\r\n\r\n",
+    "status": f"HTTP/1.1 {FIRST} OK\r\n\r\n",
+    "header_line": f"{OK}{QUOTE}\r\n\r\n",
+    "header_name": f"{OK}{FIRST}: x\r\ncontent-length: 2\r\n\r\n{{}}",
+    "length": f"{OK}content-length: {FIRST}\r\n\r\n{{}}",
+    "chunk_size": f"{OK}transfer-encoding: chunked\r\n\r\n{FIRST}\r\n",
+    "transfer_coding": f"{OK}transfer-encoding: {FIRST}\r\ncontent-length: 2\r\n\r\n{{}}",
+    "content_coding": f"{OK}content-encoding: {SECOND}\r\ncontent-length: 2\r\n\r\n{{}}",
+    "not_gzip": f"{OK}content-encoding: gzip\r\ncontent-length: {len(QUOTE)}\r\n\r\n{QUOTE}",
+    "media_type": f"{OK}content-type: {SECOND}/{SECOND}; charset={SECOND}\r\ncontent-length: 2\r\n\r\n[]",
+    "cut_off": f"{OK}content-type: application/json\r\ncontent-length: 1000\r\n\r\n{QUOTE}",
+    "trailer": f"{OK}transfer-encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n{QUOTE}\r\n\r\n",
+    "switching": f"HTTP/1.1 101 {QUOTE}\r\nupgrade: {SECOND}\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("said", BROKEN.values(), ids=BROKEN)
+@pytest.mark.parametrize("upstream", ["openai_chat", "gemini"], indirect=True)
+def test_http_that_breaks_with_secrets_in_it_shows_none(
+    said: str, at: Client, upstream: str, stream: bool, raw: RawUpstream
+) -> None:
+    raw.play = say(said)
+    reply = hidden(at.get(f"raw_{upstream}", stream=stream))
+    # a server may call itself what it likes and still answer; these answers are none
+    assert reply.status >= 400 or said in (BROKEN["media_type"], BROKEN["trailer"], BROKEN["header_name"])
+    assert raw.asked
+
+
+@pytest.mark.parametrize("place", ["tls", "proxied", "closed"])
+def test_a_connection_that_fails_shows_no_secret(
+    place: str, watched: Watched, at: Client, raw: RawUpstream
+) -> None:
+    raw.play = say(QUOTE)
+    reply = hidden(at.get(f"{place}/gpt-4o"))
+    assert reply.status == 502
+    assert "bad_gateway" in watched.entries("exchange failed")
+
+
+def test_a_key_that_rests_is_told_by_its_number(
+    watched: Watched, at: Client, upstream: str, fake: FakeServer
+) -> None:
+    """Last of those with upstreams: both keys rest for a while after it."""
+    limit = Answer(429, {"content-type": "application/json", **TELLING, "retry-after": "1"}, ())
+    fake.script.add(limit, limit)
+    for _ in range(3):
+        refused(at, upstream, stream=False)
+    told = hidden(at.send(Ask("GET", "/dragoman/health", at.credentials(CLIENT), b"")))
+    assert f"fake_{upstream}#1" in told.body.decode()
+    time.sleep(1.1)
+
+
+# --- what the gateway tells of itself ----------------------------------------------------------------
+
+
+def test_pages_of_the_gateway_show_no_secret(at: Client, fake: FakeServer) -> None:
+    fake.script.add(HELLO)
+    assert at.get("fake_openai_chat").status == 200
+    for path in ("/metrics", "/dragoman/health", "/v1/models", "/v1beta/models", "/health/ready", "/"):
+        reply = hidden(at.send(Ask("GET", path, at.credentials(CLIENT), b"")))
+        assert reply.status in {200, 404}
+    for model in ("fake_openai_chat", "both_gemini", "tls/gpt-4o", "proxied/gpt-4o"):
+        ask = at.ask(model)._replace(target="/dragoman/explain")
+        assert MARK not in hidden(at.send(ask)).body.decode()
+
+
+def test_the_commands_show_no_secret(watched: Watched) -> None:
+    for arguments in (
+        ["check"],
+        ["explain", "-m", "both_openai_chat"],
+        ["explain", "-m", "proxied/gpt-4o", "--json"],
+    ):
+        done = command.run(watched.folder, *arguments, HTTPS_PROXY=f"http://me:{PROXY}@127.0.0.1:1")
+        assert done.returncode == 0, done.stderr
+        assert MARK not in done.stdout + done.stderr
+
+
+# --- configuration ----------------------------------------------------------------------------------
+
+WRONG = {
+    "string_not_closed": f'[auth]\nkeys = ["{CLIENT}]',
+    "no_quotes": f"[auth]\nkeys = [{CLIENT}]",
+    "no_list": f'[auth]\nkeys = "{CLIENT}"',
+    "no_text": f'[auth]\nkeys = [["{CLIENT}"]]',
+    "unknown_field": f'[auth]\nkey = "{CLIENT}"',
+    "unknown_section": f'[secrets]\na = "{CLIENT}"',
+    "no_section": f'auth = "{CLIENT}"',
+    "listed_twice": f'[auth]\nkeys = ["{CLIENT}", "{CLIENT}"]',
+    "in_both_places": f'[auth]\nkeys = ["{CLIENT}"]\n[keys.team]\nkey = "{CLIENT}"',
+    "bare_value": f"[auth]\nkeys = {CLIENT}",
+    "key_twice": f'[auth]\nkeys = ["{CLIENT}"]\nkeys = ["{TEAM}"]',
+    "heading_not_closed": f'[auth\nkeys = ["{CLIENT}"]',
+    "bad_escape": f'[auth]\nkeys = ["\\q{CLIENT}"]',
+    "control_character": f'[auth]\nkeys = ["{CLIENT}\\u0007"]',
+    "not_ascii": f'[auth]\nkeys = ["{CLIENT}é"]',
+    "space": f'[auth]\nkeys = ["{CLIENT} x"]',
+    "variable": f'[auth]\nkeys = ["${CLIENT}"]',
+    "named_key_no_table": f'[keys]\nteam = "{TEAM}"',
+    "named_key_list": f'[keys.team]\nkey = ["{TEAM}"]',
+    "named_key_field": f'[keys.team]\nkey = "{TEAM}"\nsecret = "{TEAM}"',
+    "named_key_priority": f'[keys.team]\nkey = "{TEAM}"\npriority = "{TEAM}"',
+    "provider_no_table": f'[providers]\nopenai = "{FIRST}"',
+    "provider_key_list": f'[providers.openai]\napi_key = ["{FIRST}"]',
+    "provider_keys_text": f'[providers.openai]\napi_keys = "{FIRST}"',
+    "provider_keys_twice": f'[providers.openai]\napi_keys = ["{FIRST}", "{FIRST}"]',
+    "provider_both": f'[providers.openai]\napi_key = "{FIRST}"\napi_keys = ["{SECOND}"]',
+    "provider_field": f'[providers.openai]\napikey = "{FIRST}"',
+    "provider_space": f'[providers.openai]\napi_key = "{FIRST} x"',
+    "provider_break": f'[providers.openai]\napi_key = "{FIRST}\\nx"',
+    "header_text": f'[providers.openai]\nheaders = "{HEADER}"',
+    "header_list": f'[providers.openai]\nheaders = {{ x = ["{HEADER}"] }}',
+    "header_break": f'[providers.openai]\nheaders = {{ x = "{HEADER}\\n" }}',
+    "user_info": f'[providers.openai]\nbase_url = "https://me:{FIRST}@host/v1"',
+    "user_info_in_dialects": f'[providers.x]\ndialects = {{ gemini = "https://me:{FIRST}@host" }}',
+    "query": f'[providers.openai]\nbase_url = "https://host/v1?key={FIRST}"',
+    "no_url": f'[providers.openai]\nbase_url = "me:{FIRST}@host"',
+    "bad_port": f'[providers.openai]\nbase_url = "https://host:{FIRST}/v1"',
+    "valkey_scheme": f'[coordination]\nurl = "http://me:{PASSWORD}@host/0"',
+    "valkey_port": f'[coordination]\nurl = "valkey://me:{PASSWORD}@host:x/0"',
+    "valkey_slash": f'[coordination]\nurl = "valkey://me:a/{PASSWORD}@host:1/0"',
+    "valkey_query": f'[coordination]\nurl = "valkey://host:1/0?password={PASSWORD}"',
+    "valkey_list": f'[coordination]\nurl = ["{PASSWORD}"]',
+}
+
+
+@pytest.mark.parametrize("text", WRONG.values(), ids=WRONG)
+def test_an_error_in_the_configuration_shows_no_secret(text: str, tmp_path: Path) -> None:
+    (tmp_path / "dragoman.toml").write_text(text)
+    done = command.run(tmp_path, "check")
+    assert done.returncode == 2, done.stdout
+    assert done.stderr
+    assert MARK not in done.stdout + done.stderr
+
+
+def test_a_configuration_that_is_read_again_shows_no_secret(
+    watched: Watched, fake: FakeServer, raw: RawUpstream
+) -> None:
+    """The last test of a gateway: afterwards it has another configuration."""
+    file = watched.folder / "dragoman.toml"
+    good = file.read_text()
+    for text in WRONG.values():
+        file.write_text(f"{text}\n")
+        watched.service.send(signal.SIGHUP)
+        assert MARK not in watched.entries("cannot be used")
+    renewed = f"{MARK}-renewed-1d1d"
+    file.write_text(re.sub(re.escape(FIRST), renewed, good))
+    watched.service.send(signal.SIGHUP)
+    assert MARK not in watched.entries("configuration was read again")
+    client = Client("openai_chat", watched.gateway)
+    told = f"{renewed} is wrong, and so is {FIRST}"
+    fake.script.add(*[Answer(400, {}, (Chunk(0.0, told.encode()),))] * 4)
+    for upstream in MODELS:
+        assert renewed not in hidden(client.get(f"fake_{upstream}")).body.decode()
+    assert MARK not in watched.entries("exchange")
+
+
+def test_one_that_asks_for_nothing_learns_nothing(watched: Watched) -> None:
+    gateway: LiveGateway = watched.gateway
+    with socket.create_connection(("127.0.0.1", gateway.port)) as line:
+        line.sendall(b"OPTIONS / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        assert MARK.encode() not in line.recv(65536)
