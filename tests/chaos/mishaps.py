@@ -52,8 +52,9 @@ def stall_after(frames: int, more: int = 0) -> Plan:
     """Silence behind so many frames (below 0: all but so many), and so many bytes of the next."""
 
     def plan(good: Speech) -> Mishap:
-        offset = len(good.until(frames)) + more
-        return Mishap((good.wire[:offset], End.STALL), fate_at(good, offset))
+        offset = len(good.until(frames))
+        # a frame says nothing before it is whole
+        return Mishap((good.wire[: offset + more], End.STALL), fate_at(good, offset))
 
     return plan
 

@@ -5,14 +5,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from tests.chaos.mishaps import http
-from tests.chaos.speech import reader
 from tests.chaos.upstream import End, Play
-from tests.live.client import MODELS
+from tests.live.vendor_errors import VENDOR_ERRORS
 
-from dragoman.conversation.failure import Failure, FailureKind
+from dragoman.conversation.failure import FailureKind
 from dragoman.testing.json_value import Object, decode_object
-from dragoman.testing.provider import FakeProvider
-from dragoman.testing.script import Scripted
 
 SHORT = 1.0
 LONG = 60.0
@@ -51,7 +48,7 @@ class Refusal(NamedTuple):
     name: str
     status: str
     kind: FailureKind | None = None
-    """Written in the vendor's own words; None for a plain text that tells nothing."""
+    """Told in the vendor's own words, and with its own status; None for a plain text that tells nothing."""
 
 
 PASSING = [
@@ -66,7 +63,6 @@ PASSING = [
 
 AT_FAULT = [
     Refusal("invalid", "400 Bad Request", FailureKind.INVALID_REQUEST),
-    Refusal("too long", "400 Bad Request", FailureKind.CONTEXT_OVERFLOW),
     Refusal("against the rules", "400 Bad Request", FailureKind.CONTENT_POLICY),
     Refusal("too large", "413 Content Too Large"),
     Refusal("beyond words", "422 Unprocessable Content"),
@@ -75,10 +71,11 @@ AT_FAULT = [
 
 HERE_NEVER = [
     Refusal("quota used up", "429 Too Many Requests", FailureKind.QUOTA),
-    Refusal("not paid", "402 Payment Required", FailureKind.BILLING),
+    Refusal("not paid", "402 Payment Required"),
     Refusal("unknown key", "401 Unauthorized"),
     Refusal("not allowed", "403 Forbidden"),
     Refusal("no such model", "404 Not Found", FailureKind.MODEL_NOT_FOUND),
+    Refusal("too long for this model", "400 Bad Request", FailureKind.CONTEXT_OVERFLOW),
 ]
 """What no try here would be spared, but another target may."""
 
@@ -96,21 +93,24 @@ def refused(refusal: Refusal, dialect: str, wait: Wait = WAITS[0]) -> Play:
     media_type = "text/plain"
     status = refusal.status
     if refusal.kind is not None:
-        status, body = _vendors(refusal, dialect)
+        number, body = _vendors(refusal.kind, dialect)
+        status = f"{number} {refusal.name}"
         media_type = "application/json"
     if wait.detail:
         body = _with_retry_info(body, wait.detail)
     return (http(body, f"content-type: {media_type}", *wait.headers, status=status), End.KEEP)
 
 
-def _vendors(refusal: Refusal, dialect: str) -> tuple[str, bytes]:
-    """The refusal as the fake provider writes it."""
-    assert refusal.kind is not None
-    fake = FakeProvider()
-    fake.script.add(Scripted(Failure(refusal.kind, "The kettle is on fire."), checked=False))
-    ask = reader(dialect).ask(MODELS[dialect])
-    answer = fake.answer(ask.method, ask.target.partition("?")[0], "", ask.headers, ask.body)
-    return f"{answer.status} {refusal.name}", answer.body
+def _vendors(kind: FailureKind, dialect: str) -> tuple[int, bytes]:
+    """The refusal in the vendor's own words, without any of when to ask again."""
+    errors = VENDOR_ERRORS[dialect]
+    found = next((error for error in errors if error.kind is kind), errors[0])
+    told = decode_object(found.body)
+    error = told["error"]
+    assert isinstance(error, dict)
+    if dialect == "gemini" and b"RetryInfo" in found.body:
+        del error["details"]
+    return found.status, json.dumps(told).encode()
 
 
 def _with_retry_info(body: bytes, delay: str) -> bytes:

@@ -8,7 +8,7 @@ from tests.chaos.upstream import End
 from tests.chaos.verdict import Backing
 from tests.live.client import MODELS
 
-STRIDE = 43
+STRIDE = 97
 """Every so many-th byte is tried in a sample; a prime, so that other pairs try other bytes."""
 
 

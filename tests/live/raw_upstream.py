@@ -72,10 +72,16 @@ class Line:
 
     def wait_left(self) -> float:
         """Wait until the gateway has closed the connection; when that was (`time.monotonic`)."""
-        with contextlib.suppress(ConnectionError):
-            while self._connection.recv(65536):
-                continue
+        self.drain()
         return time.monotonic()
+
+    def drain(self) -> int:
+        """Take in what comes until the gateway has closed the connection; how many bytes that was."""
+        came = 0
+        with contextlib.suppress(ConnectionError):
+            while data := self._connection.recv(65536):
+                came += len(data)
+        return came
 
 
 class RawUpstream:

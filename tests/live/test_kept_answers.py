@@ -21,6 +21,10 @@ OTHER_KEY = "sk-somebody-else-0123"
 CONFIG = """
 [server]
 port = 0
+[retries]
+attempts = 2
+[health]
+cooldown = 0
 [auth]
 keys = ["{key}", "{other}"]
 [log]

@@ -30,11 +30,24 @@ def test_a_target_rests_after_enough_failures() -> None:
 
 def test_failures_have_to_be_a_share_of_all_requests() -> None:
     breaker = Breaker()
+    failing(breaker, 0.0, 4)
     for _ in range(6):
         breaker.worked(0.0, HEALTH, 0)
-    failing(breaker, 0.0, 5)
+    failing(breaker, 0.0, 1)
     assert breaker.admits(0.0)
     assert breaker.counted(0.0, 30) == (5, 11)
+    failing(breaker, 0.0, 1)
+    assert not breaker.admits(0.0)
+
+
+def test_so_many_failures_in_a_row_are_enough_after_any_number_of_good_ones() -> None:
+    breaker = Breaker()
+    for _ in range(1000):
+        breaker.worked(0.0, HEALTH, 0)
+    failing(breaker, 0.0, 4)
+    breaker.worked(0.0, HEALTH, 0)
+    failing(breaker, 0.0, 4)
+    assert breaker.admits(0.0)
     failing(breaker, 0.0, 1)
     assert not breaker.admits(0.0)
 

@@ -9,6 +9,7 @@ from tests.routing.scenery import Clock, dice, failure, labels, route, target
 
 from dragoman.config.settings import Conditions, HealthSettings, Queue, Strategy
 from dragoman.conversation.failure import FailureError, FailureKind
+from dragoman.routing.hedging import LATE
 from dragoman.routing.needs import Needs
 from dragoman.routing.route import Choice, Hedge, Route, RouteTarget
 from dragoman.routing.traffic import Traffic
@@ -148,6 +149,13 @@ def test_a_hedge_after_a_quantile_waits_for_enough_answers_of_its_kind() -> None
     assert scene.traffic.hedge_after(hedged, A, stream=True) == pytest.approx(1.8)
     assert scene.traffic.hedge_after(hedged, A, stream=False) is None
     assert scene.traffic.hedge_after(hedged, B, stream=True) is None
+
+
+def test_a_hedge_is_not_put_off_by_many_slow_answers() -> None:
+    scene, hedged = Scene(), route(A, B, hedge=Hedge("p90", 0.05))
+    for number in range(40):
+        scene.answer(A, 10.0 if number % 5 == 0 else 0.2)
+    assert scene.traffic.hedge_after(hedged, A, stream=True) == pytest.approx(LATE * 0.2)
 
 
 def test_without_hedging_there_is_no_second_call() -> None:

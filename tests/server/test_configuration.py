@@ -35,10 +35,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def read(folder: Path, text: str, **more: int) -> Configuration:
+def read(folder: Path, text: str, *, port: int | None = None, workers: int | None = None) -> Configuration:
     path = folder / "some.toml"
     path.write_text(text)
-    settings, providers = read_settings(Origin(path, **more))
+    settings, providers = read_settings(Origin(path, port=port, workers=workers))
     return Configuration(settings, providers, KeyRing.from_settings(settings, folder))
 
 

@@ -177,10 +177,10 @@ async def test_a_changed_file_is_read_and_a_bad_one_only_once(path: Path) -> Non
     stage = Stage(ConfigError("f", 1, "k", "p", "r"), configuration("c"))
     watching = asyncio.ensure_future(Reloading(stage.reload, FileWatch(path)).watch())
     with capture_logs() as entries:
-        path.write_text("bad one")
+        await asyncio.to_thread(path.write_text, "bad one")
         await asyncio.sleep(0.2)
         assert stage.outcomes == [False]
-        path.write_text("good")
+        await asyncio.to_thread(path.write_text, "good")
         await asyncio.sleep(0.2)
     assert stage.outcomes == [False, True]
     assert [entry["log_level"] for entry in entries] == ["error", "info"]
@@ -192,7 +192,7 @@ async def test_a_file_is_not_looked_at_where_the_settings_say_so(path: Path) -> 
     reloading = Reloading(stage.reload, FileWatch(path))
     await reloading.read_again()
     watching = asyncio.ensure_future(reloading.watch())
-    path.write_text("changed")
+    await asyncio.to_thread(path.write_text, "changed")
     await asyncio.sleep(0.1)
     assert stage.outcomes == [True]
     watching.cancel()

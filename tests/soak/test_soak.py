@@ -97,8 +97,8 @@ def _untried(report: Report) -> Iterator[str]:
 
 
 def _summary(report: Report, samples: list[int], used: float, noted: Noted) -> str:
-    third = len(samples) // 3
-    parts = (samples[:third], samples[third : 2 * third], samples[2 * third :])
+    tenth = max(1, len(samples) // 10)
+    parts = [samples[start : start + tenth] for start in range(0, len(samples), tenth)]
     memory = ", ".join(f"{statistics.median(part) / 1e6:.1f}" for part in parts)
     return "\n".join(
         [
@@ -110,7 +110,7 @@ def _summary(report: Report, samples: list[int], used: float, noted: Noted) -> s
             f"outcomes: {report.outcomes}; after another attempt: {report.retried}",
             f"upstream: {report.upstream_requests} requests ({report.resent} resent), {report.fates}",
             f"log: {noted.attempts} attempts, {noted.cut} given up early; {dict(noted.others)}",
-            f"memory, MB, medians of thirds: {memory}",
+            f"memory, MB, medians of tenths: {memory}",
             "",
         ]
     )

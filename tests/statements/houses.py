@@ -11,6 +11,10 @@ from dragoman.testing.server import FakeServer
 CONFIG = """
 [server]
 port = 0
+[retries]
+attempts = 1
+[health]
+cooldown = 0
 [auth]
 keys = ["{client_key}"]
 [log]

@@ -5,6 +5,7 @@ import re
 import pytest
 from structlog.testing import capture_logs
 from tests.live.answers import saying
+from tests.live.journal import exchange_of
 from tests.statements.asking import MODELS, THINKERS, A, C, G, House, R, conversation, user
 from tests.statements.streams import text_stream
 from tests.statements.wishes import answered, losses, refused
@@ -48,7 +49,7 @@ def test_statement_052_each_answer_is_a_request_of_its_own_and_usage_is_the_sum(
     assert (house.count, len(bodies)) == (COUNT, 1)
     assert sorted([answer.text, *answer.others.values()]) == sorted(WORDS)
     assert sorted(answer.others) == [1, 2]
-    assert (entries[0]["input_tokens"], entries[0]["output_tokens"]) == (15, 21)
+    assert (exchange_of(entries)["input_tokens"], exchange_of(entries)["output_tokens"]) == (15, 21)
     assert answer.usage is not None
     assert (answer.usage.prompt, answer.usage.output) == (15, 21)
     assert [(lost.code, lost.kind) for lost in losses(reply)] == [("n", "emulated")]

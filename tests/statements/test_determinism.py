@@ -212,6 +212,10 @@ def test_statement_013_ids_are_made_from_the_requests_content_alone(
 CONFIG = """
 [server]
 port = 0
+[retries]
+attempts = 2
+[health]
+cooldown = 0
 [auth]
 keys = ["{key}"]
 [providers.first]

@@ -30,6 +30,10 @@ from dragoman.testing.server import FakeServer
 CONFIG = """
 [server]
 port = 0
+[retries]
+attempts = 2
+[health]
+cooldown = 0
 [auth]
 keys = ["{key}"]
 [providers.deepseek]

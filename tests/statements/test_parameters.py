@@ -3,6 +3,7 @@
 import pytest
 from structlog.testing import capture_logs
 from tests.live.answers import saying
+from tests.live.journal import exchange_of
 from tests.statements.asking import (
     CLIENTS,
     MODELS,
@@ -260,8 +261,8 @@ def test_statement_050_the_upstream_is_let_go_at_the_cut_and_its_usage_estimated
         house.fake.script.received[-1].wait_left(2)
     answer = answered(client, reply, stream=True)
     assert answer.text == "one "
-    assert entries[0]["estimated"] is True
-    output = entries[0]["output_tokens"]
+    assert exchange_of(entries)["estimated"] is True
+    output = exchange_of(entries)["output_tokens"]
     assert isinstance(output, int)
     assert 1 <= output <= 9
     if answer.usage is not None:

@@ -192,6 +192,10 @@ def test_statement_059_google_hears_nothing_and_the_client_of_it(
 CONFIG = """
 [server]
 port = 0
+[retries]
+attempts = 2
+[health]
+cooldown = 0
 [auth]
 keys = ["{key}"]
 """

@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 from tests.conftest import CLIENT_KEY, UPSTREAM_KEY, LiveGateway, serving
 from tests.live.answers import saying
 from tests.live.client import Client, Reply
+from tests.live.journal import exchange_of
 from tests.live.vendor_errors import FACES, VENDOR_ERRORS, VendorError, gemini, info
 from tests.statements.asking import (
     CLIENTS,
@@ -36,6 +37,10 @@ from dragoman.testing.server import FakeServer
 CONFIG = """
 [server]
 port = 0
+[retries]
+attempts = 2
+[health]
+cooldown = 0
 [auth]
 keys = ["{client_key}"]
 [log]
@@ -223,7 +228,7 @@ def test_statement_089_usage_reconciles_in_every_format(
     assert (told[CACHED[client]], told[REASONED[client]]) == (5, 8)
     if G not in {upstream, client}:
         assert told[WRITTEN[client]] == 3
-    (entry,) = entries
+    entry = exchange_of(entries)
     parts = ("input_tokens", "cache_read_tokens", "cache_write_tokens")
     assert sum(int(str(entry.get(name, 0))) for name in parts) == 18
     assert (entry["output_tokens"], entry["reasoning_tokens"]) == (20, 8)
@@ -606,7 +611,7 @@ def test_statement_099_the_ids_of_gateway_and_upstream_are_told(
         _, reply = asked(house, client, upstream, stream=stream)
     assert reply.status == (529 if (client, status) == (A, 503) else status)
     assert reply.headers["x-request-id"].startswith("req_")
-    assert reply.headers["x-request-id"] == entries[0]["request_id"] != "req_upstream_1"
+    assert reply.headers["x-request-id"] == exchange_of(entries)["request_id"] != "req_upstream_1"
     assert reply.headers["x-dragoman-upstream-request-id"] == "req_upstream_1"
     if client == A:
         assert reply.headers["request-id"] == reply.headers["x-request-id"]

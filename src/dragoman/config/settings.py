@@ -264,7 +264,8 @@ class HealthSettings(Section, frozen=True, forbid_unknown_fields=True):
     window: Seconds = 30.0
     """The time over which failures are counted, in seconds."""
     min_failures: Annotated[int, Meta(ge=1, le=1_000_000)] = 5
-    """The fewest failures within the window for which a target is given a rest."""
+    """The fewest failures within the window for which a target is given a rest; so many in a row are
+    enough by themselves."""
     failure_share: Annotated[float, Meta(gt=0, le=1)] = 0.5
     """The smallest share of failures within the window for which a target is given a rest."""
     cooldown: Annotated[float, Meta(ge=0, le=86_400)] = 10.0

@@ -158,14 +158,16 @@ class Attempt:
         """Give everything back, however the attempt has ended."""
         record = self.record
         record.ended = time.monotonic()
-        if self._asking is not None:
-            self._asking.__exit__(None, None, None)
-        unfinished: tuple[Outcome, ...] = ("lost", "abandoned")
-        if record.sent is not None and record.usage is None and record.outcome in unfinished:
-            record.usage = None if self.prompt_usage is None else self.prompt_usage()
-            record.estimated = record.usage is not None
-        if record.usage is not None:
-            target = self.target.target
-            record.cost = self._gateway.cost(target.provider, target.model, record.usage)
-        if self._place is not None:
-            await self._place.__aexit__(None, None, None)
+        try:
+            if self._asking is not None:
+                self._asking.__exit__(None, None, None)
+            unfinished: tuple[Outcome, ...] = ("lost", "abandoned")
+            if record.sent is not None and record.usage is None and record.outcome in unfinished:
+                record.usage = None if self.prompt_usage is None else self.prompt_usage()
+                record.estimated = record.usage is not None
+            if record.usage is not None:
+                target = self.target.target
+                record.cost = self._gateway.cost(target.provider, target.model, record.usage)
+        finally:
+            if self._place is not None:
+                await self._place.__aexit__(None, None, None)

@@ -72,7 +72,7 @@ class Attempts(Generic[T]):
         self.stream = stream
         self.left = route.attempts
         """How many more upstream requests are allowed."""
-        choice = gateway.traffic.choose(route, needs, prefix)
+        choice = gateway.traffic.choose(route, needs, prefix, stream=stream)
         record.excluded.extend(choice.excluded)
         self._candidates = list(choice.candidates)
         # by identity: what a route holds has no cheaper name
@@ -159,7 +159,7 @@ class Attempts(Generic[T]):
 
     def _delay(self, candidate: RouteTarget, now: float) -> float:
         own = max(0.0, self._ready.get(id(candidate), 0.0) - now)
-        return max(own, self._gateway.traffic.rest_of(candidate)) if id(candidate) in self._tries else own
+        return max(own, self._gateway.traffic.limit_of(candidate)) if id(candidate) in self._tries else own
 
     def _has_room(self, candidate: RouteTarget) -> bool:
         return self._gateway.traffic.has_room(self._route, candidate)
@@ -171,14 +171,13 @@ class Attempts(Generic[T]):
     def _nowhere(self) -> FailureError:
         """Why nobody was asked at all."""
         reasons = "; ".join(f"{one.target.label}: {one.reason}" for one in self._record.excluded)
-        rests = [self._gateway.traffic.rest_of(one.target) for one in self._record.excluded]
-        resting = [rest for rest in rests if rest > 0]
-        if resting:
+        limited = [self._gateway.traffic.limit_of(one.target) for one in self._record.excluded if one.limited]
+        if limited:
             return FailureError(
                 Failure(
                     FailureKind.RATE_LIMIT,
                     f"Every target of '{self._route.name}' is at its limit. Try again later. ({reasons})",
-                    retry_after=min(resting),
+                    retry_after=min(limited),
                 )
             )
         return FailureError(

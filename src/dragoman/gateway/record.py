@@ -69,7 +69,7 @@ class AttemptRecord(msgspec.Struct):
             "input_tokens": usage.input,
             "output_tokens": usage.output,
             "estimated": self.estimated,
-            "cost_usd": None if self.cost is None else str(self.cost),
+            "cost_usd": None if self.cost is None else f"{self.cost:f}",
             "failure": str(self.failure.kind) if self.failure else "",
             "error": self.failure.message if self.failure else "",
         }
@@ -152,7 +152,7 @@ class Record(msgspec.Struct):
             "cache_write_tokens": usage.cache_write,
             "output_tokens": usage.output,
             "reasoning_tokens": usage.reasoning,
-            "cost_usd": None if self.cost is None else str(self.cost),
+            "cost_usd": None if self.cost is None else f"{self.cost:f}",
             "counted_tokens": self.counted,
             "estimated": self.estimated or (last is not None and last.estimated),
             "stop": ",".join(self.stops),

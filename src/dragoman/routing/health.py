@@ -37,12 +37,22 @@ class Breaker:
     is not counted: it says nothing about the time after. Times are in seconds on the clock of `now`.
     """
 
-    __slots__ = ("_buckets", "_failures", "_next_rest", "_requests", "period", "probing", "until")
+    __slots__ = (
+        "_buckets",
+        "_failures",
+        "_in_a_row",
+        "_next_rest",
+        "_requests",
+        "period",
+        "probing",
+        "until",
+    )
 
     def __init__(self) -> None:
         self._buckets: deque[_Bucket] = deque()
         self._requests = 0
         self._failures = 0
+        self._in_a_row = 0
         self._next_rest: float | None = None
         self.until: float | None = None
         """The end of the rest; None for a target that works. It stays behind the end until a probe has
@@ -84,6 +94,7 @@ class Breaker:
         if self.until is not None:
             self._close()
         self._next_rest = None
+        self._in_a_row = 0
         self._count(now, health.window, failed=0)
 
     def failed(self, now: float, health: HealthSettings, period: int, *, probe: bool) -> None:
@@ -96,8 +107,11 @@ class Breaker:
             return
         self._count(now, health.window, failed=1)
         self._trim(now, health.window)
+        self._in_a_row += 1
+        # after a long time of health, an outage would take half the window to reach the share
+        outage = self._in_a_row >= health.min_failures
         enough = self._failures >= health.min_failures
-        if enough and self._failures >= health.failure_share * self._requests:
+        if enough and (outage or self._failures >= health.failure_share * self._requests):
             self._rest(now, health)
 
     def counted(self, now: float, window: float) -> tuple[int, int]:
@@ -116,7 +130,7 @@ class Breaker:
         self.until = None
         self.probing = False
         self._buckets.clear()
-        self._requests = self._failures = 0
+        self._requests = self._failures = self._in_a_row = 0
 
     def _count(self, now: float, window: float, failed: int) -> None:
         buckets = self._buckets

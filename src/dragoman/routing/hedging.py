@@ -3,8 +3,13 @@
 from dragoman.routing.recent import Recent
 from dragoman.routing.route import Route
 
-BURST = 5.0
-"""Second calls that can be saved up for a bad moment."""
+BURST = 20.0
+"""Second calls that can be saved up for a bad moment: slow answers come in clusters, by mere chance."""
+LATE = 5.0
+"""So many times the median is late, whatever a higher quantile says. Once more answers are slow than the
+quantile leaves out, it is the time of the slow ones, and waiting for that would end hedging just when it is
+needed.
+"""
 MOST_ROUTES = 4096
 _ENOUGH = 1 - 1e-9
 """One call, in spite of what adding up fractions loses."""

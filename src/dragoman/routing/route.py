@@ -20,7 +20,7 @@ class RouteTarget(msgspec.Struct, frozen=True):
     """`provider/model`: what is healthy or not."""
     credential: str
     """Stands for the key without showing it: the provider's name, with `#2` for the second of several.
-    What rests after a 429."""
+    It rests after a 429 for this model, and after a refusal for all."""
     weight: float = 1.0
     max_concurrent: int | None = None
     """The most requests of the route that are there at once, over all keys."""
@@ -82,6 +82,8 @@ class Exclusion(msgspec.Struct, frozen=True):
 
     target: RouteTarget
     reason: str
+    limited: bool = False
+    """Whether it would serve the request, once the time is over that it has named in a 429."""
 
 
 class Choice(msgspec.Struct, frozen=True):

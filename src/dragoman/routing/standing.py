@@ -129,6 +129,13 @@ class Standings:
             return None
         return Obstacle(_breaker_in_words(target.breaker, now), final=False, refused=False)
 
+    def limit_left(self, candidate: RouteTarget, now: float) -> float:
+        """How long the rate limit of a candidate's key still keeps it out. Changes nothing."""
+        target = self.known(candidate.name)
+        key = None if target is None else target.keys.get(candidate.credential)
+        rests = (None if key is None else key.own, self._accounts.get(candidate.credential))
+        return max(rest.seconds_left(now) if rest is not None and rest.limited else 0.0 for rest in rests)
+
     def seconds_left(self, candidate: RouteTarget, now: float) -> float:
         """How long a candidate still rests, for whatever reason; 0 if it does not. Changes nothing."""
         target = self.known(candidate.name)

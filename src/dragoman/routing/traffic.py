@@ -15,7 +15,7 @@ from dragoman.config.settings import HealthSettings, Queue
 from dragoman.routing.affinity import Affinity
 from dragoman.routing.asking import Asking
 from dragoman.routing.condition import unmet
-from dragoman.routing.hedging import Hedges
+from dragoman.routing.hedging import LATE, Hedges
 from dragoman.routing.needs import Needs
 from dragoman.routing.picking import Picker
 from dragoman.routing.places import Need, Place, Places
@@ -103,7 +103,7 @@ class Traffic:
             elif (obstacle := self._standings.obstacle(target, now)) is None:
                 candidates.append(target)
             elif obstacle.final:
-                excluded.append(Exclusion(target, obstacle.reason))
+                excluded.append(Exclusion(target, obstacle.reason, limited=True))
             else:
                 spare.append((obstacle.refused, Exclusion(target, obstacle.reason)))
         if stream is None and needs is not None:
@@ -123,6 +123,10 @@ class Traffic:
     def rest_of(self, candidate: RouteTarget) -> float:
         """Seconds until a candidate may be asked again; 0 if it may be now."""
         return self._standings.seconds_left(candidate, self._now())
+
+    def limit_of(self, candidate: RouteTarget) -> float:
+        """Seconds for which a candidate has asked to be left alone by a 429; 0 if it has not."""
+        return self._standings.limit_left(candidate, self._now())
 
     def asking(self, route: Route, candidate: RouteTarget, *, stream: bool) -> Asking:
         """A context manager around one upstream request, to be told what becomes of it."""
@@ -173,7 +177,11 @@ class Traffic:
         if isinstance(after, float | int):
             return after
         standing = self._standings.known(candidate.name)
-        return None if standing is None else standing.load.pace(stream=stream).quantile(int(after[1:]) / 100)
+        if standing is None:
+            return None
+        pace = standing.load.pace(stream=stream)
+        usual, high = pace.quantile(0.5), pace.quantile(int(after[1:]) / 100)
+        return None if usual is None or high is None else min(high, LATE * usual)
 
     def counts_request(self, route: Route) -> None:
         """A request of a route has come: it adds to what the route may spend on second calls."""

@@ -89,7 +89,7 @@ def _masked(match: re.Match[str]) -> str:
 
 
 def _forms(secret: str) -> set[str]:
-    """A secret as it is, as PHP writes it in JSON, and as URLs have it: with slashes and small letters or not."""
+    """A secret as it is, as PHP has it in JSON, and in URLs, with slashes and small letters or not."""
     addressed = {
         quote(secret, safe="", errors="surrogatepass"),
         quote(secret, errors="surrogatepass"),

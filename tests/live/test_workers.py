@@ -1,0 +1,199 @@
+"""Several processes serve as one: one start, one end, one configuration, and none that is missing for long."""
+
+import os
+import re
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from tests.conftest import CLIENT_KEY, CONFIG, UPSTREAM_KEY, LiveGateway
+from tests.live.client import Client
+from tests.live.command import Service, run, serving
+from tests.live.plain import ask
+from tests.live.raw_upstream import saying
+from tests.server.toy import settled
+
+from dragoman.testing.script import Scripted
+from dragoman.testing.server import FakeServer
+
+COUNT = 3
+
+
+class Team:
+    """A gateway of several processes, and its configuration."""
+
+    def __init__(self, folder: Path, fake: FakeServer) -> None:
+        self.path = folder / "dragoman.toml"
+        text = CONFIG.format(url=fake.url, client_key=CLIENT_KEY, upstream_key=UPSTREAM_KEY)
+        self.text = text.replace('level = "error"', 'level = "info"')
+        self.path.write_text(self.text)
+        self.temporary = folder / "tmp"
+        self.temporary.mkdir()
+
+    def begin(self, service: Service) -> LiveGateway:
+        """Wait until all are there."""
+        self.service = service
+        gateway = service.wait()
+        assert settled(lambda: self.serving(gateway) == COUNT, 10), service.log
+        return gateway
+
+    def serving(self, gateway: LiveGateway) -> int:
+        """How many processes serve, as their metrics have it."""
+        page = ask(gateway, "/metrics", None, "GET").body.decode()
+        found = re.search(r"^dragoman_workers (\d+)", page, re.MULTILINE)
+        return int(found[1]) if found else 0
+
+    @property
+    def workers(self) -> list[int]:
+        """The numbers of the processes that serve."""
+        return children(self.service.pid)
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks at processes in /proc")
+
+
+@pytest.fixture
+def team(tmp_path: Path, fake: FakeServer) -> Iterator[Team]:
+    team = Team(tmp_path, fake)
+    with serving(tmp_path, "--workers", str(COUNT), TMPDIR=str(team.temporary)) as service:
+        team.begin(service)
+        pids = team.workers
+        yield team
+        service.kill()
+        # workers do not go on without the one that looks after them
+        assert settled(lambda: not any(alive(pid) for pid in pids), 5)
+        assert "Traceback" not in service.log
+
+
+def test_many_are_one_to_the_outside(team: Team) -> None:
+    gateway, service = team.service.wait(), team.service
+    assert len(service.output.splitlines()) == 4
+    assert len(team.workers) == COUNT
+    with ThreadPoolExecutor(8) as pool:
+        client = Client("openai_chat", gateway)
+        replies = list(pool.map(lambda _: client.get("gpt-4o"), range(40)))
+    assert all(reply.status == 200 for reply in replies)
+    page = ask(gateway, "/metrics", None, "GET").body.decode()
+    counted = re.findall(r'^dragoman_requests_total\{.*route="gpt-4o".*\} (\S+)$', page, re.MULTILINE)
+    assert sum(map(float, counted)) == 40
+
+
+def test_the_end_of_all_is_in_order_and_leaves_nothing(team: Team, fake: FakeServer) -> None:
+    gateway, service, pids = team.service.wait(), team.service, team.workers
+    fake.script.add(*[Scripted(saying("one two three four"), pace=0.2)] * 6)
+    with ThreadPoolExecutor(6) as pool:
+        client = Client("anthropic", gateway)
+        coming = [pool.submit(client.get, "sonnet", stream=True) for _ in range(6)]
+        fake.script.wait_received(6, 10)
+        assert len(list(team.temporary.glob("dragoman-*"))) == 1
+        for pid in (service.pid, *pids):
+            os.kill(pid, signal.SIGTERM)  # as service managers do
+        assert service.end(5) == 0
+        assert all(client.words(reply.result()).endswith("four") for reply in coming)
+    assert not any(alive(pid) for pid in pids)
+    assert list(team.temporary.iterdir()) == []
+    assert "WARNING" not in service.log
+    assert "ERROR" not in service.log
+
+
+def test_at_a_terminal_everybody_hears_the_signal_and_it_counts_once(team: Team, fake: FakeServer) -> None:
+    service, pids = team.service, team.workers
+    fake.script.add(Scripted(saying("one two three four"), pace=0.2))
+    with ThreadPoolExecutor(1) as pool:
+        client = Client("openai_chat", service.wait())
+        coming = pool.submit(client.get, "gpt-4o", stream=True)
+        fake.script.wait_received(1, 10)
+        for pid in (service.pid, *pids):
+            os.kill(pid, signal.SIGINT)
+        assert service.end(5) == 0
+        assert client.words(coming.result()).endswith("four")
+
+
+def test_a_second_signal_stops_all_at_once(team: Team, fake: FakeServer) -> None:
+    fake.script.add(Scripted(saying("word " * 500), pace=0.2))
+    with ThreadPoolExecutor(1) as pool:
+        client = Client("openai_chat", team.service.wait())
+        coming = pool.submit(client.get, "gpt-4o", stream=True)
+        fake.script.wait_received(1, 10)
+        time.sleep(0.3)
+        team.service.tell(signal.SIGTERM)
+        time.sleep(0.3)
+        assert not coming.done()
+        team.service.tell(signal.SIGTERM)
+        assert team.service.end(3) == 0
+        assert client.stream_error(coming.result()) is not None
+
+
+def test_one_that_dies_is_replaced_and_the_new_one_has_the_present_configuration(team: Team) -> None:
+    gateway, service = team.service.wait(), team.service
+    team.path.write_text(team.text + '[routes.extra]\ntargets = ["openai/gpt-4o"]\n')
+    service.wait_log("routes=+extra")
+    before = team.workers
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    service.wait_log("is replaced", COUNT)
+    assert settled(lambda: len(set(team.workers) - set(before)) == COUNT)
+    # the port is open all the time: whoever comes now is served as soon as somebody is there
+    assert Client("openai_chat", gateway).get("extra").status == 200
+    assert settled(lambda: team.serving(gateway) == COUNT)
+    assert service.stop(signal.SIGTERM) == 0
+
+
+def test_all_go_on_with_a_new_configuration_and_it_is_said_once(team: Team) -> None:
+    gateway, service = team.service.wait(), team.service
+    client = Client("openai_chat", gateway)
+    team.path.write_text(team.text + '[routes.extra]\ntargets = ["openai/gpt-4o"]\n')
+    service.tell(signal.SIGHUP)
+    service.wait_log("routes=+extra")
+    assert settled(lambda: reloads(gateway) == COUNT)
+    assert {client.get("extra").status for _ in range(20)} == {200}
+    team.path.write_text("[routes")
+    service.tell(signal.SIGHUP)
+    service.wait_log("the old one stays")
+    assert {client.get("extra").status for _ in range(20)} == {200}
+    time.sleep(1.5)
+    assert service.log.count("was read again") == 2
+
+
+def reloads(gateway: LiveGateway) -> float:
+    page = ask(gateway, "/metrics", None, "GET").body.decode()
+    return sum(
+        map(float, re.findall(r'^dragoman_config_reloads_total\{.*"success".*\} (\S+)$', page, re.MULTILINE))
+    )
+
+
+def test_workers_that_cannot_start_are_given_up(tmp_path: Path) -> None:
+    """They need more open files than there may be, which the one that looks after them does not."""
+    (tmp_path / "dragoman.toml").write_text('[server]\nport = 0\n[auth]\nkeys = ["sk-client-0123456789"]\n')
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os\n"
+        "os.register_at_fork(after_in_child=lambda: os.environ.update(PROMETHEUS_MULTIPROC_DIR='/nowhere/at/all'))\n"
+    )
+    done = run(tmp_path, "serve", "--workers", "2", PYTHONPATH=str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr.count("is replaced") == 4
+    assert "workers die before they serve: giving up" in done.stderr
+
+
+def test_a_made_key_is_made_once(tmp_path: Path) -> None:
+    with serving(tmp_path, "--workers", "2") as service:
+        gateway = service.wait()
+        (key,) = set(re.findall(r"sk-[A-Za-z0-9_-]{43}", service.output))
+        client = Client("openai_chat", gateway._replace(key=key))
+        assert {client.get("demo").status for _ in range(10)} == {200}
+        assert service.stop(signal.SIGTERM) == 0
