@@ -43,7 +43,7 @@ def draw(times: Mapping[str, Sequence[float]]) -> str:
     parts.append(f'<text x="{middle:.0f}" y="{HEIGHT - BOTTOM + 36}" text-anchor="middle">{label}</text>')
     for place, (name, color) in enumerate(zip(times, COLORS, strict=False)):
         parts.append(f'<path stroke="{color}" d="{_line(times[name])}"/>')
-        x, y = LEFT + 150 * place, HEIGHT - 10
+        x, y = LEFT + 200 * place, HEIGHT - 10
         words = "no hedging" if name == "none" else f"hedge_after = {name}".replace('"', "&quot;")
         parts.append(
             f'<line x1="{x}" y1="{y - 4}" x2="{x + 24}" y2="{y - 4}" stroke="{color}" stroke-width="3"/>'

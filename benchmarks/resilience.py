@@ -34,6 +34,8 @@ GATEWAY, FIRST, SECOND = 9220, 9221, 9222
 
 FAILING = 0.30
 SLOW, DELAY = 0.05, 10.0
+RATE = 150.0
+"""Requests a second."""
 MEDIAN = 0.2
 """Seconds to the first token of an answer that is not slow, as a median."""
 
@@ -265,7 +267,7 @@ async def failing(requests: int, seed: int) -> list[Row]:
         with stage(f'strategy = "{strategy}"\n', bad, good) as clients:
             answers = await as_they_come(
                 requests,
-                200.0,
+                RATE,
                 f"{seed}",
                 lambda number, clients=clients: clients.ask(number, stream=number % 2 == 0),
             )
@@ -292,7 +294,7 @@ async def slow(requests: int, seed: int, times: dict[str, list[float]]) -> list[
         route = f'strategy = "weighted"\n{hedge}\n'
         with stage(route, (*options, f"{seed}/1"), (*options, f"{seed}/2")) as clients:
             answers = await as_they_come(
-                requests, 200.0, f"{seed}", lambda number, clients=clients: clients.ask(number, stream=True)
+                requests, RATE, f"{seed}", lambda number, clients=clients: clients.ask(number, stream=True)
             )
             asked = counts(FIRST).requests + counts(SECOND).requests
         times[name] = [answer.first_token for answer in answers]

@@ -11,9 +11,9 @@ DIALECTS = tuple(MODELS)
 PLACES = ("first", *Unreachable.PLACES)
 """Where the first target of a route may be."""
 
-CONNECT = 0.5
-SILENCE = 1.0
-TOTAL = 5.0
+CONNECT = 1.0
+SILENCE = 1.5
+TOTAL = 8.0
 """Seconds that hasty routes give to a connection, to the first event and each further one, and to all."""
 
 PATIENT = 25.0
@@ -28,12 +28,12 @@ keys = ["{CLIENT_KEY}"]
 [log]
 format = "json"
 [timeouts]
-connect = {CONNECT}
+connect = {PATIENT}
 first_event = {PATIENT}
 between_events = {PATIENT}
 total = {PATIENT}
 [retries]
-attempts = {ATTEMPTS[Backing.ALONE]}
+attempts = 3
 backoff = 0.02
 max_backoff = 1.5
 [health]
@@ -43,6 +43,7 @@ min_failures = 1000000
 
 HASTY = f"""
 [routes."{{name}}".timeouts]
+connect = {CONNECT}
 first_event = {SILENCE}
 between_events = {SILENCE}
 total = {TOTAL}

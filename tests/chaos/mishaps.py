@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from typing import NamedTuple
 
+from tests.chaos.configuration import SILENCE
 from tests.chaos.speech import Fate, Framing, Speech, chunk, fate_at
 from tests.chaos.upstream import End, Play
 
@@ -21,9 +22,6 @@ Plan = Callable[[Speech], Mishap]
 """Makes a mishap of a good answer."""
 
 NOTHING = Fate()
-
-SILENCE = 0.7
-"""Seconds of silence that the gateways here allow."""
 
 OK = b"HTTP/1.1 200 OK\r\n"
 
@@ -249,15 +247,17 @@ def behind(prelude: bytes) -> Plan:
 
 
 def byte_by_byte(good: Speech) -> Mishap:
-    """Each byte alone, and now and then a wait."""
-    steps = (step for byte in good.wire for step in (bytes([byte]), 0.0))
-    return Mishap((*steps, End.KEEP), whole(good))
+    """Each of its first bytes alone, then a few at a time."""
+    alone, rest = good.wire[:500], good.wire[500:]
+    pieces = [*(bytes([byte]) for byte in alone), *(rest[at : at + 7] for at in range(0, len(rest), 7))]
+    return Mishap((*(step for piece in pieces for step in (piece, 0.0)), End.KEEP), whole(good))
 
 
 def slowly(good: Speech) -> Mishap:
-    """A pause before each frame, each far shorter than what is allowed, and longer together."""
-    steps = (step for frame in good.frames for step in (frame, SILENCE / 4))
-    return Mishap((good.head, *steps, good.end, End.KEEP), whole(good))
+    """Pauses, each far shorter than what hasty routes allow, and longer together."""
+    pieces = [good.wire[start : start + len(good.wire) // 4] for start in range(0, len(good.wire), len(good.wire) // 4)]
+    steps = (step for piece in pieces for step in (piece, SILENCE / 3))
+    return Mishap((*steps, End.KEEP), whole(good))
 
 
 def in_chunks_of_one(good: Speech) -> Mishap:
@@ -302,7 +302,7 @@ def padded(good: Speech) -> Mishap:
     """Signs of life ahead of the answer."""
     sign = b": busy\n\n" if good.stream else b"\n"
     patient = good._replace(framing=Framing.CHUNKED)
-    signs = (chunk(sign), SILENCE / 4) * 3
+    signs = (chunk(sign), SILENCE / 6) * 3
     return Mishap((patient.head, *signs, *patient.frames, patient.end, End.KEEP), whole(good))
 
 

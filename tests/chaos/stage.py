@@ -203,6 +203,6 @@ def judged(played: Played) -> None:
     heard = read(reader(case.client), played.reply, stream=case.stream, own=own)
     fates = {place: mishap.fate for place, mishap in case.mishaps().items()}
     judge(heard, played.asked, case.backing, fates)
-    if case.heard_all and heard.error is not None:
+    if case.heard_all and heard.error is not None and played.asked:
         speaker = played.asked[-1].place
         assert heard.words == fates[speaker].says, f"of {fates[speaker].says!r} only {heard.words!r} was heard"

@@ -23,7 +23,7 @@ class Backing(enum.StrEnum):
     """A second target, which does as the first."""
 
 
-ATTEMPTS = {Backing.ALONE: 3, Backing.ONCE: 1, Backing.BACKED: 3, Backing.DOOMED: 3}
+ATTEMPTS = {Backing.ALONE: 2, Backing.ONCE: 1, Backing.BACKED: 3, Backing.DOOMED: 3}
 """The most upstream requests for one request."""
 
 

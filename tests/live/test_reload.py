@@ -87,7 +87,7 @@ def test_a_changed_file_is_seen_and_a_bad_one_changes_nothing(house: House) -> N
     service.wait_log("cannot be used: the old one stays")
     line = house.text.count("\n") + 2
     assert re.search(rf"ERROR .*dragoman\.toml:{line}: routes\.extra\.targets\[0\]: ", service.log)
-    time.sleep(2.2)
+    time.sleep(1.5)
     assert service.log.count("cannot be used") == 1
     assert status(gateway, "extra") == 200
     house.write(house.text)

@@ -167,7 +167,7 @@ def test_the_time_to_stop_is_also_that_of_a_reloaded_configuration(tmp_path: Pat
         assert coming.result().status == 503
 
 
-@pytest.mark.parametrize("delay", [0, 0.1, 0.3])
+@pytest.mark.parametrize("delay", [0, 0.2])
 def test_a_gateway_that_has_only_just_said_where_it_is_can_be_stopped(
     tmp_path: Path, fake: FakeServer, delay: float
 ) -> None:

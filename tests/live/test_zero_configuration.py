@@ -238,7 +238,7 @@ WRONG_FILES = {
         "providers.openai.api_kee",
     ),
     "type": ("[server]\n\nport = 'many'\n", 3, "server.port"),
-    "range": ("[timeouts]\nsilence = -1\n", 2, "timeouts.silence"),
+    "range": ("[timeouts]\nfirst_event = -1\n", 2, "timeouts.first_event"),
     "section": ("[sever]\nport = 1\n", 1, "sever"),
     "provider": ('[routes.fast]\ntargets = ["nowhere/gpt"]\n', 2, "routes.fast.targets[0]"),
     "target": ('[providers.demo]\n[routes.fast]\ntargets = ["gpt"]\n', 3, "routes.fast.targets[0]"),

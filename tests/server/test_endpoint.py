@@ -11,9 +11,13 @@ from dragoman.server.endpoint import (
     Greeting,
     KeptAnswer,
     KeptItems,
+    Liveness,
+    MetricsPage,
     ModelEntry,
     ModelList,
     Nothing,
+    Readiness,
+    TargetStates,
     TokenCount,
     Translate,
     endpoint,
@@ -155,6 +159,22 @@ def test_embeddings_are_asked_for_where_the_vendors_have_them(
     found = endpoint(path, b"", [])
     assert isinstance(found, Embeddings)
     assert (found.dialect.name, found.location) == (dialect, location)
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/health/live", Liveness),
+        ("/health/ready", Readiness),
+        ("/metrics", MetricsPage),
+        ("/dragoman/health", TargetStates),
+    ],
+)
+def test_operators_have_paths_of_their_own(path: str, kind: type) -> None:
+    found = endpoint(path, b"", [(b"x-api-key", b"k")])
+    assert isinstance(found, kind)
+    assert METHODS[type(found)] == ("GET",)
+    assert isinstance(endpoint(f"{path}/", b"", []), Nothing)
 
 
 def test_kept_answers_have_paths_of_their_own() -> None:

@@ -14,7 +14,7 @@ from dragoman.conversation.failure import FailureKind
 FAILING, LEAVING = 0.20, 0.10
 """The share of upstream requests that fail, and of clients that leave."""
 
-FIRST_EVENT, BETWEEN_EVENTS = 2.0, 2.0
+FIRST_EVENT, BETWEEN_EVENTS = 3.0, 3.0
 """Seconds after which the gateway gives a silent upstream up."""
 
 REST = 0.1

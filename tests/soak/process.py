@@ -63,6 +63,7 @@ class Process:
 
 class _Entry(msgspec.Struct):
     event: str = ""
+    error: str = ""
     level: str = ""
     request_id: str = ""
     outcome: str = ""
@@ -100,7 +101,7 @@ class Noted:
                 self.attempts += 1
                 self.cut += entry.outcome in {"abandoned", "lost"} and entry.first_byte_ms is None
             else:
-                self.others[entry.event] += 1
+                self.others[f"{entry.event} {entry.error}".strip()] += 1
             if entry.level not in {"debug", "info", "warning"} or UPSTREAM_KEY.encode() in line:
                 self.problems.append(line.decode("utf-8", "replace"))
 

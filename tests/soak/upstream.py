@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, cast
 
 import httptools
+import msgspec
 from tests.conftest import CLIENT_KEY, LiveGateway
 from tests.live.client import MODELS, Ask, Client
 from tests.live.raw_upstream import saying
@@ -24,8 +25,21 @@ from dragoman.testing.script import Scripted
 SETTLING = 0.05
 """Seconds between a part of an answer and a reset: what then lies unread at the gateway is lost."""
 
+LAG = 0.5
+"""Seconds that the gateway may be behind with what it hears, at full speed."""
+
 _MARK = b"QAAAQBBB"
 """Stands for the errand's own mark in answers that are written beforehand."""
+
+_IDENTITY = b"7" * 24
+"""Stands for what no two answers have alike in their ids."""
+
+_PREFIXES = {
+    "openai_chat": "chatcmpl-",
+    "openai_responses": "resp_",
+    "anthropic": "msg_",
+    "gemini": "",
+}
 
 _ERRAND = re.compile(rb"Errand (\d{7})\.")
 _PATHS = {
@@ -83,8 +97,9 @@ class Ledger:
 
     def rested(self, credentials: list[str], since: float, until: float) -> bool:
         """Whether all of these credentials may have been resting at a moment of this time."""
+        longest = REST + LAG
         return all(
-            any(moment <= until and moment + REST >= since for moment in self.rests.get(one, ()))
+            any(moment <= until and moment + longest >= since for moment in self.rests.get(one, ()))
             for one in credentials
         )
 
@@ -101,7 +116,10 @@ class Repertoire:
             for stream in (False, True):
                 ask = _ask(Client(name, nowhere), stream=stream)
                 for units in LENGTHS:
-                    answer = _answer(ask, Scripted(saying(answer_of(_MARK.decode(), units)), checked=False))
+                    said = msgspec.structs.replace(
+                        saying(answer_of(_MARK.decode(), units)), id=_PREFIXES[name] + _IDENTITY.decode()
+                    )
+                    answer = _answer(ask, Scripted(said, checked=False))
                     self._frames[name, stream, units] = [chunk.data for chunk in answer.chunks]
                     self._types[name, stream] = answer.headers["content-type"]
             for misdeed in (Fate.ERROR, Fate.OVERLOADED, Fate.LIMITED):
@@ -123,8 +141,11 @@ class Repertoire:
 
     def frames(self, one: Errand) -> list[bytes]:
         """The body of a good answer, piece by piece."""
-        mark = one.mark.encode()
-        frames = [frame.replace(_MARK, mark) for frame in self._frames[one.upstream, one.stream, one.units]]
+        mark, identity = one.mark.encode(), b"%024d" % one.number
+        frames = [
+            frame.replace(_MARK, mark).replace(_IDENTITY, identity)
+            for frame in self._frames[one.upstream, one.stream, one.units]
+        ]
         return [b"%x\r\n%b\r\n" % (len(frame), frame) for frame in frames] if one.stream else frames
 
     def error(self, one: Errand, misdeed: Fate) -> bytes:

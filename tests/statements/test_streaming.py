@@ -57,7 +57,7 @@ def falling_back(
     """A gateway with a second target behind each upstream's first."""
     config = CONFIG.format(url=fake_upstream.url, client_key=CLIENT_KEY, upstream_key=UPSTREAM_KEY)
     for upstream, model in MODELS.items():
-        config += f'[routes.first_{upstream}]\ntargets = ["{model}", "{C}/gpt-4.1"]\n'
+        config += f'[routes.first_{upstream}]\ntargets = ["{model}", "{C}/gpt-4.1"]\nattempts = 2\n'
     with serving(config, tmp_path_factory.mktemp("falling_back")) as running:
         yield running
 

@@ -42,7 +42,8 @@ class Reading:
 
     def __init__(self, clean: Clean, listeners: Sequence[Listener] = ()) -> None:
         """Take also who else wants to hear of every event."""
-        self._clean = clean
+        self.clean = clean
+        """Takes out of a failure what no client may see."""
         self._listeners = listeners
         self.id = ""
         self.usage: Usage | None = None
@@ -57,7 +58,7 @@ class Reading:
     def note(self, event: Event) -> None:
         """Take note of one event."""
         if isinstance(event, Failed):
-            self.failure = self._clean(event.failure)
+            self.failure = self.clean(event.failure)
             return
         for listener in self._listeners:
             listener(event)
@@ -211,7 +212,7 @@ class PassthroughPipeline:
             rest = self.close()
             if self.reading.failure is None:
                 return rest
-            self.reading.failure = failure
+            failure = self.reading.failure = self.reading.clean(failure)
         if self._told:
             # the upstream's own error went through; the array around it may still be open
             return b"" if self._location.sse or self._array_closed else b"\n]"
@@ -307,7 +308,7 @@ class TranslationPipeline:
             out = self.end()
             if self.reading.failure is None:
                 return out
-            self.reading.failure = failure
+            failure = self.reading.failure = self.reading.clean(failure)
         return out + self._encoder.encode(Failed(failure)) + self._encoder.close()
 
     def _encoded(self, events: list[Event], branch: int) -> bytes:

@@ -202,6 +202,7 @@ def test_any_answer_is_a_failure(status: int, body: bytes) -> None:
         (FailureKind.NOT_FOUND, 404, "not_found_error"),
         (FailureKind.MODEL_NOT_FOUND, 404, "not_found_error"),
         (FailureKind.METHOD_NOT_ALLOWED, 405, "invalid_request_error"),
+        (FailureKind.REQUEST_TIMEOUT, 408, "timeout_error"),
         (FailureKind.CONFLICT, 409, "conflict_error"),
         (FailureKind.TOO_LARGE, 413, "request_too_large"),
         (FailureKind.RATE_LIMIT, 429, "rate_limit_error"),

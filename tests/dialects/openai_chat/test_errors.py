@@ -265,6 +265,7 @@ RENDERED: list[tuple[FailureKind, int, str, str | None]] = [
     (FailureKind.NOT_FOUND, 404, "invalid_request_error", None),
     (FailureKind.MODEL_NOT_FOUND, 404, "invalid_request_error", "model_not_found"),
     (FailureKind.METHOD_NOT_ALLOWED, 405, "invalid_request_error", "method_not_allowed"),
+    (FailureKind.REQUEST_TIMEOUT, 408, "invalid_request_error", "request_timeout"),
     (FailureKind.CONFLICT, 409, "conflict", None),
     (FailureKind.TOO_LARGE, 413, "invalid_request_error", "request_too_large"),
     (FailureKind.RATE_LIMIT, 429, "rate_limit_error", "rate_limit_exceeded"),
