@@ -1,6 +1,5 @@
 """Everything that an upstream does wrong, or only oddly, in place of a good answer: the rows of the matrix."""
 
-import functools
 import gzip
 import random
 from collections.abc import Callable
@@ -213,6 +212,9 @@ GARBAGE: dict[str, Plan] = {
     "not modified (304)": instead(b"HTTP/1.1 304 Not Modified\r\n\r\n", End.KEEP),
 }
 
+SILENT = frozenset({"noise without an end", "a length that is too long, then silence"})
+"""Garbage that ends only when a limit fires."""
+
 # --- oddities: an answer, in a form that few would choose -------------------------------------------
 
 
@@ -254,10 +256,12 @@ def byte_by_byte(good: Speech) -> Mishap:
 
 
 def slowly(good: Speech) -> Mishap:
-    """Pauses, each far shorter than what hasty routes allow, and longer together."""
-    pieces = [good.wire[start : start + len(good.wire) // 4] for start in range(0, len(good.wire), len(good.wire) // 4)]
-    steps = (step for piece in pieces for step in (piece, SILENCE / 3))
-    return Mishap((*steps, End.KEEP), whole(good))
+    """Pauses, each far shorter than what hasty routes allow."""
+    quarter = len(good.wire) // 4
+    pieces = [good.wire[start : start + quarter] for start in range(0, len(good.wire), quarter)]
+    # what comes of a whole answer is no event before it is all there, or some kilobytes
+    pause = SILENCE / (4 if good.stream else 8)
+    return Mishap((*(step for piece in pieces for step in (piece, pause)), End.KEEP), whole(good))
 
 
 def in_chunks_of_one(good: Speech) -> Mishap:
@@ -341,12 +345,7 @@ is fair too.
 """
 
 
-def offsets(good: Speech, step: int, phase: int) -> range:
-    """Every `step`th offset of an answer's bytes from `phase` on."""
+def offsets(good: Speech, number: int, phase: int) -> range:
+    """So many offsets of an answer's bytes at equal distances, 0 for every one; another `phase`, others."""
+    step = len(good.wire) // number if number else 1
     return range(phase % step, len(good.wire) + 1, step)
-
-
-@functools.cache
-def everything() -> dict[str, Plan]:
-    """All that is here under one name each, for mixtures."""
-    return {**STALLS, **STALLS_IN_A_STREAM, **GARBAGE, **ODDITIES}

@@ -95,7 +95,8 @@ def test_it_is_asked_again_when_it_wants_to_be_and_not_before(refusal: Refusal, 
         assert wait is not None
         assert heard.words == WORDS["first"], f"{played.case}: {heard}"
         first, second = (one.arrived for one in played.asked)
-        assert second - first >= wait.seconds, f"{played.case}: asked again after {second - first} s"
+        # timers may fire a hair early
+        assert second - first > wait.seconds - 0.01, f"{played.case}: asked again after {second - first} s"
 
 
 @named(PASSING)

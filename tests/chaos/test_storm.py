@@ -2,7 +2,7 @@
 
 import random
 
-from tests.chaos.mishaps import GARBAGE, ODDITIES, STALLS, STALLS_IN_A_STREAM, Plan, cut
+from tests.chaos.mishaps import GARBAGE, ODDITIES, SILENT, STALLS, STALLS_IN_A_STREAM, Plan, cut
 from tests.chaos.speech import speech
 from tests.chaos.stage import Case, Stage
 from tests.chaos.upstream import End, Unreachable
@@ -19,6 +19,9 @@ LEAVERS = 0.2
 SLOWEST = 2.0
 """Seconds after which the last leaver has left."""
 
+WAITED_FOR = {*STALLS, *STALLS_IN_A_STREAM, *SILENT}
+"""What ends only when a limit fires."""
+
 
 def storm(number: int, seed: int) -> list[tuple[Case, Leave | None]]:
     """So many exchanges, the same ones for the same seed."""
@@ -32,7 +35,7 @@ def storm(number: int, seed: int) -> list[tuple[Case, Leave | None]]:
         place = chance.choice(Unreachable.PLACES) if chance.random() < 0.05 else "first"
         if place != "first":
             plan, backing = None, chance.choice([Backing.ALONE, Backing.BACKED])
-        case = Case(client, upstream, stream, plan, name, backing, place, hasty=True)
+        case = Case(client, upstream, stream, plan, name, backing, place, hasty=name in WAITED_FOR or place != "first")
         leave = None
         if chance.random() < LEAVERS:
             leave = Leave(chance.randrange(4000), chance.random() * SLOWEST, chance.random() < 0.5)

@@ -76,11 +76,6 @@ class Service:
             time.sleep(0.01)
         return LiveGateway(found[1], CLIENT_KEY, UPSTREAM_KEY, int(found[2]))
 
-    @property
-    def pid(self) -> int:
-        """The number of its process."""
-        return self._process.pid
-
     def tell(self, number: signal.Signals) -> None:
         """Send it a signal."""
         self._process.send_signal(number)

@@ -6,7 +6,6 @@ All secrets hold one word that nothing else holds. They have no shape by which t
 import base64
 import contextlib
 import json
-import re
 import signal
 import socket
 import time
@@ -14,11 +13,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from tests.live import command
 from tests.live.client import MODELS, Ask, Client, Reply
 from tests.live.command import Service
 from tests.live.raw_upstream import Line, RawUpstream, pieces_of, saying, stream_of
 
+from dragoman.cli.main import main
 from dragoman.conversation.failure import Failure
 from dragoman.conversation.failure import FailureKind as Kind
 from dragoman.testing.exchange import Answer, Chunk
@@ -34,6 +35,7 @@ FIRST, SECOND = f"{MARK}-first/71+d=", f"{MARK}-second-aa02"
 HEADER = f"{MARK}-header-5c5c"
 OTHER = f"{MARK}-other-0f3e"
 PASSWORD, PROXY = f"{MARK}-valkey-88d1", f"{MARK}-proxy-3e9a"
+RENEWED = f"{MARK}-renewed-1d1d"
 SECRETS = (CLIENT, TEAM, FIRST, SECOND, HEADER, OTHER, PASSWORD, PROXY)
 
 HELLO = saying("Good morning to you and to all who are with you, wherever you may be on this day.")
@@ -66,7 +68,7 @@ dialect = "openai_chat"
 base_url = "http://127.0.0.1:1/v1"
 api_key = "{other}"
 [routes.team]
-targets = [{{ target = "closed/gpt-4o", when = {{ tags = ["{other}"] }} }}]
+targets = [{{ target = "closed/gpt-4o", when = {{ tags = ["staff"] }} }}]
 """
 PROVIDER = """
 [providers.{place}_{name}]
@@ -92,7 +94,7 @@ affinity = 0
 @pytest.fixture(scope="module")
 def keyed_upstream() -> Iterator[FakeServer]:
     """A fake provider that knows the keys of all."""
-    with fake_server(FakeProvider(keys=frozenset({FIRST, SECOND, OTHER}))) as running:
+    with fake_server(FakeProvider(keys=frozenset({FIRST, SECOND, OTHER, RENEWED}))) as running:
         yield running
 
 
@@ -332,7 +334,7 @@ BODIES: dict[str, Callable[[str], bytes]] = {
     "web_page": lambda _: f"<html><title>{QUOTE}</title>{QUOTE}</html>".encode(),
     "broken_json": lambda _: f'{{"error": {{"message": "{QUOTE}", {FIRST}'.encode(),
     "json_of_another_shape": lambda _: json.dumps([{"x": {FIRST: [QUOTE]}}]).encode(),
-    "huge": lambda upstream: json.dumps(error_object(upstream, QUOTE * 20_000)).encode(),
+    "huge": lambda upstream: json.dumps(error_object(upstream, QUOTE * 2000)).encode(),
     "not_utf8": lambda _: b"\xff\xfe" + QUOTE.encode(),
 }
 TELLING = dict.fromkeys(
@@ -552,11 +554,12 @@ WRONG = {
 
 @pytest.mark.parametrize("text", WRONG.values(), ids=WRONG)
 def test_an_error_in_the_configuration_shows_no_secret(text: str, tmp_path: Path) -> None:
-    (tmp_path / "dragoman.toml").write_text(text)
-    done = command.run(tmp_path, "check")
-    assert done.returncode == 2, done.stdout
-    assert done.stderr
-    assert MARK not in done.stdout + done.stderr
+    file = tmp_path / "dragoman.toml"
+    file.write_text(text)
+    done = CliRunner().invoke(main, ["check", "--config", str(file)])
+    assert done.exit_code == 2, done.output
+    assert str(file) in done.output
+    assert MARK not in done.output
 
 
 def test_a_configuration_that_is_read_again_shows_no_secret(watched: Watched, fake: FakeServer) -> None:
@@ -567,13 +570,14 @@ def test_a_configuration_that_is_read_again_shows_no_secret(watched: Watched, fa
         file.write_text(f"{text}\n")
         watched.service.tell(signal.SIGHUP)
         assert MARK not in watched.entries("cannot be used")
-    renewed = f"{MARK}-renewed-1d1d"
-    file.write_text(re.sub(re.escape(FIRST), renewed, good))
+    file.write_text(good.replace(FIRST, RENEWED))
     watched.service.tell(signal.SIGHUP)
     assert MARK not in watched.entries("~fake_openai_chat")
     client = Client("openai_chat", watched.gateway)
-    told = f"{renewed} is wrong, and so is {FIRST}"
-    fake.script.add(*[Answer(400, {}, (Chunk(0.0, told.encode()),))] * 4)
+    fake.script.add(*[Answer(400, {}, (Chunk(0.0, f"{RENEWED} is wrong".encode()),))] * 4)
     for upstream in MODELS:
-        assert renewed not in hidden(client.get(f"fake_{upstream}")).body.decode()
-    assert MARK not in watched.entries("exchange")
+        hidden(client.get(f"fake_{upstream}"))
+    # what was secret before stays so in the log: upstreams may still speak of it
+    fake.script.add(Answer(400, {}, (Chunk(0.0, f"and so is {FIRST}".encode()),)))
+    assert client.get("fake_openai_chat").status == 400
+    assert MARK not in watched.entries("and so is")

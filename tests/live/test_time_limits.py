@@ -8,22 +8,41 @@ import contextlib
 import http.client
 import itertools
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
 
 import pytest
 from tests.conftest import CLIENT_KEY, ROUTES, UPSTREAM_KEY, LiveGateway, serving
 from tests.live.client import MODELS, Client, Reply
 from tests.live.conftest import SECOND_MODELS
 from tests.live.raw_upstream import Line, RawUpstream, pieces_of, saying
-from tests.live.vendor_errors import FACES
+from tests.live.stuck import (
+    CASES,
+    EARLY,
+    SLACK,
+    TICK,
+    Case,
+    Spoken,
+    Stuck,
+    Told,
+    ask_all,
+    before_the_answer,
+    begin,
+    begins_an_error,
+    check,
+    check_left,
+    dialect_of,
+    dribble,
+    drips_its_head,
+    says_nothing,
+    says_the_head_only,
+    sends_comments,
+    sends_interim_answers,
+    streamed,
+    up_to_the_first_word,
+)
 
-from dragoman.conversation.events import MEANINGFUL
-from dragoman.conversation.failure import FailureKind
-from dragoman.dialects.registry import DIALECTS
 from dragoman.testing.script import Scripted
 from dragoman.testing.server import FakeServer
 
@@ -31,23 +50,7 @@ LIMITS = {"connect": 0.3, "first_event": 0.5, "between_events": 0.4, "total": 10
 """Seconds that the gateway allows."""
 OF_ROUTE = {"connect": 0.2, "first_event": 0.35, "between_events": 0.25, "total": 0.6}
 """Seconds that some of its routes allow in place of those."""
-EARLY = 0.05
-"""Seconds by which a timer may ring too soon: clocks of different grain."""
-SLACK = 4.0
-"""Seconds that a busy machine may take on top of a limit."""
-AT_ONCE = 1.0
-"""Seconds within which an upstream must have seen that it was left; here, too, a busy machine."""
-TICK = 0.03
-"""Seconds between the signs of life of an upstream that only seems to do something."""
 KEEP_ALIVE = 0.1
-
-FOREIGN = {
-    "openai_chat": "anthropic",
-    "openai_responses": "gemini",
-    "anthropic": "openai_chat",
-    "gemini": "openai_responses",
-}
-"""For clients of each format, an upstream of another."""
 
 HELLO = saying("Good morning to you and to all who are with you, wherever you may be on this day.")
 
@@ -90,6 +93,16 @@ targets = ["{place}_{name}/{model}", "fake_{name}/{second}"]
 attempts = 2
 """
 
+BEFORE = [
+    says_nothing,
+    says_the_head_only,
+    sends_comments,
+    drips_its_head,
+    sends_interim_answers,
+    begins_an_error,
+]
+"""Ways to be stuck before the answer has begun."""
+
 
 @pytest.fixture(scope="module")
 def limited(
@@ -117,107 +130,6 @@ def limited(
         yield running
 
 
-class Case(NamedTuple):
-    """One request: by a client of one format, to an upstream of the same or another."""
-
-    name: str
-    upstream: str
-    stream: bool
-
-
-CASES = [
-    Case(name, upstream, stream)
-    for name, foreign in FOREIGN.items()
-    for upstream in (name, foreign)
-    for stream in (False, True)
-]
-
-
-class Told(NamedTuple):
-    """How one request went."""
-
-    case: Case
-    reply: Reply
-    seconds: float
-    ended: float
-    """On the clock of `time.monotonic`."""
-
-
-def ask_all(gateway: LiveGateway, route: str, cases: list[Case]) -> list[Told]:
-    """Every case at the same time. `{}` in the route stands for the upstream's dialect."""
-
-    def one(case: Case) -> Told:
-        began = time.monotonic()
-        reply = Client(case.name, gateway).get(route.format(case.upstream), stream=case.stream)
-        ended = time.monotonic()
-        return Told(case, reply, ended - began, ended)
-
-    with ThreadPoolExecutor(len(cases)) as threads:
-        return list(threads.map(one, cases))
-
-
-class Stuck:
-    """What every connection to the raw upstream does, and when the gateway left each."""
-
-    def __init__(self, play: Callable[[Line], None]) -> None:
-        self._play = play
-        self._left: list[float] = []
-        self._lock = threading.Condition()
-
-    def __call__(self, line: Line) -> None:
-        with contextlib.suppress(ConnectionError):
-            self._play(line)
-        moment = line.wait_left()
-        with self._lock:
-            self._left.append(moment)
-            self._lock.notify_all()
-
-    def left(self, count: int) -> list[float]:
-        """The moments in which so many connections were left, in their order."""
-        with self._lock:
-            assert self._lock.wait_for(lambda: len(self._left) >= count, AT_ONCE), "left open"
-            return sorted(self._left)
-
-
-def check(told: list[Told], limit: str, seconds: float) -> None:
-    """Each request was ended by the limit: in time, in words that name it, in its client's own form."""
-    for case, reply, took, _ in told:
-        client = Client(case.name, LiveGateway("", "", "", 0))
-        where = f"{case}: {reply}"
-        assert seconds - EARLY <= took < seconds + SLACK, where
-        face = FACES[FailureKind.TIMEOUT][case.name]
-        if case.stream and reply.status == 200:
-            error = client.stream_error(reply)
-            assert error is not None, where
-            assert not client.finished(reply.body), where
-        else:
-            error = client.read_error(reply)
-            assert reply.status == face.status, where
-        assert error.word == face.word, where
-        assert f"{seconds:g} s (timeouts.{limit})" in error.message, where
-
-
-def check_left(told: list[Told], stuck: Stuck) -> None:
-    """The upstream's connections were closed as soon as the limit was reached."""
-    for moment, ended in zip(stuck.left(len(told)), sorted(one.ended for one in told), strict=True):
-        assert moment - ended < AT_ONCE
-
-
-def streamed(line: Line) -> bool:
-    """Whether the gateway asks a raw upstream for a stream."""
-    return b"streamGenerateContent" in line.asked or b'"stream":true' in line.asked.replace(b" ", b"")
-
-
-def dialect_of(line: Line) -> str:
-    path = line.asked.split(b" ")[1]
-    marks = {
-        b"/chat/completions": "openai_chat",
-        b"/responses": "openai_responses",
-        b"/messages": "anthropic",
-    }
-    return next((name for mark, name in marks.items() if path.endswith(mark)), "gemini")
-
-
 @pytest.fixture(scope="module")
 def spoken(limited: LiveGateway) -> dict[str, list[bytes]]:
     """A streamed answer of each dialect, frame by frame."""
@@ -236,76 +148,7 @@ def written(limited: LiveGateway) -> dict[str, bytes]:
     }
 
 
-Spoken = dict[str, list[bytes]]
-
-
-def up_to_the_first_word(pieces: list[bytes]) -> int:
-    """How many frames come up to and with the first word of the answer."""
-    return next(number for number, piece in enumerate(pieces) if b"Good" in piece) + 1
-
-
-def before_the_answer(name: str, pieces: list[bytes]) -> int:
-    """How many frames come before the first that holds something of the answer itself."""
-    decoder = DIALECTS[name].stream_decoder("provider/model")
-    return next(
-        number
-        for number, piece in enumerate(pieces)
-        if any(isinstance(event, MEANINGFUL) for event in decoder.feed(piece))
-    )
-
-
 # --- ways to be stuck before the answer has begun ------------------------------------------------
-
-
-def begin(line: Line) -> None:
-    """The head of an answer of the kind that was asked for."""
-    line.begin("text/event-stream" if streamed(line) else "application/json")
-
-
-def dribble(line: Line, data: bytes) -> None:
-    """The same bytes again and again."""
-    while True:
-        line.send(data)
-        time.sleep(TICK)
-
-
-def says_nothing(line: Line) -> None:
-    del line
-
-
-def says_the_head_only(line: Line) -> None:
-    begin(line)
-
-
-def sends_comments(line: Line) -> None:
-    """Signs of life that are no event: comments, or white space ahead of a whole answer."""
-    begin(line)
-    dribble(line, b"6\r\n: hi\n\n\r\n" if streamed(line) else b"1\r\n \r\n")
-
-
-def drips_its_head(line: Line) -> None:
-    line.send(b"HTTP/1.1 200 OK\r\nx-slow: ")
-    dribble(line, b"x")
-
-
-def sends_interim_answers(line: Line) -> None:
-    dribble(line, b"HTTP/1.1 100 Continue\r\n\r\n")
-
-
-def begins_an_error(line: Line) -> None:
-    """A refusal that never comes to its end."""
-    line.send(b"HTTP/1.1 500 No\r\ncontent-type: application/json\r\ncontent-length: 9999\r\n\r\n")
-    dribble(line, b" ")
-
-
-BEFORE = [
-    says_nothing,
-    says_the_head_only,
-    sends_comments,
-    drips_its_head,
-    sends_interim_answers,
-    begins_an_error,
-]
 
 
 @pytest.mark.parametrize("play", BEFORE)
@@ -464,7 +307,7 @@ def test_a_slow_answer_that_keeps_coming_is_left_alone(
         else:
             answer = written[dialect_of(line)]
             pieces = [answer[:-1], *([b" " * 20_000] * 10), answer[-1:]]
-        pause = 2 * LIMITS["first_event"] / len(pieces)
+        pause = 3 * LIMITS["first_event"] / len(pieces)
         for piece in pieces:
             line.chunk(piece)
             time.sleep(pause)

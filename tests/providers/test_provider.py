@@ -37,7 +37,11 @@ def test_a_provider_is_there_once_for_each_of_its_keys() -> None:
     several = msgspec.structs.replace(PROVIDER, more_keys=("sk-hidden-2", "sk-hidden-3"))
     keyed = several.keyed()
     assert [one.api_key for one in keyed] == ["sk-hidden-key", "sk-hidden-2", "sk-hidden-3"]
-    assert all(msgspec.structs.replace(one, api_key="sk-hidden-key") == PROVIDER for one in keyed)
+    assert [set(one.more_keys) | {one.api_key} for one in keyed] == [
+        {*several.more_keys, several.api_key}
+    ] * 3
+    bare = [msgspec.structs.replace(one, api_key="sk-hidden-key", more_keys=()) for one in keyed]
+    assert bare == [PROVIDER] * 3
     assert "hidden" not in repr(several)
 
 

@@ -58,18 +58,18 @@ def judge(one: Errand, reply: Reply, asked: Sequence[Asked], client: Client, *, 
     Raises `UnexpectedError`, or `AssertionError` for an error in no proper form.
     """
     fates = [request.fate for request in asked]
-    attempts = len(asked) - resent(asked)
-    if attempts > ATTEMPTS:
-        raise UnexpectedError(f"{attempts} attempts were made")
+    came = len(asked) - resent(asked)
+    attempts = _attempts(reply)
+    if attempts is None and asked:
+        raise UnexpectedError("no header tells of attempts")
+    attempts = attempts or 0
+    # of two that race, one may be given up before its request has reached its upstream
+    if attempts > ATTEMPTS or attempts < came or (attempts > came and not is_hedged(one.upstream)):
+        raise UnexpectedError(f"{attempts} attempts are told of, and {came} came")
     if reply.status != 200:
         if attempts < ATTEMPTS and not all_rested:
             raise UnexpectedError("given up too early")
         return _refused(client.read_error(reply), reply.status, one, fates, all_rested=all_rested)
-    said = _attempts(reply)
-    if said is not None and (said < attempts or (said > attempts and not is_hedged(one.upstream))):
-        # the head is sent with the first words: nothing is asked after that. A hedge may end before it
-        # has reached its upstream.
-        raise UnexpectedError(f"{said} attempts are told of, and {attempts} were made")
     text = b"".join(_PIECES[one.client, one.stream].findall(reply.body)).decode()
     if not one.stream or _ENDS[one.client] in reply.body:
         if Fate.WELL not in fates:
@@ -91,9 +91,11 @@ def judge(one: Errand, reply: Reply, asked: Sequence[Asked], client: Client, *, 
 
 
 def _refused(told: Told, status: int, one: Errand, fates: list[Fate], *, all_rested: bool) -> Outcome:
-    if Fate.WELL in fates:
+    # of two that race, the first that begins to answer goes on: it may break off after the other was given up
+    overtaken = is_hedged(one.upstream) and not WITHIN.isdisjoint(fates)
+    if Fate.WELL in fates and not overtaken:
         raise UnexpectedError(f"an answer was given, and an error came: {told}")
-    kinds = {KINDS[found] for found in fates}
+    kinds = {KINDS[found] for found in fates if found is not Fate.WELL}
     if all_rested:
         kinds.add(FailureKind.RATE_LIMIT)
     faces = {FACES[kind][one.client][:2] for kind in kinds}

@@ -109,7 +109,7 @@ def _about(candidate: Candidate) -> list[str]:
         out.append(f"done to the answer by the gateway: {', '.join(candidate.emulated)}")
     if candidate.conditions is not None:
         said = msgspec.to_builtins(candidate.conditions)
-        known = {name: value for name, value in said.items() if value is not None and value != []}
+        known = {name: value for name, value in said.items() if value not in (None, (), [])}
         out.append("only where " + ", ".join(f"{name} = {_toml(value)}" for name, value in known.items()))
     if candidate.weight != 1.0:
         out.append(f"weight {candidate.weight:g}")

@@ -7,7 +7,7 @@ endpoint, Google's own OpenAI layer), so one table and one set of phrases serve 
 import re
 
 from dragoman.conversation.failure import FailureKind
-from dragoman.dialects.error_text import ErrorText
+from dragoman.dialects.error_text import MAX_MESSAGE, ErrorText
 
 _OVERFLOW = re.compile(
     r"context_length_exceeded|maximum context length|prompt is too long|exceed_context_size_error"
@@ -119,7 +119,9 @@ def kind_of(status: int | None, error: ErrorText, known: FailureKind | None = No
     kind = known
     if kind is None and status is not None:
         kind = kind_of_status(status)
-    said = f"{error.code} {error.type} {error.message}"
+    # broken upstreams put whole pages into every field
+    words = f"{error.code} {error.type}"[:MAX_MESSAGE]
+    said = f"{words} {error.message}"
     if kind not in _PLAIN and _OVERFLOW.search(said):
         return FailureKind.CONTEXT_OVERFLOW
     if kind in _REFUSALS and _BAD_KEY.search(said):
@@ -128,7 +130,7 @@ def kind_of(status: int | None, error: ErrorText, known: FailureKind | None = No
         return FailureKind.CONTENT_POLICY
     if _names_no_model(kind, error, said):
         return FailureKind.MODEL_NOT_FOUND
-    return _unpaid(kind, error, said) or kind or _named(error)
+    return _unpaid(kind, error, said) or kind or _named(words)
 
 
 def _names_no_model(kind: FailureKind | None, error: ErrorText, said: str) -> bool:
@@ -152,6 +154,6 @@ def _unpaid(kind: FailureKind | None, error: ErrorText, said: str) -> FailureKin
     return FailureKind.BILLING if kind in _HIDING and poor else None
 
 
-def _named(error: ErrorText) -> FailureKind:
-    words = f"{error.code} {error.type}".replace(" ", "_")
-    return next((kind for pattern, kind in _NAMES if pattern.search(words)), FailureKind.SERVER)
+def _named(words: str) -> FailureKind:
+    name = words.replace(" ", "_")
+    return next((kind for pattern, kind in _NAMES if pattern.search(name)), FailureKind.SERVER)

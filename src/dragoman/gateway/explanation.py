@@ -101,7 +101,7 @@ def explain(
     if not name:
         raise invalid("Name the model to explain, or give a request that names one.", "model")
     route = router.resolve(name)
-    choice = traffic.choose(route, needs)
+    choice = traffic.choose(route, needs or Needs(stream=stream, tags=frozenset(tags)))
     states = {(one.name, one.credential): one for one in traffic.targets()}
     return Explanation(
         model=name,

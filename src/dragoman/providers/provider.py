@@ -35,11 +35,16 @@ class Provider(msgspec.Struct, frozen=True):
     place: str = ""
 
     def keyed(self) -> "list[Provider]":
-        """The provider once for each of its keys, each with that key alone."""
+        """The provider once for each of its keys, each with that key as its own. The others stay among
+        `more_keys`: what a provider says must not show them either.
+        """
         if not self.more_keys:
             return [self]
         keys = (self.api_key, *self.more_keys)
-        return [msgspec.structs.replace(self, api_key=key, more_keys=()) for key in keys]
+        return [
+            msgspec.structs.replace(self, api_key=key, more_keys=(*keys[:place], *keys[place + 1 :]))
+            for place, key in enumerate(keys)
+        ]
 
     def url_of(self, dialect: str) -> str:
         """Where the paths of one of the provider's wire formats begin."""

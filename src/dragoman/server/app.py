@@ -19,6 +19,7 @@ from dragoman.gateway.call import Call
 from dragoman.gateway.counting import count
 from dragoman.gateway.embeddings import embed
 from dragoman.gateway.exchange import authenticate, exchange
+from dragoman.gateway.explanation import explain_posted
 from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.kept_answers import delete_answer, show_answer, show_items
 from dragoman.gateway.relay import STOPPING
@@ -29,6 +30,7 @@ from dragoman.server.endpoint import (
     Cancellation,
     Embeddings,
     Endpoint,
+    Explain,
     Generation,
     Greeting,
     KeptAnswer,
@@ -154,7 +156,7 @@ class App:
         shown = isinstance(found, MetricsPage) and self.settings.metrics.open
         key = OPEN if shown else authenticate(self._gateway, presented)
         body = b""
-        if isinstance(found, Generation | TokenCount | Embeddings | Translate):
+        if isinstance(found, Generation | TokenCount | Embeddings | Translate | Explain):
             _check_media_type(headers)
             server = self.settings.server
             body = await read_body(receive, server.max_body_bytes, server.body_timeout)
@@ -191,6 +193,8 @@ class App:
                 )
             case Translate():
                 body = translate_posted(call.body, DIALECTS)
+            case Explain():
+                body = explain_posted(call.body, gateway.router, gateway.traffic, DIALECTS, call.key.tags)
             case TargetStates():
                 body = msgspec.json.encode({"targets": gateway.traffic.targets()})
             case MetricsPage():

@@ -81,6 +81,12 @@ class MetricsPage(msgspec.Struct, frozen=True):
     dialect: Dialect
 
 
+class Explain(msgspec.Struct, frozen=True):
+    """What would become of a request is to be explained, and nothing sent."""
+
+    dialect: Dialect
+
+
 class Greeting(msgspec.Struct, frozen=True):
     """A client wants to know whether anybody is there."""
 
@@ -118,6 +124,7 @@ Served = (
     | KeptItems
     | Cancellation
     | Translate
+    | Explain
     | TargetStates
     | MetricsPage
 )
@@ -135,6 +142,7 @@ METHODS: dict[type[Endpoint], tuple[str, ...]] = {
     KeptItems: ("GET",),
     Cancellation: ("POST",),
     Translate: ("POST",),
+    Explain: ("POST",),
     TargetStates: ("GET",),
     MetricsPage: ("GET",),
     Greeting: ("GET",),
@@ -201,6 +209,8 @@ def _found(path: str, query: bytes, asked: Dialect) -> Endpoint:
         return ModelList(asked)
     if path == "/dragoman/translate":
         return Translate(asked)
+    if path == "/dragoman/explain":
+        return Explain(asked)
     if path == "/dragoman/health":
         return TargetStates(asked)
     if path.startswith(_RESPONSES):

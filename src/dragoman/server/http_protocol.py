@@ -32,8 +32,9 @@ class Patience(msgspec.Struct, frozen=True):
     head: float = 60.0
     """For the head of a request, from the connection's beginning or from its own first byte on; and for a
     body that nobody reads any more, from its answer on."""
-    stall: float = 60.0
-    """For taking the next byte of an answer that has ended."""
+    stall: float = 300.0
+    """For taking more of an answer that has ended. Systems keep megabytes on the way, so that nothing seems
+    to be taken for a while although it is."""
     first_words: float = 0.5
     """For the first request of a connection, from when the server is told to stop."""
 
