@@ -8,8 +8,10 @@ import time
 from collections import Counter
 
 from tests.chaos.configuration import DIALECTS
-from tests.chaos.process import holdings
+from tests.chaos.process import TRANSIENT, Holdings, holdings
 from tests.chaos.stage import Case, Stage
+
+from dragoman.testing.grammar.shape import whole
 
 SETTLING = 15.0
 """Seconds in which a gateway has to have let go of everything. It needs far less; a busy machine may not."""
@@ -24,7 +26,8 @@ class Audit:
         pairs = [(client, upstream) for client in DIALECTS for upstream in DIALECTS]
         cases = [Case(*pair, stream) for pair in pairs for stream in (False, True)]
         assert stage.problems(cases) == []
-        self._quiet()
+        self._before: Holdings | None = None
+        assert not self._quiet()
         self._before = holdings(stage.service.pid)
 
     def check(self) -> None:
@@ -33,7 +36,7 @@ class Audit:
         assert left == {}, f"left behind: {left}"
 
     def close(self) -> None:
-        """The log tells of every exchange once, and the gateway, which has nothing left to do, stops at once."""
+        """The log tells of every exchange once, and the gateway stops at once: it has nothing left to do."""
         stage = self._stage
         entries = [json.loads(line) for line in stage.service.log.splitlines()]
         assert [entry for entry in entries if entry["level"] in {"error", "critical"}] == []
@@ -56,10 +59,15 @@ class Audit:
         stage.close_idle()
         left = Counter({"upstream connections": stage.upstream.open})
         held = holdings(stage.service.pid)
-        before = getattr(self, "_before", None)
-        if before is None:
-            left["sockets"] = sum(number for kind, number in held.open.items() if kind.startswith("socket est"))
-            return +left
-        left.update(held.beyond(before))
-        left["threads"] = held.threads - before.threads
+        if self._before is None:
+            left.update({kind: number for kind, number in held.open.items() if kind in TRANSIENT})
+        else:
+            left.update(held.open - self._before.open)
+            left["threads"] = held.threads - self._before.threads
+        if not +left:
+            # asked last: this takes a connection itself
+            for state in stage.states():
+                name = state["name"]
+                left[f"requests on their way to {name}"] += whole(state, "in_flight")
+                left[f"requests that wait for {name}"] += whole(state, "waiting")
         return +left

@@ -36,10 +36,23 @@ total = {PATIENT}
 attempts = 3
 backoff = 0.02
 max_backoff = 1.5
+"""
+
+UNGUARDED = """
 [health]
 min_failures = 1000000
 """
-"""Health is out of it: each request is to meet its mishap. The storm has gateways that mind it."""
+"""Health is out of it: each request is to meet its mishap."""
+
+GUARDED = """
+[health]
+cooldown = 0.5
+max_cooldown = 1.0
+[queue]
+size = 20
+timeout = 1.0
+"""
+"""Targets are given a rest, requests wait in queues, and others race: all that may spare an upstream."""
 
 HASTY = f"""
 [routes."{{name}}".timeouts]
@@ -60,7 +73,7 @@ def route_name(place: str, dialect: str, backing: Backing, *, hasty: bool) -> st
     return f"{place}-{dialect}-{backing}{'-hasty' if hasty else ''}"
 
 
-def provider(place: str, dialect: str, port: str | None = None) -> str:
+def provider(place: str, dialect: str, port: str | None = None, *, guarded: bool = False) -> str:
     """An upstream that speaks a dialect, at the place's port, which is filled in when it is known."""
     version = "/v1" if dialect.startswith("openai_") else ""
     return (
@@ -68,6 +81,7 @@ def provider(place: str, dialect: str, port: str | None = None) -> str:
         f'dialect = "{dialect}"\n'
         f'base_url = "http://127.0.0.1:<{port or "upstream"}>/{place}/{dialect}{version}"\n'
         f'api_key = "{UPSTREAM_KEY}"\n'
+        f"max_concurrent = {6 if guarded else 1000}\n"
     )
 
 
@@ -80,19 +94,22 @@ def targets_of(place: str, dialect: str, backing: Backing) -> list[str]:
     return targets
 
 
-def configuration(lanes: Sequence[tuple[str, Backing]] = ()) -> str:
-    """A route for every place, dialect, backing and haste, and so many lanes. `<upstream>` and `<closed>` and so on stand for
-    ports.
+def configuration(lanes: Sequence[tuple[str, Backing]] = (), *, guarded: bool = False) -> str:
+    """A route for every place, dialect, backing and haste, and the lanes. `<upstream>`, `<closed>` and so on
+    stand for ports.
     """
-    parts = [HEAD, *(provider("second", dialect) for dialect in DIALECTS)]
+    parts = [HEAD, GUARDED if guarded else UNGUARDED]
+    parts += [provider("second", dialect, guarded=guarded) for dialect in DIALECTS]
     for place in PLACES:
         for dialect in DIALECTS:
-            parts.append(provider(place, dialect, None if place == "first" else place))
+            parts.append(provider(place, dialect, None if place == "first" else place, guarded=guarded))
             for backing in Backing:
                 for hasty in (False, True):
                     name = route_name(place, dialect, backing, hasty=hasty)
                     targets = targets_of(place, dialect, backing)
                     parts.append(f'[routes."{name}"]\ntargets = {targets}\nattempts = {ATTEMPTS[backing]}\n')
+                    if guarded and backing in {Backing.BACKED, Backing.DOOMED}:
+                        parts.append("hedge_after = 0.3\nhedge_share = 1.0\n")
                     parts += [HASTY.format(name=name)] if hasty else []
     parts += [lane(number, *asked) for number, asked in enumerate(lanes)]
     return "".join(parts)

@@ -1,4 +1,4 @@
-"""Everything that an upstream does wrong, or only oddly, in place of a good answer: the rows of the matrix."""
+"""All that upstreams do wrong, or only oddly, in place of a good answer: the rows of the matrix."""
 
 import gzip
 import random
@@ -74,37 +74,21 @@ def slow_head(good: Speech) -> Mishap:
     return Mishap((*steps, End.STALL), NOTHING)
 
 
-STALLS: dict[str, Plan] = {
-    "at once": instead(b"", End.STALL),
-    "in the status line": instead(b"HTTP/1.1 2", End.STALL),
-    "in the head": instead(OK + b"content-type: appl", End.STALL),
-    "after a preliminary head": instead(b"HTTP/1.1 100 Continue\r\n\r\n", End.STALL),
-    "after the head": stall_after(0),
-    "in the first frame": stall_after(0, more=20),
-    "before the first word": stall_at_the_first_word(0),
-    "in the middle of the head, byte by byte": slow_head,
-    "behind signs of life": drip,
-}
-"""Nothing has been said when they fall silent: another target may answer."""
-
-STALLS_IN_A_STREAM: dict[str, Plan] = {
-    "after the first word": stall_at_the_first_word(1),
-    "in the frame after the first word": lambda good: stall_after(good.silent + 1, more=20)(good),
-    "before the last words": lambda good: stall_after(good.silent + 3)(good),
-    "before the end": lambda good: stall_after(last_open(good))(good),
-}
-"""The client has heard the words so far, and then hears that there will be no more."""
-
-
 def last_open(good: Speech) -> int:
     """The most frames that do not yet tell that the answer is complete."""
     return max(number for number in range(len(good.payloads)) if not good.finished(number))
+
+
+def never_hangs_up(good: Speech) -> Mishap:
+    """All of the answer but the end of its body."""
+    return Mishap((good.wire.removesuffix(good.end), End.STALL), whole(good))
 
 
 # --- garbage: what comes is no answer ---------------------------------------------------------------
 
 JSON = "content-type: application/json"
 EVENTS = "content-type: text/event-stream"
+NOISE = random.Random(17).randbytes(2000)  # noqa: S311 - no secret, the same noise every time
 PAGE = b"<html><head><title>Sign in</title></head><body>Sign in</body></html>"
 CHUNKED = OK + b"content-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
 
@@ -124,7 +108,8 @@ def headless(good: Speech) -> Mishap:
 def false_coding(coding: str) -> Plan:
     """An answer that is not in the coding that it says it is in."""
     return lambda good: Mishap(
-        (http(good.body, f"content-type: {good.media_type}", f"content-encoding: {coding}"), End.KEEP), NOTHING
+        (http(good.body, f"content-type: {good.media_type}", f"content-encoding: {coding}"), End.KEEP),
+        NOTHING,
     )
 
 
@@ -164,8 +149,7 @@ def too_long(end: End) -> Plan:
 GARBAGE: dict[str, Plan] = {
     "closed at once": instead(b""),
     "reset at once": instead(b"", End.RESET),
-    "noise": instead(random.Random(17).randbytes(2000)),
-    "noise without an end": instead(random.Random(18).randbytes(2000), End.STALL),
+    "noise": instead(NOISE),
     "another protocol": instead(b"220 mail.example.com ESMTP\r\n250 welcome\r\n"),
     "no head (HTTP/0.9)": headless,
     "no number for a status": instead(b"HTTP/1.1 abc OK\r\n\r\n"),
@@ -175,8 +159,7 @@ GARBAGE: dict[str, Plan] = {
     "a length below zero": instead(OK + b"content-length: -5\r\n\r\n{}"),
     "two lengths": two_lengths,
     "a length that is too short": too_short,
-    "a length that is too long, then the end": too_long(End.CLOSE),
-    "a length that is too long, then silence": too_long(End.STALL),
+    "a length that is too long": too_long(End.CLOSE),
     "no size for a chunk": instead(CHUNKED + b"zz\r\n{}\r\n"),
     "a chunk of exabytes": instead(CHUNKED + b"ffffffffffffffffff\r\n{}"),
     "a chunk longer than it says": instead(CHUNKED + b"1\r\n{}\r\n0\r\n\r\n"),
@@ -212,8 +195,29 @@ GARBAGE: dict[str, Plan] = {
     "not modified (304)": instead(b"HTTP/1.1 304 Not Modified\r\n\r\n", End.KEEP),
 }
 
-SILENT = frozenset({"noise without an end", "a length that is too long, then silence"})
-"""Garbage that ends only when a limit fires."""
+STALLS: dict[str, Plan] = {
+    "at once": instead(b"", End.STALL),
+    "in the status line": instead(b"HTTP/1.1 2", End.STALL),
+    "in the head": instead(OK + b"content-type: appl", End.STALL),
+    "after a preliminary head": instead(b"HTTP/1.1 100 Continue\r\n\r\n", End.STALL),
+    "after the head": stall_after(0),
+    "in the first frame": stall_after(0, more=20),
+    "before the first word": stall_at_the_first_word(0),
+    "in the middle of the head, byte by byte": slow_head,
+    "behind signs of life": drip,
+    "in noise": instead(NOISE, End.STALL),
+    "where more was announced": too_long(End.STALL),
+}
+"""Nothing has been said when they fall silent: another target may answer."""
+
+STALLS_IN_A_STREAM: dict[str, Plan] = {
+    "after the first word": stall_at_the_first_word(1),
+    "in the frame after the first word": lambda good: stall_after(good.silent + 1, more=20)(good),
+    "before the last words": lambda good: stall_after(good.silent + 3)(good),
+    "before the end": lambda good: stall_after(last_open(good))(good),
+    "behind the answer": never_hangs_up,
+}
+"""The client has heard the words so far, and then hears that there will be no more."""
 
 # --- oddities: an answer, in a form that few would choose -------------------------------------------
 
@@ -295,11 +299,6 @@ def of_old(good: Speech) -> Mishap:
     """An answer of HTTP/1.0."""
     wire = good._replace(framing=Framing.UNTIL_CLOSE).wire
     return Mishap((wire.replace(b"HTTP/1.1", b"HTTP/1.0", 1), End.CLOSE), whole(good))
-
-
-def never_hangs_up(good: Speech) -> Mishap:
-    """All of the answer but the end of its body."""
-    return Mishap((good.wire.removesuffix(good.end), End.STALL), whole(good))
 
 
 def padded(good: Speech) -> Mishap:

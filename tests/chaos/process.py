@@ -19,6 +19,9 @@ _STATES = {
 }
 """TCP's states by their numbers in `/proc/net/tcp`."""
 
+TRANSIENT = frozenset(f"socket {state}" for state in _STATES.values() if state != "listening")
+"""What nobody holds who has nothing to do."""
+
 COUNTED = Path("/proc/self/net/tcp").exists()
 """Whether this system can be asked."""
 
@@ -28,10 +31,6 @@ class Holdings(NamedTuple):
 
     open: Counter[str]
     threads: int
-
-    def beyond(self, before: "Holdings") -> Counter[str]:
-        """What is held here and was not before."""
-        return self.open - before.open
 
 
 def holdings(process: int) -> Holdings:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import os
+import re
 import threading
 from collections.abc import Coroutine, Generator, Iterable, Mapping
 from pathlib import Path
@@ -19,10 +20,16 @@ from tests.conftest import LiveGateway
 from tests.live.client import Ask, Client, Reply
 from tests.live.command import Service, serving
 
+from dragoman.testing.grammar.shape import children
+from dragoman.testing.json_value import Object
+
 T = TypeVar("T")
 
 HANGING = 30.0
 """Seconds after which an exchange counts as hanging: more than any limit here allows."""
+
+
+_ATTEMPTS = re.compile(r";attempts=(\d+)")
 
 
 class Case(NamedTuple):
@@ -65,7 +72,8 @@ class Case(NamedTuple):
         """What each place does, each time."""
         return {place: [mishap.play] for place, mishap in self.mishaps().items()}
 
-    def __str__(self) -> str:
+    @property
+    def title(self) -> str:
         shape = "streamed" if self.stream else "whole"
         return f"{self.name} ({self.client} at {self.upstream}, {shape}, {self.place}, {self.backing})"
 
@@ -85,8 +93,10 @@ class Stage:
     gateway: LiveGateway
     service: Service
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, guarded: bool = False) -> None:
+        """Take the folder for the gateway's files, and whether it spares its upstreams: see `judge`."""
         self._folder = folder
+        self._guarded = guarded
         self._numbers = itertools.count(1)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="stage")
@@ -123,6 +133,11 @@ class Stage:
         self.unreachable.stop()
         await self.upstream.stop()
 
+    def states(self) -> list[Object]:
+        """What the gateway says of its targets."""
+        ask = Client("openai_chat", self.gateway).ask("")._replace(method="GET", target="/dragoman/health")
+        return children(reader("openai_chat").at(self.gateway).send(ask).object, "targets")
+
     def close_idle(self) -> None:
         """Let the upstreams close the connections on which nothing is going on."""
         self._loop.call_soon_threadsafe(self.upstream.close_idle)
@@ -131,9 +146,7 @@ class Stage:
         """Play the cases, so many at once; what is wrong with what came of them."""
         return self.problems_with_leavers([(case, None) for case in cases], at_once=at_once)
 
-    def problems_with_leavers(
-        self, cases: Iterable[tuple[Case, Leave | None]], *, at_once: int
-    ) -> list[str]:
+    def problems_with_leavers(self, cases: Iterable[tuple[Case, Leave | None]], *, at_once: int) -> list[str]:
         """The same, where some clients leave before their answer has ended."""
         return [problem for problem in self.wait_for(self._judged(list(cases), at_once)) if problem]
 
@@ -157,11 +170,11 @@ class Stage:
             async with places:
                 try:
                     if leave is None:
-                        judged(await self._play(case, case.plays()))
+                        judged(await self._play(case, case.plays()), guarded=self._guarded)
                     else:
                         await self._leave(case, leave)
                 except AssertionError as error:
-                    return f"{case}: {error}"
+                    return f"{case.title}: {error}"
                 return ""
 
         return await asyncio.gather(*(one(*case) for case in cases))
@@ -196,13 +209,18 @@ class Stage:
         return client.ask(case.route, stream=case.stream, body=body)
 
 
-def judged(played: Played) -> None:
+def judged(played: Played, *, guarded: bool) -> None:
     """Hold what came of a case against the promises. Raises `AssertionError`."""
     case = played.case
     own = any(one.dialect == case.client for one in played.asked)
     heard = read(reader(case.client), played.reply, stream=case.stream, own=own)
     fates = {place: mishap.fate for place, mishap in case.mishaps().items()}
-    judge(heard, played.asked, case.backing, fates)
+    judge(heard, played.asked, case.backing, fates, guarded=guarded)
+    noted = _ATTEMPTS.search(played.reply.headers.get("x-dragoman-route", ""))
+    # what was sent may still be on its way when the client is told that it took too long
+    assert len(played.asked) <= (int(noted[1]) if noted else 0), f"{played.asked}, and told was {noted}"
     if case.heard_all and heard.error is not None and played.asked:
         speaker = played.asked[-1].place
-        assert heard.words == fates[speaker].says, f"of {fates[speaker].says!r} only {heard.words!r} was heard"
+        assert heard.words == fates[speaker].says, (
+            f"of {fates[speaker].says!r} only {heard.words!r} was heard"
+        )

@@ -1,4 +1,4 @@
-"""An upstream falls silent at any stage: the limits fire, and another target answers where nothing was said."""
+"""An upstream falls silent at any stage: limits fire, and another target answers where nothing was said."""
 
 import itertools
 from collections.abc import Iterator

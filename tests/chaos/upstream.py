@@ -11,7 +11,7 @@ import re
 import socket
 import struct
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from tests.chaos.speech import speech
 
@@ -148,7 +148,7 @@ class Upstream:
                 case bytes():
                     sink.write(step)
                     await sink.drain()
-                case float():
+                case float() | int():
                     await asyncio.sleep(step)
                 case End.KEEP:
                     return True
@@ -183,7 +183,7 @@ def reset(sink: asyncio.StreamWriter) -> None:
 
 
 class Unreachable:
-    """Places that no request gets through to, each with a port of its own, as `ports` says:
+    """Places that no request gets through to, each with a port of its own, as `ports` says.
 
     `closed` refuses connections, `full` lets them wait for ever, `slam` resets them as soon as they are
     there, `deaf` takes them and neither reads nor says anything.
@@ -223,5 +223,5 @@ class Unreachable:
         reset(sink)
 
     async def _listen_not(self, _: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        sink.transport.pause_reading()
+        cast("asyncio.Transport", sink.transport).pause_reading()
         self.connections.add(sink)

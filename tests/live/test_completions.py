@@ -7,6 +7,7 @@ import openai
 import pytest
 from tests.conftest import CLIENT_KEY, UPSTREAM_KEY, LiveGateway, serving
 from tests.live.conftest import Journal
+from tests.live.journal import exchange_of
 from tests.live.plain import ask
 
 from dragoman.conversation.blocks import Text
@@ -68,7 +69,7 @@ def test_a_whole_answer_passes_through_and_is_accounted_for(
     (received,) = fake.script.received
     assert received.path == "/v1/completions"
     assert received.body == body.replace(b'"instruct"', b'"gpt-3.5-turbo-instruct"')
-    (entry,) = journal
+    entry = exchange_of(journal)
     assert (entry["plan"], entry["input_tokens"], entry["output_tokens"]) == ("passthrough", 3, 1)
     assert entry["stop"] == "end"
 
@@ -85,7 +86,7 @@ def test_a_stream_tells_usage_only_to_clients_that_ask_and_always_to_us(
     told = frames(reply.body)
     assert bool(told[-1].get("usage")) is asked
     assert json.loads(fake.script.received[0].body)["stream_options"] == {"include_usage": True}
-    (entry,) = journal
+    entry = exchange_of(journal)
     assert entry["input_tokens"] == 1
     assert isinstance(entry["output_tokens"], int)
 
@@ -99,7 +100,7 @@ def test_a_stream_that_breaks_ends_in_openais_error(
     reply = ask(completer, PATH, {"model": "instruct", "prompt": "x", "stream": True})
     told = frames(reply.body)
     assert "error" in told[-1]
-    assert journal[0]["failure"] == "bad_gateway"
+    assert exchange_of(journal)["failure"] == "bad_gateway"
 
 
 def test_another_target_is_tried_before_the_first_frame(completer: LiveGateway, fake: FakeServer) -> None:

@@ -13,6 +13,7 @@ from google import genai
 from google.genai import types as google
 from tests.conftest import CLIENT_KEY, UPSTREAM_KEY, LiveGateway, serving
 from tests.live.conftest import Journal
+from tests.live.journal import exchange_of
 from tests.live.plain import ask
 
 from dragoman.conversation.failure import Failure, FailureKind
@@ -23,7 +24,7 @@ CONFIG = """
 [server]
 port = 0
 [retries]
-attempts = 2
+attempts = 1
 [health]
 cooldown = 0
 [auth]
@@ -53,6 +54,7 @@ targets = ["claude/claude-sonnet-4-5"]
 targets = ["google/gemini-2.5-flash"]
 [routes.either]
 targets = ["claude/claude-sonnet-4-5", "google/gemini-2.5-flash"]
+attempts = 2
 """
 
 TEXT = "Hello there, how are you today?"
@@ -111,7 +113,7 @@ def test_a_target_that_cannot_count_costs_an_estimate(
     count = reply.object[FIELDS[client]]
     assert isinstance(count, int)
     assert 5 < count < 25
-    (entry,) = journal
+    entry = exchange_of(journal)
     assert entry["purpose"] == "count"
     assert entry["plan"] == "estimate"
     assert entry["estimated"] is True
@@ -151,7 +153,7 @@ def test_the_next_target_counts_where_the_first_is_out_of_order(
         "/v1/messages/count_tokens",
         "/v1beta/models/gemini-2.5-flash:countTokens",
     ]
-    assert journal[0]["attempts"] == 2
+    assert exchange_of(journal)["attempts"] == 2
 
 
 def test_a_failure_of_the_last_target_is_told_in_the_clients_words(
@@ -162,7 +164,7 @@ def test_a_failure_of_the_last_target_is_told_in_the_clients_words(
     assert reply.status == 429
     assert reply.headers["retry-after"] == "7"
     assert '"RESOURCE_EXHAUSTED"' in reply.body.decode()
-    assert journal[0]["failure"] == "rate_limit"
+    assert exchange_of(journal)["failure"] == "rate_limit"
 
 
 def test_what_is_no_count_is_a_bad_gateway(counter: LiveGateway, fake: FakeServer) -> None:

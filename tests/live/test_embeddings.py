@@ -14,6 +14,7 @@ from google import genai
 from google.genai import types as google
 from tests.conftest import CLIENT_KEY, UPSTREAM_KEY, LiveGateway, serving
 from tests.live.conftest import Journal
+from tests.live.journal import exchange_of
 from tests.live.plain import ask
 from tests.live.test_departure import AT_ONCE, LONG, Visitor
 
@@ -25,7 +26,7 @@ CONFIG = """
 [server]
 port = 0
 [retries]
-attempts = 2
+attempts = 1
 [health]
 cooldown = 0
 [auth]
@@ -50,6 +51,7 @@ targets = ["google/gemini-embedding-001"]
 targets = ["claude/claude-sonnet-4-5"]
 [routes.either]
 targets = ["claude/claude-sonnet-4-5", "chat/text-embedding-3-small", "google/gemini-embedding-001"]
+attempts = 2
 [routes.strict]
 targets = ["chat/text-embedding-3-small"]
 on_loss = "reject"
@@ -91,7 +93,7 @@ def test_a_request_of_the_targets_own_format_passes_through_both_ways(
     reply = ask(embedder, OPENAI, body)
     assert (reply.status, reply.body) == (200, answer)
     assert fake.script.received[0].body == body.replace(b'"small"', b'"text-embedding-3-small"')
-    (entry,) = journal
+    entry = exchange_of(journal)
     assert (entry["purpose"], entry["plan"], entry["input_tokens"]) == ("embedding", "passthrough", 3)
 
 
@@ -108,8 +110,8 @@ def test_googles_batch_passes_through_with_every_model_swapped(
     (received,) = fake.script.received
     assert received.path == google_path("gemini-embedding-001", "batchEmbedContents")
     assert received.body == body.replace(b"models/gecko", b"models/gemini-embedding-001")
-    assert journal[0]["estimated"] is True
-    assert journal[0]["input_tokens"] == 2
+    assert exchange_of(journal)["estimated"] is True
+    assert exchange_of(journal)["input_tokens"] == 2
 
 
 def test_an_openai_client_gets_googles_vectors_in_the_form_it_asks_for(
@@ -165,8 +167,8 @@ def test_missing_usage_is_estimated_and_marked(
     fake.script.add(json_answer(200, b'{"data":[{"index":0,"embedding":[1.5]}]}'))
     reply = ask(embedder, google_path("small"), content("hello world"))
     assert reply.headers["x-dragoman-estimated"] == "true"
-    assert json.loads(reply.body)["usageMetadata"]["promptTokenCount"] == journal[0]["input_tokens"]
-    assert journal[0]["estimated"] is True
+    assert json.loads(reply.body)["usageMetadata"]["promptTokenCount"] == exchange_of(journal)["input_tokens"]
+    assert exchange_of(journal)["estimated"] is True
 
 
 def test_more_inputs_than_google_takes_at_once_come_back_in_order(

@@ -1,4 +1,4 @@
-"""A second target is asked when the first is slow to begin; the first to begin answers, the other is let go."""
+"""A second target is asked when the first is slow to begin; who begins answers, the other is let go."""
 
 import contextlib
 import json
@@ -112,7 +112,7 @@ def test_what_both_have_cost_is_recorded(
 
 def test_a_target_that_begins_in_time_is_asked_alone(asker: Client, stream: bool, fake: FakeServer) -> None:
     """However long it takes to its end."""
-    fake.script.add(Scripted(saying("one two three four five"), pace=HEDGE_AFTER / 3))
+    fake.script.add(Scripted(saying("one two three four five"), pace=HEDGE_AFTER / 12))
     reply = asker.get(f"hedged_{asker.name}", stream=stream)
     assert asker.words(reply) == "one two three four five"
     assert len(fake.script.received) == (1 if stream else len(fake.script.received))

@@ -159,14 +159,14 @@ def test_the_end_of_the_terminal_is_the_end_of_the_gateway(tmp_path: Path) -> No
         "time.sleep(0.5)\n"
         "os.close(ours)\n"
         "process.send_signal(1)\n"
-        "sys.exit(process.wait(5))\n"
+        "sys.exit(process.wait(10))\n"
     )
     command = [str(Path(sys.executable).with_name("dragoman")), "serve", "--port", "0"]
     done = subprocess.run(
         [sys.executable, "-c", code, *command],
         cwd=tmp_path,
         env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "DRAGOMAN_HOME": str(tmp_path / "data")},
-        timeout=20,
+        timeout=30,
         check=False,
     )
     assert done.returncode == 0

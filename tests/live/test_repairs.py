@@ -16,7 +16,7 @@ CONFIG = """
 [server]
 port = 0
 [retries]
-attempts = 2
+attempts = 3
 [health]
 cooldown = 0
 [auth]

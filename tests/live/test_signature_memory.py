@@ -1,11 +1,13 @@
 """Vendors get their signatures back, also through clients that drop what they do not know."""
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
 
 import openai
 import pytest
 from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
-from tests.conftest import ROUTES, LiveGateway
+from tests.conftest import CLIENT_KEY, CONFIG, ROUTES, UPSTREAM_KEY, LiveGateway, serving
 from tests.live.answers import answering, saying
 
 from dragoman.conversation.blocks import Block, Thinking, ToolCall
@@ -114,15 +116,23 @@ def test_without_the_answer_there_is_no_signature_to_remember(gateway: LiveGatew
     assert value not in fake.script.received[-1].body.decode()
 
 
+@pytest.fixture
+def mending(fake_upstream: FakeServer, tmp_path: Path) -> Iterator[LiveGateway]:
+    """A gateway that may send a request once more."""
+    config = CONFIG.format(url=fake_upstream.url, client_key=CLIENT_KEY, upstream_key=UPSTREAM_KEY)
+    with serving(config.replace("attempts = 1", "attempts = 2"), tmp_path) as running:
+        yield running
+
+
 def test_a_signature_that_its_own_vendor_refuses_is_left_out_and_that_is_said(
-    gateway: LiveGateway, fake: FakeServer
+    mending: LiveGateway, fake: FakeServer
 ) -> None:
     value, blocks = signed_turn("anthropic", "claude-sonnet-4-5")
     words = "messages.1.content.0: Invalid `signature` in `thinking` block"
     error = {"type": "error", "error": {"type": "invalid_request_error", "message": words}}
     refusal = Scripted(json_answer(400, json.dumps(error).encode()), checked=False)
     fake.script.add(answering(*blocks, reason=StopReason.TOOL_CALLS), refusal, saying("done"))
-    client = KeyHolder(gateway, ROUTES["anthropic"])
+    client = KeyHolder(mending, ROUTES["anthropic"])
     said, losses = client.reported_answer(client.call(stream=False))
     assert said == "done"
     assert "foreign_reasoning" in losses

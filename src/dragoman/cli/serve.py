@@ -62,10 +62,11 @@ def _alone(
     configuration: Configuration, surroundings: Surroundings, listener: socket.socket, file: FileWatch | None
 ) -> int:
     """Serve in this process; the exit status."""
+    attend = attend_signals()
     from dragoman.server.running import serve  # noqa: PLC0415 - with metrics, see `_with_workers`
 
     try:
-        serve(configuration, surroundings, listener, attend_signals, file=file)
+        serve(configuration, surroundings, listener, attend, file=file)
     except StartError as error:
         click.echo(str(error), err=True)
         return 1

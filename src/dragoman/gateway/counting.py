@@ -105,7 +105,7 @@ class _Count:
 
     async def _estimate(self) -> Whole:
         record = self._inquiry.record
-        record.estimated = True
+        record.plan, record.estimated = "estimate", True
         # in a thread: a prompt of many megabytes takes long enough for other requests to notice
         record.counted = await asyncio.to_thread(estimate_tokens, self._prompt())
         headers = answer_headers(self._call.request_id, "application/json", None, ())

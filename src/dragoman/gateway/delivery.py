@@ -138,7 +138,6 @@ class Delivery:
         """A streamed answer for the client, from an upstream that answered in one piece."""
         planned, accepted = self._translated(accepted)
         reply = self._reply(planned, accepted.target)
-        accepted.attempt.begun()
         response = await self._read(planned, accepted)
         encoder = self._call.dialect.stream_encoder(reply)
         out = b"".join(encoder.encode(event) for event in unfold(response)) + encoder.close()
@@ -152,9 +151,8 @@ class Delivery:
     async def _whole(self, accepted: Accepted) -> None:
         """An answer in one piece."""
         call, limits = self._call, accepted.attempt.limits
-        accepted.attempt.begun()
         if isinstance(accepted.planned, Passthrough) and _media_type(accepted.upstreams[0]) != _STREAM:
-            body = await read_answer(accepted.upstreams[0], limits)
+            body = await read_answer(accepted.upstreams[0], limits, accepted.attempt.begun)
             limits.lift()
             meter = call.dialect.meter_response(body)
             accepted.attempt.record.usage, self._record.stops = meter.usage, meter.stops
@@ -185,7 +183,7 @@ class Delivery:
         origin = accepted.target.origin
         responses: list[Response] = []
         for upstream in accepted.upstreams:
-            body = await read_answer(upstream, accepted.attempt.limits)
+            body = await read_answer(upstream, accepted.attempt.limits, accepted.attempt.begun)
             if _media_type(upstream) == _STREAM:
                 decoder = planned.dialect.stream_decoder(origin)
                 responses.append(fold([*decoder.feed(body), *decoder.close()]))

@@ -110,8 +110,7 @@ class Inquiry:
         )
         try:
             attempt.accepted(upstream)
-            attempt.begun()
-            return Told(upstream, await read_answer(upstream, attempt.limits))
+            return Told(upstream, await read_answer(upstream, attempt.limits, attempt.begun))
         finally:
             upstream.close()
 

@@ -92,6 +92,8 @@ class Record(msgspec.Struct):
     route: str = ""
     """The route of the configuration; empty for models that clients name by themselves."""
     stream: bool = False
+    plan: str = ""
+    """What was done without an upstream: `estimate`."""
     attempts: list[AttemptRecord] = msgspec.field(default_factory=list[AttemptRecord])
     """Every upstream request, in the order in which they began."""
     answered: AttemptRecord | None = None
@@ -139,7 +141,7 @@ class Record(msgspec.Struct):
             "model": self.model,
             "target": "" if last is None else last.target.label,
             "upstream_dialect": "" if last is None else last.upstream_dialect,
-            "plan": "" if last is None else last.plan,
+            "plan": self.plan or ("" if last is None else last.plan),
             "stream": self.stream,
             "attempts": len(self.attempts),
             "excluded": "; ".join(f"{one.target.label}: {one.reason}" for one in self.excluded),

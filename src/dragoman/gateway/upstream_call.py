@@ -1,6 +1,7 @@
 """One upstream call: the request as it goes to one provider, and the head and body of what comes back."""
 
 import asyncio
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import msgspec
@@ -123,8 +124,10 @@ async def send_all(
         raise
 
 
-async def read_answer(upstream: UpstreamResponse, limits: TimeLimits) -> bytes:
-    """The body of a whole answer.
+async def read_answer(
+    upstream: UpstreamResponse, limits: TimeLimits, begun: Callable[[], None] | None = None
+) -> bytes:
+    """The body of a whole answer. `begun` is called when it begins.
 
     White space ahead of it, which upstreams send that are busy for long, is no answer yet; after that, some
     kilobytes count as an event, and the end. Raises `FailureError` (bad gateway) for one that breaks off,
@@ -140,6 +143,8 @@ async def read_answer(upstream: UpstreamResponse, limits: TimeLimits) -> bytes:
             )
         pieces.append(piece)
         if size > due and (due or not piece.isspace()):
+            if due == 0 and begun is not None:
+                begun()
             limits.alive()
             due = size + _EVENT
     return b"".join(pieces)

@@ -3,15 +3,17 @@ metrics.
 """
 
 import contextlib
+import logging
 
 import structlog
+from structlog.typing import FilteringBoundLogger
 
 from dragoman.config.settings import Settings, TargetSettings
 from dragoman.conversation.failure import STATUS, Failure, FailureKind
 from dragoman.gateway.record import AttemptRecord, Record
 from dragoman.telemetry.metrics import Metrics
 
-_log: structlog.stdlib.BoundLogger = structlog.get_logger("dragoman")
+_log: FilteringBoundLogger = structlog.get_logger("dragoman")
 
 _REQUESTS_FAULT = frozenset(
     {
@@ -105,12 +107,13 @@ def configured_targets(settings: Settings) -> list[str]:
 def _log_entries(record: Record) -> None:
     for attempt in record.attempts:
         at_fault = attempt.failure is not None and _upstream_at_fault(attempt.failure, record)
-        write = _log.warning if at_fault else _log.info
-        write("attempt", request_id=record.request_id, **attempt.entry())
-    if record.failure is not None and STATUS[record.failure.kind] >= 500:
-        _log.warning("exchange failed", **record.entry())
-    else:
-        _log.info("exchange", **record.entry())
+        level = logging.WARNING if at_fault else logging.INFO
+        if _log.is_enabled_for(level):
+            _log.log(level, "attempt", request_id=record.request_id, **attempt.entry())
+    failed = record.failure is not None and STATUS[record.failure.kind] >= 500
+    level = logging.WARNING if failed else logging.INFO
+    if _log.is_enabled_for(level):
+        _log.log(level, "exchange failed" if failed else "exchange", **record.entry())
 
 
 def _upstream_at_fault(failure: Failure, record: Record) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import enum
+import itertools
 import os
 import signal
 import socket
@@ -53,7 +54,7 @@ class Process:
     def run(
         self,
         listener: socket.socket,
-        attend: Callable[["Process", asyncio.AbstractEventLoop], None],
+        attend: "Attend",
         on_start: Callable[[], None] = lambda: None,
     ) -> None:
         """Serve until told to stop. `attend` connects what orders come from. Signals are blocked afterwards:
@@ -67,7 +68,7 @@ class Process:
     async def _run(
         self,
         listener: socket.socket,
-        attend: Callable[["Process", asyncio.AbstractEventLoop], None],
+        attend: "Attend",
         on_start: Callable[[], None],
     ) -> None:
         attend(self, asyncio.get_running_loop())
@@ -80,31 +81,37 @@ class Process:
             hold_signals()
 
 
+Attend = Callable[[Process, asyncio.AbstractEventLoop], None]
+"""Connects a process to what its orders come from."""
+
+
 def hold_signals() -> None:
     """Let signals wait until somebody listens to them."""
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
 
 
-def attend_signals(process: Process, loop: asyncio.AbstractEventLoop) -> None:
+def attend_signals() -> Attend:
     """Orders come by signals: to stop, the second time at once, and to read the configuration again."""
-    stops = 0
     at_terminal = os.isatty(0)
 
-    def stop() -> None:
-        nonlocal stops
-        stops += 1
-        process.obey(Order.STOP if stops == 1 else Order.FORCE)
+    def attend(process: Process, loop: asyncio.AbstractEventLoop) -> None:
+        orders = itertools.chain((Order.STOP,), itertools.repeat(Order.FORCE))
 
-    def hang_up() -> None:
-        # the terminal that it was started from is gone: that is what this signal once meant
-        process.obey(Order.STOP if at_terminal and not os.isatty(0) else Order.RELOAD)
+        def stop() -> None:
+            process.obey(next(orders))
 
-    loop.add_signal_handler(signal.SIGINT, stop)
-    loop.add_signal_handler(signal.SIGTERM, stop)
-    loop.add_signal_handler(signal.SIGHUP, hang_up)
+        def hang_up() -> None:
+            # without the terminal that it was started from, this signal means what it once meant
+            process.obey(Order.STOP if at_terminal and not os.isatty(0) else Order.RELOAD)
+
+        loop.add_signal_handler(signal.SIGINT, stop)
+        loop.add_signal_handler(signal.SIGTERM, stop)
+        loop.add_signal_handler(signal.SIGHUP, hang_up)
+
+    return attend
 
 
-def attend_supervisor(channel: socket.socket) -> Callable[[Process, asyncio.AbstractEventLoop], None]:
+def attend_supervisor(channel: socket.socket) -> Attend:
     """Orders come from the supervisor at the other end of the channel; if that ends, so does the worker.
 
     Of the signals, only SIGTERM means something. The others reach the supervisor too, as they go to all

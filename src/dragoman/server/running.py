@@ -1,11 +1,10 @@
 """A service with all that belongs to it, in this process, until it is told to stop."""
 
-import asyncio
 import socket
 from collections.abc import Callable
 
 from dragoman.server.configuration import Configuration, Surroundings
-from dragoman.server.process import Process
+from dragoman.server.process import Attend, Process
 from dragoman.server.reload import FileWatch, Reload, Reloading
 from dragoman.server.service import Service, http_server
 from dragoman.telemetry.secrets import secrets_of
@@ -15,7 +14,7 @@ def serve(
     configuration: Configuration,
     surroundings: Surroundings,
     listener: socket.socket,
-    attend: Callable[[Process, asyncio.AbstractEventLoop], None],
+    attend: Attend,
     *,
     file: FileWatch | None = None,
     on_start: Callable[[], None] = lambda: None,

@@ -15,6 +15,8 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from dragoman.config.settings import Log
 from dragoman.telemetry.redaction import Redactor
 
+_ENCODER = json.JSONEncoder(default=repr)
+
 
 def configure_logging(log: Log, secrets: Iterable[str], stream: TextIO | None = None) -> Redactor:
     """Set up all logging of the process, to standard error unless another stream is given.
@@ -61,7 +63,7 @@ def _rendering(line: Callable[[EventDict], str], redactor: Redactor) -> Callable
 def json_line(entry: EventDict) -> str:
     """An entry as one line of JSON. Values that JSON does not have stand as their `repr`."""
     try:
-        return json.dumps(entry, default=repr)
+        return _ENCODER.encode(entry)
     except (TypeError, ValueError, RecursionError):
         # a log call must not fail, whatever it was given: odd keys, values that contain themselves
         return json.dumps({"event": str(entry.get("event")), "entry": repr(entry)})
