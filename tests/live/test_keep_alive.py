@@ -15,7 +15,7 @@ CONFIG = """
 [server]
 port = 0
 [retries]
-attempts = 2
+attempts = 1
 [health]
 cooldown = 0
 [auth]
@@ -42,6 +42,7 @@ api_key = "{upstream_key}"
 targets = ["responses/gpt-4.1"]
 [routes.two]
 targets = ["openai/gpt-4o", "anthropic/claude-sonnet-4-5"]
+attempts = 2
 """
 
 SIGNS = {

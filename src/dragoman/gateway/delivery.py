@@ -26,7 +26,7 @@ from dragoman.gateway.plan import Passthrough, Plan, Translation
 from dragoman.gateway.record import Record, render_route
 from dragoman.gateway.relay import relay
 from dragoman.gateway.signature_memory import SignatureListener, kept_of
-from dragoman.gateway.upstream_call import read_answer, secrets, without_secret
+from dragoman.gateway.upstream_call import read_answer, read_events, secrets, without_secret
 from dragoman.providers.provider import Provider
 from dragoman.upstream.transport import UpstreamResponse
 
@@ -183,11 +183,12 @@ class Delivery:
         origin = accepted.target.origin
         responses: list[Response] = []
         for upstream in accepted.upstreams:
-            body = await read_answer(upstream, accepted.attempt.limits, accepted.attempt.begun)
             if _media_type(upstream) == _STREAM:
                 decoder = planned.dialect.stream_decoder(origin)
-                responses.append(fold([*decoder.feed(body), *decoder.close()]))
+                limits, begun = accepted.attempt.limits, accepted.attempt.begun
+                responses.append(fold(await read_events(upstream, decoder, limits, begun)))
             else:
+                body = await read_answer(upstream, accepted.attempt.limits, accepted.attempt.begun)
                 responses.append(planned.dialect.parse_response(body, origin))
         told, veil = planned.emulation.apart()
         response = emulate(joined(responses), told)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from dragoman.conversation.failure import FailureError
 from dragoman.conversation.response import Response
 from dragoman.conversation.usage import Usage
+from dragoman.gateway.upstream_call import settle
 from dragoman.upstream.transport import UpstreamResponse
 
 
@@ -63,20 +63,10 @@ class FanIn:
             self._ending = list(self._upstreams)
         self._left = 0
 
-    async def settle(self, seconds: float) -> None:
-        """Give the answers that are complete a moment to end, so that their connections can be used again;
-        those that do not are closed.
-        """
+    async def settle(self) -> None:
+        """Give the answers that are complete a moment to end."""
         ending, self._ending = self._ending, []
-        try:
-            async with asyncio.timeout(seconds):
-                for upstream in ending:
-                    await upstream.next()
-        except (TimeoutError, FailureError):
-            pass
-        finally:
-            for upstream in ending:
-                upstream.close()
+        await settle(ending)
 
     def close(self) -> None:
         """Stop reading and let every upstream go. Waits for nothing, so that no cancellation gets lost."""

@@ -23,11 +23,6 @@ STOPPING = Failure(FailureKind.OVERLOADED, "The gateway is being stopped. Send t
 """What those are told whose answer is still on its way when the gateway can wait no longer."""
 
 
-LINGER = 0.1
-"""Seconds for the upstream to end the connection's part of an answer that is complete: then the connection
-serves the next request, and else it is closed."""
-
-
 class Progress(Protocol):
     """What the relay tells of the attempt whose answer it moves."""
 
@@ -95,7 +90,7 @@ async def relay(
         fan_in.close()
     limits.lift()
     await out.end(failure, before_end, last or b"", cut_short=cut_short)
-    await fan_in.settle(LINGER)
+    await fan_in.settle()
 
 
 class _Beginning:

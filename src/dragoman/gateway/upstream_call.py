@@ -1,13 +1,14 @@
 """One upstream call: the request as it goes to one provider, and the head and body of what comes back."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
 import msgspec
 
+from dragoman.conversation.events import MEANINGFUL, Event
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
-from dragoman.dialects.dialect import Dialect, WireRequest
+from dragoman.dialects.dialect import Dialect, StreamDecoder, WireRequest
 from dragoman.gateway.answer_headers import upstream_id
 from dragoman.gateway.call import Call
 from dragoman.gateway.time_limits import TimeLimits
@@ -19,6 +20,9 @@ from dragoman.upstream.transport import Transport, UpstreamRequest, UpstreamResp
 MAX_ANSWER = 256 * 1024 * 1024
 """Bytes that a whole answer may have; pictures and sound come inside answers."""
 MAX_ERROR = 1024 * 1024
+
+LINGER = 0.1
+"""Seconds that an upstream has to end an answer whose own end has come."""
 
 _EVENT = 16 * 1024
 """Bytes of a whole answer that count as an event: less is no sign of life."""
@@ -138,9 +142,7 @@ async def read_answer(
     while piece := await upstream.next():
         size += len(piece)
         if size > MAX_ANSWER:
-            raise FailureError(
-                Failure(FailureKind.BAD_GATEWAY, f"The upstream's answer is larger than {MAX_ANSWER} bytes.")
-            )
+            raise _too_large()
         pieces.append(piece)
         if size > due and (due or not piece.isspace()):
             if due == 0 and begun is not None:
@@ -148,6 +150,60 @@ async def read_answer(
             limits.alive()
             due = size + _EVENT
     return b"".join(pieces)
+
+
+async def read_events(
+    upstream: UpstreamResponse,
+    decoder: StreamDecoder,
+    limits: TimeLimits,
+    begun: Callable[[], None] | None = None,
+) -> list[Event]:
+    """All events of a streamed answer, for a client that wants it whole. `begun` is called when it begins.
+
+    Raises `FailureError` (bad gateway) for one that breaks off before its end, or has more than
+    `MAX_ANSWER` bytes.
+    """
+    events: list[Event] = []
+    meaningful = False
+    size = 0
+    while not decoder.complete and (piece := await upstream.next()):
+        size += len(piece)
+        if size > MAX_ANSWER:
+            raise _too_large()
+        whole = decoder.pending + len(piece)
+        found = decoder.feed(piece)
+        whole -= decoder.pending
+        events += found
+        if not meaningful and any(isinstance(event, MEANINGFUL) for event in found):
+            meaningful = True
+            if begun is not None:
+                begun()
+        if meaningful and whole:
+            limits.alive()
+    if decoder.complete:
+        await settle((upstream,))
+    return [*events, *decoder.close()]
+
+
+async def settle(upstreams: Sequence[UpstreamResponse]) -> None:
+    """Give answers that are complete a moment to end, so that their connections serve the next request;
+    those that do not are closed.
+    """
+    try:
+        async with asyncio.timeout(LINGER):
+            for upstream in upstreams:
+                await upstream.next()
+    except (TimeoutError, FailureError):
+        pass
+    finally:
+        for upstream in upstreams:
+            upstream.close()
+
+
+def _too_large() -> FailureError:
+    return FailureError(
+        Failure(FailureKind.BAD_GATEWAY, f"The upstream's answer is larger than {MAX_ANSWER} bytes.")
+    )
 
 
 def _close_answer(task: asyncio.Task[UpstreamResponse]) -> None:

@@ -15,7 +15,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 MAX_HEAD = 64 * 1024
-"""Bytes that a request line and its headers may have: several times what other servers take."""
+"""Bytes that a request line and its headers may have: several times what other servers take. The same holds
+for what stands around the chunks of a body and behind them."""
 MAX_AHEAD = 256 * 1024
 """Bytes of further requests that a client may send while it is being answered (HTTP/1.1 pipelining).
 
@@ -73,7 +74,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self.ahead = bytearray()
         """What has come behind a request that is not answered yet."""
         self._head = 0
-        """Bytes that have come since the end of the last head or body."""
+        """Bytes that have come since the last ones of a head or a body."""
         self._in_head = True
         self._begun = False
         """Whether a part of a head has come."""
@@ -148,13 +149,12 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._reading.fill(len(self.ahead) > MAX_AHEAD)
 
     def _feed(self, data: bytes) -> None:
-        if self._in_head:
-            self._head += len(data)
+        self._head += len(data)
         super().data_received(data)
         if self.pipeline:
             # the parser stops reading at a second request: nobody would notice that the client leaves
             self.flow.resume_reading()
-        if self._in_head and self._head > MAX_HEAD and not self.transport.is_closing():
+        if self._head > MAX_HEAD and not self.transport.is_closing():
             self._refuse(431, "The headers of the request are too large.")
 
     def on_message_begin(self) -> None:
@@ -165,9 +165,20 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The parser has come to a body, if there is one."""
         self._in_head = self._begun = False
+        self._head = 0
         super().on_headers_complete()
         if self.server_state.stopping:
             self.cycle.keep_alive = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """The parser has come to a header. Those behind a body (trailers) are left out."""
+        if self._in_head:
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        """The parser has come to a piece of a body."""
+        self._head = 0
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The parser has come to the end of a request."""

@@ -57,7 +57,12 @@ class Reload:
         return lambda: self._outcome(False)
 
     def _accept(self, new: Configuration, renew: Callable[[], None]) -> None:
-        renew()
+        try:
+            renew()
+        except Exception:  # noqa: BLE001 - as above
+            _log.exception(_FAILED)
+            self._outcome(False)
+            return
         changed = difference(self._running, self.current, new)
         self.current = new
         self._outcome(True)
