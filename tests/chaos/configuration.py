@@ -32,6 +32,7 @@ connect = {PATIENT}
 first_event = {PATIENT}
 between_events = {PATIENT}
 total = {PATIENT}
+keep_alive = <keep_alive>
 [retries]
 attempts = 3
 backoff = 0.02
@@ -94,11 +95,13 @@ def targets_of(place: str, dialect: str, backing: Backing) -> list[str]:
     return targets
 
 
-def configuration(lanes: Sequence[tuple[str, Backing]] = (), *, guarded: bool = False) -> str:
+def configuration(
+    lanes: Sequence[tuple[str, Backing]] = (), *, guarded: bool = False, keep_alive: float = 15
+) -> str:
     """A route for every place, dialect, backing and haste, and the lanes. `<upstream>`, `<closed>` and so on
     stand for ports.
     """
-    parts = [HEAD, GUARDED if guarded else UNGUARDED]
+    parts = [HEAD.replace("<keep_alive>", str(keep_alive)), GUARDED if guarded else UNGUARDED]
     parts += [provider("second", dialect, guarded=guarded) for dialect in DIALECTS]
     for place in PLACES:
         for dialect in DIALECTS:

@@ -107,10 +107,12 @@ def headless(good: Speech) -> Mishap:
 
 def false_coding(coding: str) -> Plan:
     """An answer that is not in the coding that it says it is in."""
-    return lambda good: Mishap(
-        (http(good.body, f"content-type: {good.media_type}", f"content-encoding: {coding}"), End.KEEP),
-        NOTHING,
-    )
+
+    def plan(good: Speech) -> Mishap:
+        headers = (f"content-type: {good.media_type}", f"content-encoding: {coding}")
+        return Mishap((http(good.body, *headers), End.KEEP), NOTHING)
+
+    return plan
 
 
 def cut_gzip(good: Speech) -> Mishap:

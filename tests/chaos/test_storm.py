@@ -69,7 +69,7 @@ def mishap(chance: random.Random, upstream: str, *, stream: bool) -> tuple[str, 
 def guarded_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stage, Audit]]:
     """A gateway that gives targets a rest, lets few requests in at once, and lets targets race."""
     stage = Stage(tmp_path_factory.mktemp("guarded"), guarded=True)
-    with stage.open(configuration(guarded=True)):
+    with stage.open(configuration(guarded=True, keep_alive=0.3)):
         audit = Audit(stage)
         yield stage, audit
         audit.close()

@@ -26,7 +26,9 @@ def test_the_configuration_leads_every_model_to_its_vendor() -> None:
     routes: dict[str, str] = {}
     for target, model in VENDOR_MODELS.items():
         upstream = target.partition(".")[0]
-        provider, _, name = settings.routes[default_name(target)].targets[0].partition("/")
+        place = settings.routes[default_name(target)].targets[0]
+        assert isinstance(place, str)
+        provider, _, name = place.partition("/")
         assert name == model
         assert settings.providers[provider].dialect == upstream
         assert f":{ports(9110)[upstream]}" in urls[provider]

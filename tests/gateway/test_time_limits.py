@@ -18,12 +18,19 @@ def limits(*, first: float = FOREVER, between: float = FOREVER, total: float = F
     return TimeLimits(timeouts, asyncio.get_running_loop().time() + total)
 
 
+async def waited(bounds: TimeLimits, *, begun: bool) -> None:
+    """Wait for ever for an upstream that has been asked, and has or has not begun to answer."""
+    async with bounds:
+        bounds.sent()
+        if begun:
+            bounds.alive()
+        await asyncio.sleep(FOREVER)
+
+
 async def test_an_upstream_that_does_not_begin_is_ended_and_the_limit_named() -> None:
     bounds = limits(first=0.01)
     with pytest.raises(FailureError) as caught:
-        async with bounds:
-            bounds.sent()
-            await asyncio.sleep(FOREVER)
+        await waited(bounds, begun=False)
     assert caught.value.failure.kind is FailureKind.TIMEOUT
     assert "timeouts.first_event" in caught.value.failure.message
     assert bounds.expired
@@ -33,10 +40,7 @@ async def test_an_upstream_that_does_not_begin_is_ended_and_the_limit_named() ->
 async def test_an_upstream_that_goes_silent_is_ended_and_the_limit_named() -> None:
     bounds = limits(first=0.05, between=0.01)
     with pytest.raises(FailureError, match=r"timeouts\.between_events"):
-        async with bounds:
-            bounds.sent()
-            bounds.alive()
-            await asyncio.sleep(FOREVER)
+        await waited(bounds, begun=True)
     assert bounds.expired
     assert not bounds.over
 
@@ -78,17 +82,6 @@ async def test_a_shorter_limit_after_a_longer_one_rings_in_time() -> None:
 
     with pytest.raises(FailureError, match=r"timeouts\.between_events"):
         await wait()
-
-
-async def test_silence_is_ended() -> None:
-    bounds = limits(between=0.01)
-    with pytest.raises(FailureError):
-        async with bounds:
-            bounds.alive()
-            await asyncio.sleep(FOREVER)
-    assert bounds.expired
-    assert bounds.expired
-    assert not bounds.over
 
 
 async def test_the_whole_time_is_ended_and_named() -> None:

@@ -6,11 +6,13 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, MutableMapping
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 from tests.conftest import CLIENT_KEY, ROUTES, UPSTREAM_KEY, LiveGateway, serving
 from tests.live.client import MODELS, Client
+from tests.live.own_gateway import Serve, starting
 from tests.live.raw_upstream import RawUpstream, close
 
 from dragoman.testing.server import FakeServer
@@ -129,6 +131,13 @@ def patient(places: dict[str, str], tmp_path_factory: pytest.TempPathFactory) ->
     config = configuration(places, connect=60, silence=60, total=60)
     with serving(config, tmp_path_factory.mktemp("patient")) as running:
         yield running
+
+
+@pytest.fixture
+def serve(fake: FakeServer, tmp_path: Path) -> Iterator[Serve]:
+    """Starts gateways before the fake provider, which end with the test."""
+    with starting(fake.url, tmp_path) as begin:
+        yield begin
 
 
 @pytest.fixture(params=list(ROUTES))

@@ -88,9 +88,7 @@ def test_many_are_one_to_the_outside(team: Team) -> None:
         client = Client("openai_chat", gateway)
         replies = list(pool.map(client.get, ["gpt-4o"] * 40))
     assert all(reply.status == 200 for reply in replies)
-    page = ask(gateway, "/metrics", None, "GET").body.decode()
-    counted = re.findall(r'^dragoman_requests_total\{.*route="gpt-4o".*\} (\S+)$', page, re.MULTILINE)
-    assert sum(map(float, counted)) == 40
+    assert settled(lambda: total(gateway, "dragoman_requests_total", 'route="gpt-4o"') == 40)
 
 
 def test_the_end_of_all_is_in_order_and_leaves_nothing(team: Team, fake: FakeServer) -> None:
@@ -160,7 +158,7 @@ def test_all_go_on_with_a_new_configuration_and_it_is_said_once(team: Team) -> N
     team.path.write_text(team.text + '[routes.extra]\ntargets = ["openai/gpt-4o"]\n')
     service.tell(signal.SIGHUP)
     service.wait_log("routes=+extra")
-    assert settled(lambda: reloads(gateway) == COUNT)
+    assert settled(lambda: total(gateway, "dragoman_config_reloads_total", '"success"') == COUNT)
     assert {client.get("extra").status for _ in range(20)} == {200}
     team.path.write_text("[routes")
     service.tell(signal.SIGHUP)
@@ -170,11 +168,11 @@ def test_all_go_on_with_a_new_configuration_and_it_is_said_once(team: Team) -> N
     assert service.log.count("was read again") == 2
 
 
-def reloads(gateway: LiveGateway) -> float:
+def total(gateway: LiveGateway, name: str, label: str) -> float:
+    """The sum of a metric over all series with a label."""
     page = ask(gateway, "/metrics", None, "GET").body.decode()
-    return sum(
-        map(float, re.findall(r'^dragoman_config_reloads_total\{.*"success".*\} (\S+)$', page, re.MULTILINE))
-    )
+    series = re.findall(rf"^{name}\{{.*{label}.*\}} (\S+)$", page, re.MULTILINE)
+    return sum(map(float, series))
 
 
 def test_workers_that_cannot_start_are_given_up(tmp_path: Path) -> None:

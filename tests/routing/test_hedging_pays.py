@@ -93,7 +93,7 @@ def slowest_percent(hedge: Hedge | None, strategy: Strategy, seed: int) -> tuple
     return sorted(world.times)[math.ceil(0.99 * REQUESTS) - 1], world.calls / REQUESTS
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("strategy", ["ordered", "weighted", "least_busy", "fastest"])
 @pytest.mark.parametrize("after", ["p95", 1.0])
 def test_the_slowest_percent_is_five_times_faster_for_six_percent_more_calls(

@@ -114,6 +114,21 @@ def test_quantiles_follow_the_latest_answers() -> None:
     assert pace.quantile(0.05) == pytest.approx(3.0)
 
 
+def test_who_has_waited_longer_counts_as_one_that_takes_longer() -> None:
+    pace = Pace()
+    for number in range(100):
+        pace.begin(number, 0.0)
+        pace.begun(number, (number + 1) / 100)
+    assert pace.lateness(0.9, 10.0) == pytest.approx(0.9)
+    for number in range(10):
+        pace.begin(f"slow {number}", 10.0)
+    assert pace.lateness(0.9, 10.5) == pytest.approx(0.9)
+    assert pace.lateness(0.9, 11.0) == pytest.approx(0.99)
+    for number in range(1000):
+        pace.begin(f"hanging {number}", 11.0)
+    assert pace.lateness(0.9, 20.0) == pytest.approx(1.0)
+
+
 def test_hedged_losers_do_not_make_the_quantile_sink() -> None:
     """One in ten is slow, and given up for its hedge: without those, the p90 would come down and down."""
     pace = Pace()

@@ -21,7 +21,7 @@ from dragoman.providers.provider import Provider
 from dragoman.routing.router import Router
 from dragoman.server.configuration import Configuration, Origin, Surroundings
 from dragoman.server.http_server import StartError, listen
-from dragoman.server.process import READY, attend_signals, attend_supervisor, hold_signals, leave
+from dragoman.server.process import announce, attend_signals, attend_supervisor, hold_signals, leave
 from dragoman.server.reload import FileWatch
 from dragoman.telemetry.log import configure_logging
 from dragoman.telemetry.secrets import secrets_of
@@ -89,7 +89,7 @@ def _with_workers(
                 surroundings,
                 at,
                 attend_supervisor(channel),
-                on_start=functools.partial(channel.sendall, READY),
+                on_start=functools.partial(announce, channel),
                 quiet=True,
             )
 

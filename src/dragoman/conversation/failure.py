@@ -91,6 +91,9 @@ class Failure(msgspec.Struct, frozen=True):
     dialect: str = ""
     body: bytes = b""
     request_id: str = ""
+    should_retry: bool | None = None
+    """What the upstream itself says of trying again (`x-should-retry`, as OpenAI's and Anthropic's SDKs read
+    it); None where it says nothing."""
 
     @property
     def retryable(self) -> bool:

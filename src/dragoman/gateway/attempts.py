@@ -124,11 +124,12 @@ class Attempts(Generic[T]):
 
     def failed(self, target: RouteTarget, failure: Failure) -> None:
         """See `Supervisor`."""
+        again = failure.retryable if failure.should_retry is None else failure.should_retry
+        if failure.kind is FailureKind.CONFLICT:
+            again = again and self._tries.get(id(target), 0) == 1
         if failure.kind in _OTHER_TARGET:
             self._candidates = [one for one in self._candidates if one.name != target.name]
-        elif failure.kind in _OTHER_KEY or (
-            failure.kind is FailureKind.CONFLICT and self._tries.get(id(target), 0) > 1
-        ):
+        elif not again:
             self._candidates = [one for one in self._candidates if one is not target]
         else:
             retries = self._gateway.retries
@@ -237,4 +238,4 @@ def worth_another(failure: Failure) -> bool:
     """Whether another attempt may serve what this one did not: not where the request is at fault."""
     if failure.code == NO_ROOM and failure.status is None:
         return False
-    return failure.retryable or failure.kind in _OTHER_KEY | _OTHER_TARGET
+    return failure.retryable or failure.should_retry is True or failure.kind in _OTHER_KEY | _OTHER_TARGET

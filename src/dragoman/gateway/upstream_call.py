@@ -24,6 +24,8 @@ MAX_ERROR = 1024 * 1024
 LINGER = 0.1
 """Seconds that an upstream has to end an answer whose own end has come."""
 
+_SHOULD_RETRY = {"true": True, "false": False}
+
 _EVENT = 16 * 1024
 """Bytes of a whole answer that count as an event: less is no sign of life."""
 
@@ -100,7 +102,13 @@ async def send(
             )
         )
     failure = spoken.parse_error(upstream.status, upstream.headers, body)
-    raise FailureError(msgspec.structs.replace(failure, request_id=upstream_id(upstream.headers)))
+    raise FailureError(
+        msgspec.structs.replace(
+            failure,
+            request_id=upstream_id(upstream.headers),
+            should_retry=_SHOULD_RETRY.get(upstream.headers.get("x-should-retry", "").strip().lower()),
+        )
+    )
 
 
 async def send_all(

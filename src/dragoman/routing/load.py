@@ -5,6 +5,7 @@ expected is believed at once, faster ones with time. So a target that has become
 one answer, and comes back by itself.
 """
 
+import itertools
 import math
 from collections import deque
 from typing import Final
@@ -99,6 +100,19 @@ class Pace:
             self._sorted = sorted(self._times)
             self._fresh = 0
         return self._sorted[max(0, math.ceil(share * len(self._sorted)) - 1)]
+
+    def lateness(self, share: float, now: float) -> float | None:
+        """The time within which that share (0 to 1) of the answers begins, requests that still wait included:
+        those that have waited for longer take longer still. Without them, slow answers would count only long
+        after the quick ones of the same moment. None as long as too little is known.
+        """
+        known = self.quantile(share)
+        if known is None:
+            return None
+        count = len(self._sorted)
+        longest = itertools.islice(self._waiting.values(), count)
+        later = sum(1 for _ in itertools.takewhile(lambda began: now - began > known, longest))
+        return self._sorted[min(count, max(1, math.ceil(share * (count + later)))) - 1]
 
     def _add(self, seconds: float, now: float) -> None:
         self._observe(seconds, now)

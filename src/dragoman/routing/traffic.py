@@ -180,7 +180,7 @@ class Traffic:
         if standing is None:
             return None
         pace = standing.load.pace(stream=stream)
-        usual, high = pace.quantile(0.5), pace.quantile(int(after[1:]) / 100)
+        usual, high = pace.quantile(0.5), pace.lateness(int(after[1:]) / 100, self._now())
         return None if usual is None or high is None else min(high, LATE * usual)
 
     def counts_request(self, route: Route) -> None:

@@ -137,6 +137,12 @@ def attend_supervisor(channel: socket.socket) -> Attend:
     return attend
 
 
+def announce(channel: socket.socket) -> None:
+    """Tell the supervisor at the other end of the channel that this worker serves."""
+    with contextlib.suppress(OSError):  # without it the worker hears the channel's end, and stops
+        channel.sendall(READY)
+
+
 def leave(status: int) -> NoReturn:
     """End the process, whatever threads are still at."""
     for stream in (sys.stdout, sys.stderr):
