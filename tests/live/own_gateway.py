@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -30,7 +30,7 @@ keys = ["{CLIENT_KEY}"]
 
 
 @contextlib.contextmanager
-def starting(url: str, folder: Path) -> Iterator[Serve]:
+def starting(url: str, folder: Path) -> Generator[Serve]:
     """Starts gateways with a provider for each dialect, named like it, at the address of a fake provider."""
     numbers = itertools.count()
     with contextlib.ExitStack() as running:
@@ -72,9 +72,7 @@ def states(gateway: LiveGateway) -> dict[str, Object]:
 def nothing_left(gateway: LiveGateway) -> bool:
     """Whether, in a moment at the latest, nothing is on its way and nobody waits."""
     return settled(
-        lambda: all(
-            (one["in_flight"], one["waiting"]) == (0, 0) for one in states(gateway).values()
-        )
+        lambda: all((one["in_flight"], one["waiting"]) == (0, 0) for one in states(gateway).values())
     )
 
 

@@ -10,6 +10,8 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
+import msgspec
+
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
 from dragoman.gateway.attempt import Attempt, UnservableError
 from dragoman.gateway.gateway import Gateway
@@ -72,10 +74,12 @@ class Attempts(Generic[T]):
         self.stream = stream
         self.left = route.attempts
         """How many more upstream requests are allowed."""
-        choice = gateway.traffic.choose(route, needs, prefix, stream=stream)
-        record.excluded.extend(choice.excluded)
-        self._candidates = list(choice.candidates)
+        self._needs = needs
+        self._candidates: list[RouteTarget] = []
         # by identity: what a route holds has no cheaper name
+        self._chosen: set[int] = set()
+        self._given_up: set[str] = set()
+        self._choose(route)
         self._tries: dict[int, int] = {}
         self._ready: dict[int, float] = {}
         gateway.traffic.counts_request(route)
@@ -102,7 +106,7 @@ class Attempts(Generic[T]):
                 if not worth_another(error.failure) or self._loop.time() >= self.end:
                     raise
                 failed = error
-        raise failed or unservable or self._nowhere()
+        raise failed or self._nowhere(unservable)
 
     # what its attempts ask of it
 
@@ -128,7 +132,7 @@ class Attempts(Generic[T]):
         if failure.kind is FailureKind.CONFLICT:
             again = again and self._tries.get(id(target), 0) == 1
         if failure.kind in _OTHER_TARGET:
-            self._candidates = [one for one in self._candidates if one.name != target.name]
+            self._give_up(target)
         elif not again:
             self._candidates = [one for one in self._candidates if one is not target]
         else:
@@ -143,6 +147,8 @@ class Attempts(Generic[T]):
         """The target to ask now, and the seconds to wait before; None where nobody is left to ask."""
         if self.left <= 0:
             return None
+        if not self._candidates:
+            self._choose_again()
         now = self._loop.time()
         order = sorted(
             (
@@ -166,13 +172,37 @@ class Attempts(Generic[T]):
         return self._gateway.traffic.has_room(self._route, candidate)
 
     def _exclude(self, candidate: RouteTarget, reason: str) -> None:
-        self._candidates = [one for one in self._candidates if one.name != candidate.name]
+        self._give_up(candidate)
         self._record.excluded.append(Exclusion(candidate, reason))
 
-    def _nowhere(self) -> FailureError:
-        """Why nobody was asked at all."""
-        reasons = "; ".join(f"{one.target.label}: {one.reason}" for one in self._record.excluded)
-        limited = [self._gateway.traffic.limit_of(one.target) for one in self._record.excluded if one.limited]
+    def _give_up(self, candidate: RouteTarget) -> None:
+        """Ask a target no more, with whatever key."""
+        self._given_up.add(candidate.name)
+        self._candidates = [one for one in self._candidates if one.name != candidate.name]
+
+    def _choose(self, route: Route) -> None:
+        choice = self._gateway.traffic.choose(route, self._needs, self._prefix, stream=self.stream)
+        self._record.excluded.extend(choice.excluded)
+        self._candidates = list(choice.candidates)
+        self._chosen.update(id(one) for one in self._candidates)
+
+    def _choose_again(self) -> None:
+        """None is left of those who were well: whoever rests is better than nobody."""
+        targets = self._route.targets
+        if len(self._chosen) == len(targets):
+            return
+        others = [one for one in targets if id(one) not in self._chosen and one.name not in self._given_up]
+        excluded = self._record.excluded
+        excluded[:] = [one for one in excluded if all(one.target is not other for other in others)]
+        self._choose(msgspec.structs.replace(self._route, targets=tuple(others)))
+
+    def _nowhere(self, unservable: UnservableError | None) -> FailureError:
+        """Why nobody was asked at all. `unservable` is what the first target said that cannot be asked."""
+        excluded = self._record.excluded
+        if unservable is not None and len({one.target.name for one in excluded}) == 1:
+            return unservable
+        reasons = "; ".join(f"{one.target.label}: {one.reason}" for one in excluded)
+        limited = [self._gateway.traffic.limit_of(one.target) for one in excluded if one.limited]
         if limited:
             return FailureError(
                 Failure(
@@ -185,8 +215,8 @@ class Attempts(Generic[T]):
             Failure(
                 FailureKind.INVALID_REQUEST,
                 f"No target of '{self._route.name}' serves this request. ({reasons})",
-                param="model",
-                code="no_target",
+                param="model" if unservable is None else unservable.failure.param,
+                code="no_target" if unservable is None else unservable.failure.code,
             )
         )
 

@@ -171,7 +171,7 @@ class _Posted(msgspec.Struct, forbid_unknown_fields=True):
 
     model: str | None = None
     dialect: str = "openai_chat"
-    request: msgspec.Raw | None = None
+    request: msgspec.Raw = msgspec.Raw()
     stream: bool = False
 
 
@@ -203,7 +203,7 @@ def explain_posted(
         dialects,
         dialect=dialects[posted.dialect],
         model=posted.model,
-        body=None if posted.request is None else bytes(posted.request),
+        body=None if bytes(posted.request) in {b"", b"null"} else bytes(posted.request),
         tags=tags,
         stream=posted.stream,
     )

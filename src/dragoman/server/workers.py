@@ -74,6 +74,8 @@ class Supervisor:
         self._workers: dict[int, Worker] = {}
         self._due: dict[int, float] = {}
         """When the worker of a number is to be started, on the monotonic clock."""
+        self._ends: dict[int, str] = {}
+        """How the last worker of a number has ended."""
         self._pauses: dict[int, float] = {}
         self._bad_starts = 0
         self._stops = 0
@@ -98,11 +100,14 @@ class Supervisor:
             self._due = dict.fromkeys(range(1, self._count + 1), 0.0)
             while self._workers or self._due:
                 self._start_due()
-                for key, _ in self._selector.select(self._pause()):
-                    if key.fileobj is awake:
-                        for number in awake.recv(4096):
-                            self._signalled(number, at_terminal=at_terminal)
-                    else:
+                events = self._selector.select(self._pause())
+                # before anything else, also if that is not what has woken us: a worker may have ended because
+                # everybody was told to stop
+                with contextlib.suppress(BlockingIOError):
+                    for number in awake.recv(4096):
+                        self._signalled(number, at_terminal=at_terminal)
+                for key, _ in events:
+                    if key.fileobj is not awake:
                         self._hear(key.data)
                 self._bury()
                 self._kill_late()
@@ -117,6 +122,8 @@ class Supervisor:
         now = time.monotonic()
         for number in [number for number, due in self._due.items() if due <= now]:
             del self._due[number]
+            if number in self._ends:
+                _log.warning("a worker has ended and is replaced", worker=number, ended=self._ends[number])
             self._start(number)
 
     def _start(self, number: int) -> None:
@@ -194,7 +201,7 @@ class Supervisor:
         before = self._pauses.get(worker.number, FIRST_PAUSE / 2) if soon else FIRST_PAUSE / 2
         pause = self._pauses[worker.number] = min(LONGEST_PAUSE, 2 * before)
         self._due[worker.number] = time.monotonic() + pause
-        _log.warning("a worker has ended and is replaced", worker=worker.number, ended=how, pause=pause)
+        self._ends[worker.number] = how
 
     # --- orders
 
