@@ -129,7 +129,7 @@ def test_what_differs_from_other_routes_is_told(check: Check) -> None:
     """
     assert check(text) == [
         "route x: anthropic/m, then local/m",
-        "  a second target is asked when 95 % would have begun to answer, for at most 5 % of all requests",
+        "  a second target is asked when 95 % would have begun to answer, for at most 6 % of all requests",
         "  attempts: at most 5",
         "  time limits: first_event 20 s, total 90.5 s",
         "route y: anthropic/m, then local/m",

@@ -99,7 +99,7 @@ def test_json_is_for_programs_and_holds_no_key(config: str) -> None:
     ]
     assert answer["needs"]["tags"] == ["gold"]
     assert answer["candidates"][2]["losses"] == ['seed;kind=dropped;path="$.seed"']
-    assert answer["hedge"] == {"after": "p95", "share": 0.05}
+    assert answer["hedge"] == {"after": "p95", "share": 0.06}
     assert "sk-" not in told
 
 

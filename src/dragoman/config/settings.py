@@ -156,7 +156,7 @@ class RouteSettings(Section, frozen=True, forbid_unknown_fields=True):
     hedge_after: Seconds | Quantile | None = None
     """When to ask a second target as well, because the first has not begun to answer: after so many
     seconds, or after the time within which so many percent of the answers before have begun."""
-    hedge_share: Annotated[float, Meta(gt=0, le=1)] = 0.05
+    hedge_share: Annotated[float, Meta(gt=0, le=1)] = 0.06
     """The most second requests, as a share of all."""
     attempts: Annotated[int, Meta(ge=1, le=100)] | None = None
     """The most upstream requests for one request, in place of `retries.attempts`."""

@@ -51,7 +51,7 @@ class Supervisor(Protocol):
 class Attempt:
     """One upstream request inside `async with`. A failure inside is noted and raised, cleaned of secrets.
 
-    The stages, in order: `admit`, `sent`, `accepted`, `begun`.
+    The stages, in order: `admit`, `sent`, `accepted`, `heard`, `begun`.
     """
 
     def __init__(
@@ -61,6 +61,7 @@ class Attempt:
         self._gateway = gateway
         self._route = route
         self._above = above
+        self._claimed = False
         self._place: AbstractAsyncContextManager[None] | None = None
         self._asking: Asking | None = None
         self.target = target
@@ -94,20 +95,33 @@ class Attempt:
         self._asking.__enter__()
         self.limits.sent()
 
+    def resend(self) -> bool:
+        """Whether the request may go out once more on a new connection: that is another upstream request."""
+        if self._above.left <= 0:
+            return False
+        self._above.left -= 1
+        self.record.resent += 1
+        return True
+
     def accepted(self, upstream: UpstreamResponse) -> None:
         """The head of a good answer has come."""
         self.record.connected = upstream.connected_at
         self.record.first_byte = time.monotonic()
 
-    def begun(self) -> None:
-        """The answer itself has begun: this attempt is the one. Raises `CancelledError` if another was
-        first.
-        """
+    def heard(self) -> None:
+        """The first piece of the answer itself has come."""
         if self.record.first_event is None:
-            self._above.claim(self.record)
             self.record.first_event = time.monotonic()
             if self._asking is not None:
                 self._asking.first_event()
+
+    def begun(self) -> None:
+        """The client is to get this answer and no other. Raises `CancelledError` if another was first."""
+        if self._claimed:
+            return
+        self._above.claim(self.record)
+        self._claimed = True
+        self.heard()
 
     async def __aenter__(self) -> Self:
         await self.limits.__aenter__()

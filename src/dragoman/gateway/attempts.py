@@ -31,6 +31,11 @@ Ask = Callable[[RouteTarget, Open], Awaitable[T]]
 NO_ROOM = "concurrency_limit"
 """The code of a failure that is our own: too many requests are on their way already."""
 
+LEAST_LEFT = 0.01
+"""Seconds that have to be left for another attempt. Timers may ring a few milliseconds early: what is left
+then is no time, and the attempt would only count against its target.
+"""
+
 _OTHER_KEY = frozenset(
     {
         FailureKind.UPSTREAM_AUTHENTICATION,
@@ -103,7 +108,7 @@ class Attempts(Generic[T]):
                 self._exclude(candidate, error.failure.message)
             except FailureError as error:
                 self._record.answered = None
-                if not worth_another(error.failure) or self._loop.time() >= self.end:
+                if not worth_another(error.failure) or self._over_in(0.0):
                     raise
                 failed = error
         raise failed or self._nowhere(unservable)
@@ -159,7 +164,7 @@ class Attempts(Generic[T]):
             )
             for place, candidate in enumerate(self._candidates)
         )
-        if not order or order[0][0] > self._gateway.retries.max_backoff or now + order[0][0] >= self.end:
+        if not order or order[0][0] > self._gateway.retries.max_backoff or self._over_in(order[0][0]):
             return None
         delay, _, _, place = order[0]
         return self._candidates[place], delay
@@ -167,6 +172,10 @@ class Attempts(Generic[T]):
     def _delay(self, candidate: RouteTarget, now: float) -> float:
         own = max(0.0, self._ready.get(id(candidate), 0.0) - now)
         return max(own, self._gateway.traffic.limit_of(candidate)) if id(candidate) in self._tries else own
+
+    def _over_in(self, seconds: float) -> bool:
+        """Whether the time of the whole exchange is up by then."""
+        return self._loop.time() + seconds >= self.end - LEAST_LEFT
 
     def _has_room(self, candidate: RouteTarget) -> bool:
         return self._gateway.traffic.has_room(self._route, candidate)
@@ -251,11 +260,18 @@ class Attempts(Generic[T]):
         return self._gateway.traffic.hedge_after(self._route, candidate, stream=self.stream)
 
     def _second(self, first: RouteTarget) -> Callable[[], Awaitable[T]] | None:
-        """Who else is asked: another target with a free place, while there are tries and share for it."""
+        """Who else is asked: another target that may be asked now and has a free place, while there are
+        tries and share for it.
+        """
         waiting = self._tries.get(id(first), 0) == 0
-        if self.left <= waiting:
+        if self.left <= waiting or (self._record.attempts and self._record.attempts[-1].first_event):
             return None
-        others = [one for one in self._candidates if one is not first and self._has_room(one)]
+        now = self._loop.time()
+        others = [
+            one
+            for one in self._candidates
+            if one is not first and self._delay(one, now) == 0 and self._has_room(one)
+        ]
         # the same model with another key is as slow: rather another target
         others.sort(key=lambda one: (one.name == first.name, self._tries.get(id(one), 0)))
         if not others or not self._gateway.traffic.take_hedge(self._route):

@@ -152,8 +152,9 @@ class Delivery:
         """An answer in one piece."""
         call, limits = self._call, accepted.attempt.limits
         if isinstance(accepted.planned, Passthrough) and _media_type(accepted.upstreams[0]) != _STREAM:
-            body = await read_answer(accepted.upstreams[0], limits, accepted.attempt.begun)
+            body = await read_answer(accepted.upstreams[0], limits, accepted.attempt.heard)
             limits.lift()
+            accepted.attempt.begun()
             meter = call.dialect.meter_response(body)
             accepted.attempt.record.usage, self._record.stops = meter.usage, meter.stops
             if self._state is not None and (identity := self._state.identified(body)):
@@ -180,21 +181,21 @@ class Delivery:
 
     async def _read(self, planned: Translation, accepted: Accepted) -> Response:
         """The upstream's whole answer, several of them joined into one, every emulation done."""
-        origin = accepted.target.origin
+        attempt, origin = accepted.attempt, accepted.target.origin
         responses: list[Response] = []
         for upstream in accepted.upstreams:
             if _media_type(upstream) == _STREAM:
                 decoder = planned.dialect.stream_decoder(origin)
-                limits, begun = accepted.attempt.limits, accepted.attempt.begun
-                responses.append(fold(await read_events(upstream, decoder, limits, begun)))
+                responses.append(fold(await read_events(upstream, decoder, attempt.limits, attempt.heard)))
             else:
-                body = await read_answer(upstream, accepted.attempt.limits, accepted.attempt.begun)
+                body = await read_answer(upstream, attempt.limits, attempt.heard)
                 responses.append(planned.dialect.parse_response(body, origin))
+        attempt.begun()
         told, veil = planned.emulation.apart()
         response = emulate(joined(responses), told)
-        await self._keep_signatures(kept_of(response, self._call.key.id, planned.request))
-        accepted.attempt.record.usage = response.usage
+        attempt.record.usage = response.usage
         self._record.stops = tuple(choice.stop.reason for choice in response.choices)
+        await self._keep_signatures(kept_of(response, self._call.key.id, planned.request))
         return emulate(response, veil)
 
     async def _keep_signatures(self, kept: dict[str, bytes]) -> None:

@@ -209,7 +209,7 @@ class Exchange:
             self._outlet.headers = opening_headers(call, losses, render_route(self._record))
         upstreams = await send_all(
             gateway.transport(provider),
-            address(call, planned.dialect, planned.wire, provider),
+            address(call, planned.dialect, planned.wire, provider, attempt.resend),
             provider,
             planned.dialect,
             attempt.timeouts.connect,

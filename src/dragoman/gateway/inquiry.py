@@ -103,14 +103,16 @@ class Inquiry:
             attempt.limits.sent()
         upstream = await send(
             gateway.transport(provider),
-            address(self.call, spoken, wire, provider),
+            address(self.call, spoken, wire, provider, attempt.resend),
             provider,
             spoken,
             attempt.timeouts.connect,
         )
         try:
             attempt.accepted(upstream)
-            return Told(upstream, await read_answer(upstream, attempt.limits, attempt.begun))
+            body = await read_answer(upstream, attempt.limits, attempt.heard)
+            attempt.begun()
+            return Told(upstream, body)
         finally:
             upstream.close()
 

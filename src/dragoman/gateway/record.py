@@ -36,6 +36,8 @@ class AttemptRecord(msgspec.Struct):
     """When it had a place among those that may be there at once."""
     sent: float | None = None
     """When its request was handed to the transport."""
+    resent: int = 0
+    """How often it went out once more, because a kept connection was closed without a word."""
     connected: float | None = None
     """When there was a connection, new or kept."""
     first_byte: float | None = None
@@ -60,6 +62,7 @@ class AttemptRecord(msgspec.Struct):
             "upstream_dialect": self.upstream_dialect,
             "plan": self.plan,
             "outcome": self.outcome,
+            "resent": self.resent,
             "plan_ms": _milliseconds(self.began, self.planned),
             "queue_ms": _milliseconds(self.planned, self.admitted),
             "connect_ms": _milliseconds(self.sent, self.connected),
@@ -120,6 +123,11 @@ class Record(msgspec.Struct):
         return self.answered or (self.attempts[-1] if self.attempts else None)
 
     @property
+    def sent(self) -> int:
+        """How many requests went upstream."""
+        return sum(1 + attempt.resent for attempt in self.attempts)
+
+    @property
     def usage(self) -> Usage | None:
         """What the answer took that went to the client; other attempts may have cost something too."""
         return None if self.last is None else self.last.usage
@@ -143,7 +151,7 @@ class Record(msgspec.Struct):
             "upstream_dialect": "" if last is None else last.upstream_dialect,
             "plan": self.plan or ("" if last is None else last.plan),
             "stream": self.stream,
-            "attempts": len(self.attempts),
+            "attempts": self.sent,
             "excluded": "; ".join(f"{one.target.label}: {one.reason}" for one in self.excluded),
             "waited_ms": _milliseconds(0.0, self.waited or None),
             "first_byte_ms": _milliseconds(self.began, None if last is None else last.first_byte),
@@ -172,7 +180,7 @@ def render_route(record: Record) -> str:
     if last is None:
         return ""
     pending = record.answered is None and last.failure is None
-    return render_place(last.target.label, len(record.attempts), pending=pending)
+    return render_place(last.target.label, record.sent, pending=pending)
 
 
 def _said(fields: dict[str, object]) -> dict[str, object]:

@@ -70,6 +70,8 @@ async def relay(
                 # the answer is whole: what happens from here on cannot take it back
                 limits.lift()
                 last = said
+                if pipeline.reading.meaningful:
+                    attempt.begun()
                 await before_end()
                 last = None
             await out.write(said)

@@ -36,10 +36,17 @@ _LISTS = frozenset({"anthropic-beta", "openai-beta"})
 """Headers that name features: who names one does not take another's away."""
 
 
-def address(call: Call, spoken: Dialect, wire: WireRequest, provider: Provider) -> UpstreamRequest:
+def address(
+    call: Call,
+    spoken: Dialect,
+    wire: WireRequest,
+    provider: Provider,
+    resend: Callable[[], bool] | None = None,
+) -> UpstreamRequest:
     """The HTTP request for a provider: its base URL, its key, and the client's headers that belong
     to the wire format where both sides speak it. Of a header that several of them give, the provider's
     configuration counts before the client and the client before us; lists of features are joined.
+    `resend` is as `UpstreamRequest` has it.
     """
     headers = {"content-type": "application/json"}
     for given in (wire.headers, _forwarded(call, spoken), provider.headers):
@@ -50,7 +57,7 @@ def address(call: Call, spoken: Dialect, wire: WireRequest, provider: Provider) 
         credential, prefix = spoken.credential
         headers[credential] = prefix + provider.api_key
     url = provider.url_of(spoken.name) + wire.path
-    return UpstreamRequest("POST", url, tuple(headers.items()), wire.body)
+    return UpstreamRequest("POST", url, tuple(headers.items()), wire.body, resend)
 
 
 def _forwarded(call: Call, spoken: Dialect) -> list[tuple[str, str]]:

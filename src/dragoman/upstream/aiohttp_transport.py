@@ -77,6 +77,8 @@ class AiohttpTransport:
             try:
                 return await self._exchange(self._session(pooled=True), request, url, where, connect_timeout)
             except _StaleConnectionError:
+                if request.resend is not None and not request.resend():
+                    raise failures.no_answer(where) from None
                 return await self._exchange(self._session(pooled=False), request, url, where, connect_timeout)
         except asyncio.CancelledError:
             if self._closed and not task.uncancel():

@@ -5,7 +5,7 @@ cancelled, or a response is closed before its end, the upstream's connection is 
 upstream stops generating, and stops charging, when the client leaves.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import msgspec
@@ -25,6 +25,9 @@ class UpstreamRequest(msgspec.Struct, frozen=True):
     url: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    resend: Callable[[], bool] | None = None
+    """Asked before the request goes out once more, because its connection, kept from an earlier request,
+    was closed without a word: the server may have begun to work. Without it, the request does."""
 
 
 class UpstreamResponse(Protocol):
