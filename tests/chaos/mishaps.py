@@ -349,4 +349,4 @@ is fair too.
 def offsets(good: Speech, number: int, phase: int) -> range:
     """So many offsets of an answer's bytes at equal distances, 0 for every one; another `phase`, others."""
     step = len(good.wire) // number if number else 1
-    return range(phase % step, len(good.wire) + 1, step)
+    return range(phase % step, len(good.wire), step)

@@ -82,6 +82,7 @@ def test_a_model_of_no_route_leads_to_its_provider(config: str) -> None:
         ("anthropic", {"model": "smart", "max_tokens": 5, "messages": [{"role": "user", "content": "hi"}]}),
         ("gemini", {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}),
         ("openai_responses", {"model": "smart", "input": "hi"}),
+        ("openai_chat", {"messages": [{"role": "user", "content": "the model is said elsewhere"}]}),
     ],
 )
 def test_a_request_may_be_in_any_format(config: str, dialect: str, request_body: object) -> None:

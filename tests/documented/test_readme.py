@@ -102,6 +102,7 @@ BODIES: dict[str, Endpoint] = {
     "/dragoman/translate": Endpoint(
         {"from": "openai_chat", "to": "gemini", "request": {"model": "x", "messages": MESSAGES}}
     ),
+    "/dragoman/explain": Endpoint({"request": {"messages": MESSAGES}}, "candidates"),
     ":generateContent": GENERATION,
     ":streamGenerateContent": GENERATION,
     ":countTokens": COUNT,

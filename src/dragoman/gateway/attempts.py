@@ -207,6 +207,10 @@ class Attempts(Generic[T]):
 
     def _nowhere(self, unservable: UnservableError | None) -> FailureError:
         """Why nobody was asked at all. `unservable` is what the first target said that cannot be asked."""
+        if self._candidates:
+            total = self._route.timeouts.total
+            words = f"The request has waited for {total:g} s (timeouts.total), and was not sent."
+            return FailureError(Failure(FailureKind.TIMEOUT, words))
         excluded = self._record.excluded
         if unservable is not None and len({one.target.name for one in excluded}) == 1:
             return unservable

@@ -95,6 +95,7 @@ def explain(
     head, needs = None, None
     if body is not None:
         location = Location(model, stream)
+        body = _named(dialect, body, location)
         head = dialect.read_head(body, location)
         needs = needs_of(dialect.parse_request(body, location), tags, stream=head.stream)
     name = model or ("" if head is None else head.model)
@@ -119,6 +120,18 @@ def explain(
         ),
         excluded=tuple(Excluded(one.target.label, one.reason) for one in choice.excluded),
     )
+
+
+def _named(dialect: Dialect, body: bytes, location: Location) -> bytes:
+    """The request with the model in it, where its format has it there and it lacks it."""
+    try:
+        dialect.read_head(body, location)
+    except FailureError as error:
+        if location.model is None or error.failure.param != "model":
+            raise
+        fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+        return msgspec.json.encode({"model": location.model, **fields})
+    return body
 
 
 def _candidate(
