@@ -25,7 +25,9 @@ def test_an_answer_that_breaks_off_at_any_byte(
         if everything:
             # every byte of the usual framing, every fifth of the others
             number_of = 0 if good == speech("first", upstream, stream=stream) else len(good.wire) // 5
-        for offset in offsets(good, number_of, phase + 17 * number):
+        # the last bytes always: an answer that says that it is complete may lack its end
+        last = range(len(good.wire) - 60, len(good.wire), 7 + phase % 3)
+        for offset in sorted({*offsets(good, number_of, phase + 17 * number), *last}):
             plan, name = cut(offset, end), f"{end} at byte {offset} of {len(good.wire)}, {framing}"
             # `once` and `doomed` add little to these two: a part of the offsets is enough for them
             backings = list(Backing) if offset % 7 == 0 else [Backing.ALONE, Backing.BACKED]

@@ -11,6 +11,7 @@ from dragoman.config.settings import Retries, RouteSettings, Timeouts
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
 from dragoman.coordination.memory import MemoryRecollection
 from dragoman.dialects.registry import DIALECTS
+from dragoman.gateway.attempt import Attempt
 from dragoman.gateway.attempts import Attempts, Open
 from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.record import Record
@@ -24,15 +25,23 @@ pytestmark = pytest.mark.anyio
 PROVIDERS = {"host": Provider("host", ("openai_chat",), "http://host/v1", "sk-host")}
 FIRST, SECOND = "host/first", "host/second"
 
-Behaviour = Callable[["Scene"], Awaitable[str]]
+Behaviour = Callable[[Attempt, "Scene"], Awaitable[str]]
 
 
 class Scene:
     """A route to two targets that behave as a test lays out, and who was asked."""
 
-    def __init__(self, first: Behaviour, second: Behaviour, *, total: float = 60, hedge_after: float = 60):
+    def __init__(
+        self,
+        first: Behaviour,
+        second: Behaviour,
+        *,
+        total: float = 60,
+        hedge_after: float = 60,
+        attempts: int = 4,
+    ) -> None:
         self._behaviour = {FIRST: first, SECOND: second}
-        retries = Retries(attempts=4, backoff=0.0)
+        retries = Retries(attempts, backoff=0.0)
         route = RouteSettings((FIRST, SECOND), hedge_after=hedge_after, hedge_share=1.0)
         router = Router(PROVIDERS, {"r": route}, timeouts=Timeouts(total=total), retries=retries)
         gateway = Gateway(
@@ -52,8 +61,8 @@ class Scene:
         self.asked: list[str] = []
         self.loop = asyncio.get_running_loop()
         self.end = self.loop.time() + total
-        record = Record("req_1", "openai_chat", began=self.loop.time())
-        self._attempts = Attempts[str](gateway, record, router.resolve("r"), self._ask)
+        self.record = Record("req_1", "openai_chat", began=self.loop.time())
+        self._attempts = Attempts[str](gateway, self.record, router.resolve("r"), self._ask)
 
     async def answer(self) -> str:
         return await self._attempts.answer()
@@ -63,19 +72,49 @@ class Scene:
             await attempt.admit()
             attempt.sent()
             self.asked.append(target.name)
-            return await self._behaviour[target.name](self)
+            return await self._behaviour[target.name](attempt, self)
 
 
-async def limited(_: Scene) -> str:
+async def limited(_: Attempt, __: Scene) -> str:
     raise FailureError(Failure(FailureKind.RATE_LIMIT, "Not now.", retry_after=5.0))
 
 
-async def slow(_: Scene) -> str:
+async def broken(_: Attempt, __: Scene) -> str:
+    raise FailureError(Failure(FailureKind.SERVER, "It does not work."))
+
+
+async def forbidden(_: Attempt, __: Scene) -> str:
+    raise FailureError(Failure(FailureKind.UPSTREAM_AUTHENTICATION, "Who are you?"))
+
+
+async def slow(_: Attempt, __: Scene) -> str:
     await asyncio.sleep(0.1)
     return "slow"
 
 
-async def out_of_time(scene: Scene) -> str:
+async def begins_and_lasts(attempt: Attempt, _: Scene) -> str:
+    await asyncio.sleep(0.04)
+    attempt.heard()
+    await asyncio.sleep(60)
+    return "too late"
+
+
+async def whole(attempt: Attempt, _: Scene) -> str:
+    await asyncio.sleep(0.06)
+    attempt.begun()
+    return "whole"
+
+
+async def breaks_off(attempt: Attempt, scene: Scene) -> str:
+    """Once, after it has begun; then it takes its time."""
+    if scene.asked == [FIRST]:
+        attempt.heard()
+        raise FailureError(Failure(FailureKind.BAD_GATEWAY, "It broke off."))
+    await asyncio.sleep(60)
+    return "too late"
+
+
+async def out_of_time(_: Attempt, scene: Scene) -> str:
     """A timer of event loops that count in milliseconds rings before its time."""
     await asyncio.sleep(scene.end - 0.002 - scene.loop.time())
     raise FailureError(Failure(FailureKind.TIMEOUT, "Too late."))
@@ -102,3 +141,29 @@ async def test_a_request_whose_time_is_over_before_anybody_is_asked_is_not_calle
     assert caught.value.failure.kind is FailureKind.TIMEOUT
     assert "0.001 s (timeouts.total)" in caught.value.failure.message
     assert scene.asked == []
+
+
+async def test_of_several_failures_the_client_is_told_one_that_may_pass() -> None:
+    """That a reserve is set up wrongly is no reason for a client to give up."""
+    for behaviours in ((broken, forbidden), (forbidden, broken)):
+        scene = Scene(*behaviours, attempts=2)
+        with pytest.raises(FailureError) as caught:
+            await scene.answer()
+        assert scene.asked == [FIRST, SECOND]
+        assert caught.value.failure.kind is FailureKind.SERVER
+
+
+async def test_an_answer_that_has_begun_and_is_overtaken_has_lost_the_race() -> None:
+    scene = Scene(begins_and_lasts, whole, hedge_after=0.01)
+    assert await scene.answer() == "whole"
+    assert [(one.outcome, one.hedge) for one in scene.record.attempts] == [
+        ("lost", False),
+        ("answered", True),
+    ]
+
+
+async def test_an_answer_that_broke_off_is_no_reason_to_wait_for_the_next_target_alone() -> None:
+    scene = Scene(breaks_off, breaks_off, hedge_after=0.02)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(scene.answer(), 0.1)
+    assert sorted(scene.asked) == [FIRST, FIRST, SECOND]

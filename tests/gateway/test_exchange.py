@@ -252,3 +252,23 @@ async def test_kept_answers_whose_time_is_over_are_let_go(monkeypatch: pytest.Mo
     task.cancel()
     assert await kept.get("old", "k", 0.0) is None
     assert await kept.get("new", "k", 0.0) is not None
+
+
+async def test_an_exchange_that_ends_in_a_bug_is_not_noted_as_answered() -> None:
+    service = Service()
+    service.gateway.dialects = {}
+    with pytest.raises(KeyError):
+        await service.serve(Reader(), "openai/gpt-4o")
+    assert service.record.failure is not None
+    assert service.record.failure.kind is FailureKind.SERVER
+
+
+async def test_a_client_that_reads_too_slowly_is_not_the_targets_fault() -> None:
+    piece = OPENAI_STREAM.partition(b"data: [DONE]")[0].replace(b'"stop"', b"null")
+    upstream = Upstream(*[piece] * 5, headers=EVENTS)
+    service, client = Service(upstream, total=0.1), Reader(slow=0.06)
+    await service.serve(client, "openai/gpt-4o", stream=True)
+    assert service.record.failure is not None
+    assert service.record.failure.kind is FailureKind.TIMEOUT
+    (target,) = service.gateway.traffic.targets()
+    assert target.failures == 0

@@ -129,3 +129,17 @@ async def test_an_error_waits_for_the_head_that_a_sign_of_life_is_about_to_send(
     assert [message["type"] for message in sent] == ["http.response.start", *["http.response.body"] * 3]
     assert b"keep-alive" in sent[1]["body"]
     assert b"Too much." in sent[2]["body"]
+
+
+async def test_who_is_cancelled_while_a_sign_of_life_is_on_its_way_does_not_take_it_along() -> None:
+    """The error that ends the stream then has to come after a whole sign of life."""
+    client = Reader(slow=0.1)
+    out = outlet(client)
+    await asyncio.sleep(0.05)
+    beginning = asyncio.ensure_future(out.commit(HEADERS, b"one"))
+    await asyncio.sleep(0.01)
+    beginning.cancel()
+    await out.refuse(Failure(FailureKind.TIMEOUT, "Too late."))
+    assert client.body.startswith(b": keep-alive\n\n")
+    assert b"Too late." in client.body
+    assert client.finished

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from dragoman.conversation.failure import Failure, FailureKind
-from dragoman.dialects import gemini, openai_chat, openai_responses
+from dragoman.dialects import anthropic, gemini, openai_chat, openai_responses
 from dragoman.dialects.dialect import Dialect, Location
 from dragoman.gateway.pipeline import PassthroughPipeline
 
@@ -90,3 +90,43 @@ def test_an_error_that_holds_a_secret_is_not_seen_before_it_is_known_as_one() ->
     out += through.fail(through.reading.failure)
     assert b"sk-secret" not in out
     assert b"Something went wrong." in out
+
+
+TEXT = b'data: {"id":"c","created":1,"model":"m","choices":[{"index":0,"delta":{"content":"x"}}]}\n\n'
+FINISH = b'data: {"id":"c","model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
+BROKEN = Failure(FailureKind.BAD_GATEWAY, "The connection broke.")
+
+
+@pytest.mark.parametrize("left", [b"", b"da", b"data: [DONE]", b"data: [DONE]\n"])
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_complete_answer_is_ended_properly_however_its_upstream_ends(left: bytes, broken: bool) -> None:
+    through = pipeline(openai_chat.DIALECT, Location())
+    out = through.feed(TEXT + FINISH + left)
+    out += through.fail(BROKEN) if broken else through.close()
+    assert out == TEXT + FINISH + b"data: [DONE]\n\n"
+
+
+def test_half_a_frame_is_not_passed_on() -> None:
+    through = pipeline(openai_chat.DIALECT, Location())
+    out = through.feed(TEXT + FINISH[:40])
+    out += through.fail(BROKEN)
+    assert out.startswith(TEXT + b'data: {"error"')
+    assert "broke" in out.decode()
+
+
+def test_a_block_that_opens_empty_is_no_answer_yet() -> None:
+    opening = (
+        b'event: message_start\ndata: {"type":"message_start","message":{"id":"m","type":"message","role":'
+        b'"assistant","model":"c","content":[],"stop_reason":null,"usage":{"input_tokens":1,"output_tokens":1}}}'
+        b'\n\nevent: content_block_start\ndata: {"type":"content_block_start","index":0,'
+        b'"content_block":{"type":"text","text":""}}\n\n'
+    )
+    word = (
+        b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,'
+        b'"delta":{"type":"text_delta","text":"Hi"}}\n\n'
+    )
+    through = pipeline(anthropic.DIALECT, Location())
+    through.feed(opening)
+    assert not through.reading.meaningful
+    through.feed(word)
+    assert through.reading.meaningful

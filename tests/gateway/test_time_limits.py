@@ -1,6 +1,7 @@
 """An upstream gets so much time and no more, and only the upstream's time is counted."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -144,3 +145,14 @@ async def test_a_cancellation_from_elsewhere_is_none_of_ours() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_a_limit_that_is_lifted_in_the_moment_in_which_it_rings_ends_nothing() -> None:
+    async with limits(first=0.01) as bounds:
+        bounds.sent()
+        time.sleep(0.02)  # noqa: ASYNC251 - so that timer and task are due together
+        for _ in range(2):
+            await asyncio.sleep(0)
+        bounds.lift()
+        await asyncio.sleep(0.01)
+    assert not bounds.expired

@@ -105,6 +105,17 @@ async def test_a_refusal_that_breaks_off_is_told_by_its_status() -> None:
     assert caught.value.failure.kind is FailureKind.OVERLOADED
 
 
+async def test_a_refusal_whose_words_do_not_come_is_told_by_its_status_and_headers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(upstream_call, "MOST_WORDS", 0.01)
+    upstream = Upstream(b"{", SILENCE, status=429, headers={"retry-after": "7"})
+    with pytest.raises(FailureError) as caught:
+        await send(Road(upstream), REQUEST, PROVIDER, anthropic.DIALECT, 1)
+    assert (caught.value.failure.kind, caught.value.failure.retry_after) == (FailureKind.RATE_LIMIT, 7)
+    assert upstream.closed
+
+
 async def test_a_redirect_points_at_the_configuration() -> None:
     with pytest.raises(FailureError, match="base_url"):
         await send(Road(Upstream(status=307)), REQUEST, PROVIDER, anthropic.DIALECT, 1)
@@ -189,6 +200,11 @@ def test_an_error_without_a_secret_stays_as_it_is() -> None:
             "http://[::1]/v1",
             "The answer of [::1]:80 broke off.",
             "The answer of the provider 'claude' broke off.",
+        ),
+        (
+            "https://Inside.Example",
+            "Could not connect to Inside.Example:443: refused.",
+            "Could not connect to the provider 'claude': refused.",
         ),
     ],
 )

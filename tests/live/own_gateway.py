@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import socket
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -9,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.conftest import CLIENT_KEY, UPSTREAM_KEY, LiveGateway, serving
-from tests.live.client import MODELS, Client, Reply
+from tests.live.client import MODELS, Ask, Client, Reply
 from tests.live.plain import ask
 
 from dragoman.testing.json_value import Object
@@ -86,17 +87,62 @@ def settled(condition: Callable[[], bool]) -> bool:
     return True
 
 
-def at_once(client: Client, model: str, count: int, *, stream: bool = False) -> list[Reply]:
+def ask_with(client: Client, model: str, key: str = "", *, words: str = "", stream: bool = False) -> Ask:
+    """A request with another key than the usual one."""
+    body = client.request(model, stream=stream, words=words or "Good evening")
+    asking = client.ask(model, stream=stream, body=body)
+    headers = {**asking.headers, **client.credentials(key)} if key else asking.headers
+    return asking._replace(headers=headers)
+
+
+def at_once(client: Client, model: str, count: int, *, stream: bool = False, key: str = "") -> list[Reply]:
     """The answers to so many requests that are sent at the same moment, of as many conversations."""
     ready = threading.Barrier(count)
 
     def one(number: int) -> Reply:
-        body = client.request(model, stream=stream, words=f"Good evening, {number}")
+        asking = ask_with(client, model, key, words=f"Good evening, {number}", stream=stream)
         ready.wait(PATIENCE)
-        return client.get(model, stream=stream, body=body)
+        return client.send(asking)
 
     with ThreadPoolExecutor(count) as threads:
         return list(threads.map(one, range(count)))
+
+
+class Visitors:
+    """Clients on plain sockets that ask, and leave when the test says so, at its end at the latest."""
+
+    def __init__(self, gateway: LiveGateway) -> None:
+        self._port = gateway.port
+        self._sockets: list[socket.socket] = []
+
+    def ask(self, asking: Ask) -> socket.socket:
+        """Send a request, and let whatever comes lie."""
+        visitor = socket.create_connection(("127.0.0.1", self._port), timeout=PATIENCE)
+        self._sockets.append(visitor)
+        visitor.sendall(asking.text())
+        return visitor
+
+    def leave(self) -> float:
+        """Close every connection; the moment before that."""
+        moment = time.monotonic()
+        for visitor in self._sockets:
+            visitor.close()
+        return moment
+
+
+@contextlib.contextmanager
+def visiting(gateway: LiveGateway) -> Generator[Visitors]:
+    """Visitors of a gateway, who have left afterwards."""
+    visitors = Visitors(gateway)
+    try:
+        yield visitors
+    finally:
+        visitors.leave()
+
+
+def waiting(gateway: LiveGateway) -> int:
+    """How many requests wait for a place at a target."""
+    return sum(int(str(one["waiting"])) for one in states(gateway).values())
 
 
 def keys_of(received: tuple[Received, ...]) -> list[str]:

@@ -48,7 +48,8 @@ def budget(name: str, *, most: float = 8.0, keep_alive: float = 15.0, cooldown: 
 
 def error(status: int, **headers: str) -> Answer:
     """An error that every dialect reads, with these headers."""
-    said: JSON = {"type": "error", "error": {"code": status, "type": "api_error", "message": "Sorry."}}
+    word = "rate_limit_error" if status == 429 else "api_error"
+    said: JSON = {"type": "error", "error": {"code": status, "type": word, "message": "Sorry."}}
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return json_answer(status, json.dumps(said).encode(), named)
 
@@ -102,16 +103,14 @@ def test_no_more_requests_are_sent_than_the_budget_allows(
     assert reply.headers["x-should-retry"] == "false"
 
 
-def test_targets_share_one_budget_and_are_asked_in_turn(
-    serve: Serve, client: Client, stream: bool, fake: FakeServer
-) -> None:
-    name = client.name
+def test_targets_share_one_budget(serve: Serve, client: Client, stream: bool, fake: FakeServer) -> None:
     fake.script.add(*[error(503)] * 9)
-    reply = client.at(serve(budget(name))).get("two", stream=stream)
+    reply = client.at(serve(budget(client.name))).get("two", stream=stream)
     assert len(fake.script.received) == ATTEMPTS
-    paths = [one.path + str(decode_object(one.body).get("model")) for one in fake.script.received]
-    assert paths[0] == paths[2] != paths[1]
-    assert reply.headers["x-dragoman-route"] == f"{name}/{MODELS[name]};attempts=3"
+    asked = [one.path + str(decode_object(one.body).get("model")) for one in fake.script.received]
+    # the third goes to whoever is ready first
+    assert asked[0] != asked[1]
+    assert reply.headers["x-dragoman-route"].endswith(";attempts=3")
 
 
 FINAL = [
@@ -232,7 +231,7 @@ def test_nothing_is_tried_again_once_the_answer_has_begun(
     serve: Serve, client: Client, fake: FakeServer
 ) -> None:
     here = client.at(serve(budget(client.name)))
-    broken = Scripted(saying(WORDS), frames=6, ending=Ending.RESET)
+    broken = Scripted(saying(" ".join([WORDS] * 50)), frames=10, ending=Ending.RESET)
     fake.script.add(broken, saying("another answer"))
     reply = here.get("two", stream=True)
     assert client.stream_error(reply) is not None

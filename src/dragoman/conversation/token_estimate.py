@@ -47,8 +47,8 @@ _PER_FOREIGN = 0.4
 """Letters of other scripts, accented ones among them, and symbols."""
 
 _READ_WHOLE = 32_768
-"""Characters of a text that are all looked at; of what is longer, the beginning of each stretch stands for
-the stretch: reading megabytes to the end takes seconds.
+"""Characters of a prompt that are all looked at; of what is longer, the beginning of each stretch stands for
+the stretch: reading megabytes to the end takes seconds, in which nothing else is served.
 """
 _STRETCH, _SAMPLE = 65_536, 2_048
 
@@ -69,30 +69,21 @@ _PER_DOCUMENT = 2000
 
 def estimate_tokens(request: Request) -> int:
     """The input tokens of a request, at least 1."""
-    total = float(_PER_PROMPT)
+    reader, total = _Reader(), float(_PER_PROMPT)
     if request.system:
-        total += _PER_MESSAGE + sum(_text(block.text) for block in request.system)
+        total += _PER_MESSAGE + sum(reader.text(block.text) for block in request.system)
     for message in request.messages:
-        total += _PER_MESSAGE + _blocks(message.blocks)
+        total += _PER_MESSAGE + reader.blocks(message.blocks)
     if request.tools:
-        total += _WITH_TOOLS + sum(_tool(tool) for tool in request.tools)
+        total += _WITH_TOOLS + sum(reader.tool(tool) for tool in request.tools)
     if request.output is not None and request.output.schema is not None:
-        total += _IN_DECLARATIONS * _json(request.output.schema)
+        total += _IN_DECLARATIONS * reader.json(request.output.schema)
     return max(1, math.ceil(total))
 
 
 def estimate_text_tokens(text: str) -> int:
     """The tokens of a text by itself, at least 1."""
-    return max(1, math.ceil(_text(text)))
-
-
-def _text(text: str) -> float:
-    tokens = _read(text[:_READ_WHOLE])
-    for start in range(_READ_WHOLE, len(text), _STRETCH):
-        size = min(_STRETCH, len(text) - start)
-        sample = text[start : start + min(_SAMPLE, size)]
-        tokens += _read(sample) * size / len(sample)
-    return tokens
+    return max(1, math.ceil(_Reader().text(text)))
 
 
 def _read(text: str) -> float:
@@ -115,53 +106,84 @@ def _length(runs: re.Pattern[str], text: str) -> int:
     return sum(map(len, runs.findall(text)))
 
 
-def _json(text: bytes) -> float:
-    return _text(text.decode("utf-8", "replace"))
+class _Reader:
+    """Reads one prompt, text by text."""
 
+    def __init__(self) -> None:
+        self._place = 0
+        """Characters since the beginning of the stretch."""
+        self._sample = self._stretch = _READ_WHOLE
+        """Characters at the beginning of the stretch that are looked at, and of all of it."""
+        self._tokens = 0.0
+        """What those had so far."""
 
-def _blocks(blocks: Iterable[Block]) -> float:
-    return sum(_block(block) for block in blocks)
+    def text(self, text: str) -> float:
+        """The tokens of the prompt's next text."""
+        tokens, start = 0.0, 0
+        while start < len(text):
+            if self._place < self._sample:
+                piece = text[start : start + self._sample - self._place]
+                found, size = _read(piece), len(piece)
+                self._tokens += found
+            else:
+                size = min(len(text) - start, self._stretch - self._place)
+                found = self._tokens * size / self._sample
+            tokens += found
+            start += size
+            self._place += size
+            if self._place == self._stretch:
+                self._place, self._sample, self._stretch, self._tokens = 0, _SAMPLE, _STRETCH, 0.0
+        return tokens
 
+    def json(self, text: bytes) -> float:
+        return self.text(text.decode("utf-8", "replace"))
 
-def _block(block: Block) -> float:
-    match block:
-        case Text(text=text) | Refusal(text=text) | Thinking(text=text):
-            return _text(text)
-        case ToolCall():
-            return _PER_MESSAGE + _text(block.name) + _text(block.arguments)
-        case ToolResult():
-            return _PER_MESSAGE + _blocks(block.blocks)
-        case Image():
-            return _PER_SMALL_IMAGE if block.detail == "low" else _PER_IMAGE
-        case Audio():
-            return _PER_AUDIO
-        case Document():
-            return _document(block)
-        case Unknown():
-            return _json(block.json)
-        case _:
-            assert_never(block)
+    def blocks(self, blocks: Iterable[Block]) -> float:
+        return sum(self.block(block) for block in blocks)
 
+    def block(self, block: Block) -> float:
+        match block:
+            case Text(text=text) | Refusal(text=text) | Thinking(text=text):
+                return self.text(text)
+            case ToolCall():
+                return _PER_MESSAGE + self.text(block.name) + self.text(block.arguments)
+            case ToolResult():
+                return _PER_MESSAGE + self.blocks(block.blocks)
+            case Image():
+                return _PER_SMALL_IMAGE if block.detail == "low" else _PER_IMAGE
+            case Audio():
+                return _PER_AUDIO
+            case Document():
+                return self.document(block)
+            case Unknown():
+                return self.json(block.json)
+            case _:
+                assert_never(block)
 
-def _document(document: Document) -> float:
-    around = _text(document.title or "") + _text(document.context or "")
-    source = document.source
-    if isinstance(source, Inline) and source.media_type.startswith("text/"):
-        try:
-            return around + _json(base64.b64decode(source.data))
-        except binascii.Error:
-            return around + _PER_DOCUMENT
-    return around + _PER_DOCUMENT
+    def document(self, document: Document) -> float:
+        around = self.text(document.title or "") + self.text(document.context or "")
+        source = document.source
+        if isinstance(source, Inline) and source.media_type.startswith("text/"):
+            try:
+                return around + self.json(base64.b64decode(source.data))
+            except binascii.Error:
+                return around + _PER_DOCUMENT
+        return around + _PER_DOCUMENT
 
-
-def _tool(tool: Tool) -> float:
-    match tool:
-        case FunctionTool():
-            described = _text(tool.name) + _text(tool.description or "") + _json(tool.parameters or b"")
-        case CustomTool():
-            described = _text(tool.name) + _text(tool.description or "") + _json(tool.format or b"")
-        case ServerTool():
-            described = _json(tool.json)
-        case _:
-            assert_never(tool)
-    return _PER_TOOL + _IN_DECLARATIONS * described
+    def tool(self, tool: Tool) -> float:
+        match tool:
+            case FunctionTool():
+                described = (
+                    self.text(tool.name)
+                    + self.text(tool.description or "")
+                    + self.json(tool.parameters or b"")
+                )
+            case CustomTool():
+                described = (
+                    self.text(tool.name) + self.text(tool.description or "") + self.json(tool.format or b"")
+                )
+            case ServerTool():
+                described = self.json(tool.json)
+            case _:
+                assert_never(tool)
+        return _PER_TOOL + _IN_DECLARATIONS * described

@@ -303,6 +303,9 @@ class Dialect:
 
     keep_alive: Callable[[Location], bytes]
     """What may stand between frames of a stream to show that it is alive, and before the first."""
+    stream_end: Callable[[Location], bytes] = lambda _: b""
+    """What ends a stream whose answer is complete, for clients that wait for it; empty where the answer
+    itself says so."""
     field_paths: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     """Where the losses' paths, which are in the words of Chat Completions (`$.max_tokens`), lie in
     a request of this format (`$.generationConfig.maxOutputTokens`). Prefixes; the longest wins. `[*]`

@@ -163,7 +163,8 @@ class Attempt:
             self._asking.succeeded()
 
     def _tell(self, failure: Failure) -> None:
-        if self._asking is not None:
+        # a client that reads so slowly that all of the time goes by says nothing about the target
+        if self._asking is not None and not (self.limits.over and self.limits.paused):
             self._asking.failed(failure)
         if failure.kind is not FailureKind.CLIENT_CLOSED:
             self._above.failed(self.target, failure)

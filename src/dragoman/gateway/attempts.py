@@ -92,7 +92,8 @@ class Attempts(Generic[T]):
     async def answer(self) -> T:
         """The outcome of the first attempt that has one.
 
-        Raises the last target's `FailureError` if none has, and at once one that no other would be spared.
+        Raises a `FailureError` at once if no other target would be spared it; else, if none has answered, the
+        last that may pass by itself, before one that will not: the client may well try again then.
         """
         failed: FailureError | None = None
         unservable: FailureError | None = None
@@ -110,7 +111,8 @@ class Attempts(Generic[T]):
                 self._record.answered = None
                 if not worth_another(error.failure) or self._over_in(0.0):
                     raise
-                failed = error
+                if failed is None or error.failure.retryable or not failed.failure.retryable:
+                    failed = error
         raise failed or self._nowhere(unservable)
 
     # what its attempts ask of it
@@ -251,7 +253,7 @@ class Attempts(Generic[T]):
             self._race = None
             if race.winner is not None:
                 for attempt in self._record.attempts:
-                    if attempt.outcome == "abandoned" and attempt.first_event is None:
+                    if attempt.outcome == "abandoned" and attempt is not self._record.answered:
                         attempt.outcome = "lost"
 
     def _opener(self, candidate: RouteTarget, *, hedge: bool = False) -> Open:
@@ -268,7 +270,8 @@ class Attempts(Generic[T]):
         tries and share for it.
         """
         waiting = self._tries.get(id(first), 0) == 0
-        if self.left <= waiting or (self._record.attempts and self._record.attempts[-1].first_event):
+        begun = any(one.first_event is not None and one.ended is None for one in self._record.attempts)
+        if self.left <= waiting or begun:
             return None
         now = self._loop.time()
         others = [

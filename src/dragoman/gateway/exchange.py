@@ -30,7 +30,7 @@ from dragoman.gateway.losses import check_losses, localized
 from dragoman.gateway.outlet import Outlet
 from dragoman.gateway.plan import Plan, Translation, passes, passthrough, translation
 from dragoman.gateway.record import Record, render_route
-from dragoman.gateway.relay import STOPPING
+from dragoman.gateway.relay import BUG, STOPPING
 from dragoman.gateway.repairs import refuses_signatures, repaired, unsigned
 from dragoman.gateway.signature_memory import keys, recalled
 from dragoman.gateway.upstream_call import address, send_all
@@ -84,6 +84,8 @@ class Exchange:
         self._record = Record(call.request_id, call.dialect.name, began=time.monotonic(), key=call.key.name)
         self._outlet: Outlet | None = None
         self._request: Request | None = None
+        self._inlined: Request | None = None
+        """The request with what it gives by URL fetched, once a target needed that."""
 
     async def run(self) -> None:
         """From the first byte in to the last byte out, and the record of it."""
@@ -109,6 +111,9 @@ class Exchange:
             if record.client_left or self._answering:
                 raise
             await self._refuse(STOPPING)
+        except Exception:
+            record.failure = BUG
+            raise
         finally:
             if self._outlet is not None:
                 self._outlet.close()
@@ -248,7 +253,10 @@ class Exchange:
         record.losses, record.report_losses = (), route.on_loss != "drop"
         if passing:
             return passthrough(call.dialect, head, call.body, target)
-        request = await inlined(await self._read(), target, gateway.remote_media)
+        request = await self._read()
+        if needs_inlining(request, target):
+            # what was fetched for one target is there for the next
+            request = self._inlined = await inlined(self._inlined or request, target, gateway.remote_media)
         if wish.unsigned:
             request = unsigned(request)
         try:

@@ -17,7 +17,7 @@ from dragoman.gateway.attempts import Attempts, Open
 from dragoman.gateway.call import Call, Client
 from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.record import Record, render_route
-from dragoman.gateway.relay import STOPPING
+from dragoman.gateway.relay import BUG, STOPPING
 from dragoman.gateway.upstream_call import address, read_answer, send
 from dragoman.routing.needs import Needs
 from dragoman.routing.route import Route, RouteTarget
@@ -67,6 +67,9 @@ class Inquiry:
             if record.client_left or self._client.started:
                 raise
             await self._refuse(FailureError(STOPPING))
+        except Exception:
+            record.failure = BUG
+            raise
         finally:
             record.ended = time.monotonic()
             self.gateway.journal(record)

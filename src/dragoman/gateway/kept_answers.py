@@ -61,7 +61,8 @@ def within(route: Route, held_by: str | None) -> Route:
     """
     if held_by is None:
         return route
-    targets = tuple(target for target in route.targets if target.credential == held_by)
+    account = _account(held_by)
+    targets = tuple(target for target in route.targets if _account(target.credential) == account)
     if not targets:
         raise FailureError(
             Failure(
@@ -72,6 +73,12 @@ def within(route: Route, held_by: str | None) -> Route:
             )
         )
     return msgspec.structs.replace(route, targets=targets)
+
+
+def _account(credential: str) -> tuple[str, str]:
+    """The provider's name and the key's number. A key stays the first when the provider gets more."""
+    name, _, number = credential.partition("#")
+    return name, number or "1"
 
 
 def keeps(gateway: Gateway, call: Call, head: Head) -> State | None:
@@ -188,12 +195,12 @@ async def _asked(gateway: Gateway, call: Call, kept: KeptResponse, method: str, 
 
 def _behind(gateway: Gateway, credential: str) -> Provider | None:
     """The provider with the key that a credential stands for; None where it is not here any more."""
-    name, numbered, number = credential.partition("#")
+    name, number = _account(credential)
     provider = gateway.providers.get(name)
     if provider is None:
         return None
     keyed = provider.keyed()
-    at = int(number) - 1 if numbered else 0
+    at = int(number) - 1
     return keyed[at] if at < len(keyed) else None
 
 

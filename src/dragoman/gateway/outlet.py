@@ -97,8 +97,11 @@ class Outlet:
     async def _quiet(self) -> None:
         """Let a sign of life that is on its way go first: the head of the answer may be with it."""
         if self._sign is not None:
-            await self._sign
-            self._sign = None
+            # awaited itself, it would be cancelled together with whoever waits here
+            await asyncio.wait((self._sign,))
+            sign, self._sign = self._sign, None
+            if not sign.cancelled():
+                sign.result()
 
     async def _say_alive(self) -> None:
         if not self._client.started:

@@ -11,8 +11,10 @@ from typing import Protocol
 
 import msgspec
 
+from dragoman.conversation.blocks import Text, Thinking
 from dragoman.conversation.events import (
     MEANINGFUL,
+    BlockStarted,
     Event,
     Failed,
     Started,
@@ -70,6 +72,9 @@ class Reading:
             case Stopped(stop=stop):
                 self.stops.append(stop.reason)
                 self.meaningful = True
+            case BlockStarted(block=Text(text="") | Thinking(text="")):
+                # vendors open a block before they have anything to say in it
+                pass
             case _:
                 if not self.meaningful:
                     self.meaningful = isinstance(event, MEANINGFUL)
@@ -195,12 +200,21 @@ class PassthroughPipeline:
         return self._out(frames)
 
     def close(self, branch: int = 0) -> bytes:
-        """What was left without the blank line that ends a frame."""
+        """What was left without the blank line that ends a frame, with it; half a frame is none. Then the
+        stream's end, where the answer is complete and the upstream has not said so.
+        """
         del branch
+        tail, self._tail = bytes(self._tail), bytearray()
+        if self._location.sse and tail.strip():
+            tail = _completed(tail)
         for event in self._decoder.close():
             self.reading.note(event)
-        tail, self._tail = bytes(self._tail), bytearray()
-        return b"" if self.reading.failure is not None else self._out(tail)
+        if self.reading.failure is not None:
+            return b""
+        out = self._out(tail)
+        closed = not self._location.sse and (self._last + out).rstrip().endswith(b"]")
+        ended = self._decoder.complete or closed or not self.reading.stops
+        return out if ended else out + self._dialect.stream_end(self._location)
 
     def end(self) -> bytes:
         """See `close`."""
@@ -228,6 +242,18 @@ class PassthroughPipeline:
         self._told = self.reading.failure is not None and bool(frames)
         self._array_closed = frames.rstrip().endswith(b"]") if self._told else False
         return frames
+
+
+def _completed(tail: bytes) -> bytes:
+    """A last server-sent event with the blank line that it lacks; nothing of one that is cut."""
+    lines = tail.splitlines()
+    said = b"\n".join(line[5:].strip() for line in lines if line.startswith(b"data:"))
+    try:
+        if said != b"[DONE]":
+            msgspec.json.decode(said)
+    except msgspec.DecodeError:
+        return b""
+    return tail.rstrip(b"\r\n") + b"\n\n"
 
 
 class TranslationPipeline:

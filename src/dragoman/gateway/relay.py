@@ -23,6 +23,10 @@ STOPPING = Failure(FailureKind.OVERLOADED, "The gateway is being stopped. Send t
 """What those are told whose answer is still on its way when the gateway can wait no longer."""
 
 
+BUG = Failure(FailureKind.SERVER, "Internal error.")
+"""What is noted of an exchange that ended in an exception nobody had thought of."""
+
+
 class Progress(Protocol):
     """What the relay tells of the attempt whose answer it moves."""
 

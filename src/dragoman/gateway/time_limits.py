@@ -57,6 +57,14 @@ class TimeLimits:
         """The upstream has done its part: the client may take what is left at its own pace."""
         self._lifted = True
         self._disarm()
+        if self._timeout.when() is not None and not self.expired:
+            # it has rung in this very moment
+            self._timeout.reschedule(None)
+
+    @property
+    def paused(self) -> bool:
+        """Whether it is, or was at the end, the client's turn: no upstream is to blame for the time."""
+        return self._paused
 
     @property
     def expired(self) -> bool:

@@ -1,6 +1,7 @@
 """One upstream call: the request as it goes to one provider, and the head and body of what comes back."""
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
@@ -20,6 +21,9 @@ from dragoman.upstream.transport import Transport, UpstreamRequest, UpstreamResp
 MAX_ANSWER = 256 * 1024 * 1024
 """Bytes that a whole answer may have; pictures and sound come inside answers."""
 MAX_ERROR = 1024 * 1024
+
+MOST_WORDS = 5.0
+"""Seconds that an upstream has for the words of a refusal: its status and headers say enough."""
 
 LINGER = 0.1
 """Seconds that an upstream has to end an answer whose own end has come."""
@@ -95,8 +99,9 @@ async def send(
         return upstream
     try:
         try:
-            body = await upstream.read(MAX_ERROR)
-        except FailureError:
+            async with asyncio.timeout(MOST_WORDS):
+                body = await upstream.read(MAX_ERROR)
+        except (FailureError, TimeoutError):
             body = b""
     finally:
         upstream.close()
@@ -254,7 +259,8 @@ def _without_address(message: str, provider: Provider) -> str:
             continue
         port = parts.port or (443 if parts.scheme == "https" else 80)
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-        message = message.replace(f"{host}:{port}", f"the provider '{provider.name}'")
+        address = re.compile(re.escape(f"{host}:{port}"), re.IGNORECASE)
+        message = address.sub(lambda _: f"the provider '{provider.name}'", message)
     return message[:1].upper() + message[1:] if message.startswith("the provider '") else message
 
 

@@ -197,6 +197,9 @@ class _Watch:
             # aiohttp would send some methods again by itself
             raise failures.no_answer(_where(ours.url)) from None
         if ours.socket is not None:
+            if response.status == 101:
+                # what comes next on it is no answer to anything
+                ours.socket.abort()
             _drop_unsent(response, ours.socket)
         self.connected_at, self.lost = ours.connected_at, ours.lost
         return response

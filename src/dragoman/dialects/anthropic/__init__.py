@@ -47,6 +47,7 @@ DIALECT = Dialect(
     render_models=render_models,
     render_model=render_model,
     keep_alive=_keep_alive,
+    stream_end=lambda _: b'event: message_stop\ndata: {"type":"message_stop"}\n\n',
     field_paths=FIELD_PATHS,
     counting=COUNTING,
 )

@@ -42,6 +42,7 @@ DIALECT = Dialect(
     render_models=render_models,
     render_model=render_model,
     keep_alive=keep_alive,
+    stream_end=lambda location: b"" if location.sse else b"\n]",
     field_paths=FIELD_PATHS,
     counting=COUNTING,
     embedding=EMBEDDING,

@@ -37,6 +37,7 @@ DIALECT = Dialect(
     render_models=render_models,
     render_model=render_model,
     keep_alive=keep_alive,
+    stream_end=lambda _: b"data: [DONE]\n\n",
     field_paths=FIELD_PATHS,
     embedding=EMBEDDING,
 )

@@ -57,5 +57,6 @@ DIALECT = Dialect(
     render_models=render_models,
     render_model=render_model,
     keep_alive=_keep_alive,
+    stream_end=lambda _: b"data: [DONE]\n\n",
 )
 """The format's functions and facts."""
