@@ -52,13 +52,14 @@ class Road:
 
     def __init__(self, *upstreams: Upstream | FailureError, delays: tuple[float, ...] = ()) -> None:
         self._upstreams = collections.deque(upstreams)
-        self._delays = collections.deque(delays)
+        self.delays = collections.deque(delays)
+        """Seconds until each of the next answers comes."""
         self.sent: list[UpstreamRequest] = []
 
     async def send(self, request: UpstreamRequest, connect_timeout: float) -> UpstreamResponse:
         self.sent.append(request)
         upstream = self._upstreams.popleft()
-        await asyncio.sleep(self._delays.popleft() if self._delays else connect_timeout * 0)
+        await asyncio.sleep(self.delays.popleft() if self.delays else connect_timeout * 0)
         if isinstance(upstream, FailureError):
             raise upstream
         return upstream

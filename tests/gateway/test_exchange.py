@@ -254,6 +254,18 @@ async def test_kept_answers_whose_time_is_over_are_let_go(monkeypatch: pytest.Mo
     assert await kept.get("new", "k", 0.0) is not None
 
 
+async def test_an_answer_that_the_gateways_end_cuts_off_is_not_noted_as_answered() -> None:
+    service, client = Service(Upstream(OPENAI_ANSWER, headers=JSON)), Reader(slow=0.05)
+    task = asyncio.ensure_future(service.serve(client, "openai/gpt-4o"))
+    await asyncio.sleep(0.02)
+    assert client.started
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert service.record.failure is not None
+    assert service.record.failure.kind is FailureKind.OVERLOADED
+
+
 async def test_an_exchange_that_ends_in_a_bug_is_not_noted_as_answered() -> None:
     service = Service()
     service.gateway.dialects = {}

@@ -228,6 +228,19 @@ async def test_a_gateway_that_is_stopped_says_so_in_the_stream() -> None:
     assert upstream.closed
 
 
+@pytest.mark.parametrize("written", range(3))
+async def test_a_gateway_that_is_stopped_leaves_no_hole_in_an_answer(written: int) -> None:
+    """A slow client is just being sent a piece; that the answer is complete afterwards is no excuse."""
+    client, upstream = Reader(slow=0.02), Upstream(ANSWER[0], ANSWER[1], b"".join(ANSWER[2:]))
+    task = asyncio.ensure_future(run(client, upstream))
+    await asyncio.sleep(0.01 + 0.02 * written)
+    task.cancel()
+    await task
+    pieces = [ANSWER[0], ANSWER[1], b"".join(ANSWER[2:])]
+    assert client.body.startswith(b"".join(pieces[: written + 1]))
+    assert client.body == b"".join(ANSWER) or error_in(client) == STOPPING.message
+
+
 @pytest.mark.parametrize("good", [0, 1])
 async def test_one_branch_that_fails_ends_the_whole_answer(good: int) -> None:
     """Before anything good came by raising, after it in the stream."""

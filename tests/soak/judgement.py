@@ -91,9 +91,7 @@ def judge(one: Errand, reply: Reply, asked: Sequence[Asked], client: Client, *, 
 
 
 def _refused(told: Told, status: int, one: Errand, fates: list[Fate], *, all_rested: bool) -> Outcome:
-    # of two that race, the first that begins to answer goes on: it may break off after the other was given up
-    overtaken = is_hedged(one.upstream) and not WITHIN.isdisjoint(fates)
-    if Fate.WELL in fates and not overtaken:
+    if Fate.WELL in fates:
         raise UnexpectedError(f"an answer was given, and an error came: {told}")
     kinds = {KINDS[found] for found in fates if found is not Fate.WELL}
     if all_rested:

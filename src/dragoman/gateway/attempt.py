@@ -35,6 +35,11 @@ class Supervisor(Protocol):
     left: int
     """How many more upstream requests are allowed."""
 
+    @property
+    def retrying(self) -> bool:
+        """Whether an upstream request has failed before."""
+        ...
+
     def spend(self, record: AttemptRecord) -> None:
         """One more upstream request. Raises `FailureError` where no more are allowed."""
         ...
@@ -75,6 +80,13 @@ class Attempt:
     def more(self) -> bool:
         """Whether there may be another upstream request after this one."""
         return self._above.left > 0
+
+    @property
+    def last_chance(self) -> bool:
+        """Whether others have failed before it and none can follow: a kept connection that its server closes
+        at this moment would be the end.
+        """
+        return self._above.left <= 0 and self._above.retrying
 
     async def admit(self) -> None:
         """Wait for a free place. Raises `FailureError` (rate limit) where too many wait."""

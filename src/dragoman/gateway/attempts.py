@@ -117,6 +117,11 @@ class Attempts(Generic[T]):
 
     # what its attempts ask of it
 
+    @property
+    def retrying(self) -> bool:
+        """See `Supervisor`."""
+        return len(self._record.attempts) > 1
+
     def spend(self, record: AttemptRecord) -> None:
         """See `Supervisor`."""
         if self.left <= 0:

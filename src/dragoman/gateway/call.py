@@ -48,7 +48,9 @@ class Client(Protocol):
         ...
 
     async def write(self, data: bytes) -> None:
-        """Send a piece of a streamed answer; waits while the client reads slowly."""
+        """Send a piece of a streamed answer; waits while the client reads slowly. If that is cancelled,
+        nothing of the piece has been sent.
+        """
         ...
 
     async def finish(self) -> None:

@@ -108,6 +108,8 @@ class Exchange:
             await self._refuse(error.failure)
         except asyncio.CancelledError:
             record.client_left = self._client.left
+            if not record.client_left and self._answering:
+                record.failure = record.failure or STOPPING
             if record.client_left or self._answering:
                 raise
             await self._refuse(STOPPING)
@@ -214,7 +216,7 @@ class Exchange:
             self._outlet.headers = opening_headers(call, losses, render_route(self._record))
         upstreams = await send_all(
             gateway.transport(provider),
-            address(call, planned.dialect, planned.wire, provider, attempt.resend),
+            address(call, planned.dialect, planned.wire, provider, attempt.resend, fresh=attempt.last_chance),
             provider,
             planned.dialect,
             attempt.timeouts.connect,

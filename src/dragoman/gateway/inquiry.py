@@ -106,7 +106,7 @@ class Inquiry:
             attempt.limits.sent()
         upstream = await send(
             gateway.transport(provider),
-            address(self.call, spoken, wire, provider, attempt.resend),
+            address(self.call, spoken, wire, provider, attempt.resend, fresh=attempt.last_chance),
             provider,
             spoken,
             attempt.timeouts.connect,

@@ -96,10 +96,11 @@ class Outlet:
 
     async def _quiet(self) -> None:
         """Let a sign of life that is on its way go first: the head of the answer may be with it."""
-        if self._sign is not None:
+        while (sign := self._sign) is not None:
             # awaited itself, it would be cancelled together with whoever waits here
-            await asyncio.wait((self._sign,))
-            sign, self._sign = self._sign, None
+            await asyncio.wait((sign,))
+            if self._sign is sign:
+                self._sign = None
             if not sign.cancelled():
                 sign.result()
 

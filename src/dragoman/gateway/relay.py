@@ -110,12 +110,16 @@ class _Beginning:
         self._headers = headers
         self._attempt = attempt
         self._held = bytearray()
+        self._unsaid = b""
+        """What is being written: whoever is cancelled meanwhile has not sent it."""
         self.committed = False
         """Whether the client hears this answer: the outlet may belong to another one, that was quicker."""
 
     async def write(self, data: bytes) -> None:
         if self.committed:
+            self._unsaid = data
             await self._outlet.write(data)
+            self._unsaid = b""
             return
         self._held += data
         reading = self._pipeline.reading
@@ -124,7 +128,9 @@ class _Beginning:
         if reading.meaningful or len(self._held) > MAX_HELD:
             self._attempt.begun()
             self.committed = True
-            await self._outlet.commit(self._headers(), bytes(self._held))
+            self._unsaid = bytes(self._held)
+            await self._outlet.commit(self._headers(), self._unsaid)
+            self._unsaid = b""
             self._held.clear()
 
     async def end(
@@ -144,5 +150,5 @@ class _Beginning:
         elif cut_short:
             rest = self._pipeline.end()
             await before_end()
-        await self._outlet.write(rest)
+        await self._outlet.write(self._unsaid + rest)
         await self._outlet.finish()

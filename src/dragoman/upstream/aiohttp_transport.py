@@ -75,7 +75,8 @@ class AiohttpTransport:
         self._sending.add(task)
         try:
             try:
-                return await self._exchange(self._session(pooled=True), request, url, where, connect_timeout)
+                session = self._session(pooled=not request.fresh)
+                return await self._exchange(session, request, url, where, connect_timeout)
             except _StaleConnectionError:
                 if request.resend is not None and not request.resend():
                     raise failures.no_answer(where) from None

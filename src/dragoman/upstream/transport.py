@@ -28,6 +28,8 @@ class UpstreamRequest(msgspec.Struct, frozen=True):
     resend: Callable[[], bool] | None = None
     """Asked before the request goes out once more, because its connection, kept from an earlier request,
     was closed without a word: the server may have begun to work. Without it, the request does."""
+    fresh: bool = False
+    """Whether it goes out on a connection of its own, which no server can have closed meanwhile."""
 
 
 class UpstreamResponse(Protocol):
