@@ -65,3 +65,18 @@ def test_many_losses_and_long_names_stay_within_what_clients_take() -> None:
     rendered = render_losses(tuple(dropped(f"$.{'x' * 5000}{n}", "unknown_field") for n in range(1000)))
     assert len(rendered) < 8000
     assert rendered.endswith("more;count=960")
+
+
+@pytest.mark.parametrize(
+    "kind", [FailureKind.UPSTREAM_AUTHENTICATION, FailureKind.QUOTA, FailureKind.BILLING]
+)
+def test_clients_are_told_not_to_try_again_what_that_cannot_mend(kind: FailureKind) -> None:
+    assert ("x-should-retry", "false") in error_headers([], Failure(kind, "No."))
+
+
+def test_clients_are_told_not_to_try_again_what_was_tried_enough() -> None:
+    busy = Failure(FailureKind.OVERLOADED, "Busy.")
+    assert error_headers([], busy) == []
+    assert error_headers([], busy, retried=True) == [("x-should-retry", "false")]
+    later = Failure(FailureKind.RATE_LIMIT, "Later.", retry_after=7.0)
+    assert error_headers([], later, retried=True) == []

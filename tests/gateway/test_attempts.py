@@ -325,6 +325,31 @@ async def test_a_full_queue_is_not_left_for_another_one() -> None:
     assert await scene.answer(None) == "one/a"
 
 
+async def test_a_target_that_has_failed_is_asked_again_rather_than_one_that_is_full() -> None:
+    scene = Scene(RouteSettings(("one/a", TargetSettings("one/b", max_concurrent=1)), attempts=2))
+    scene.gateway.traffic.configure(HealthSettings(), Queue(size=0))
+    route = scene.gateway.router.resolve("best")
+    async with scene.gateway.traffic.place(route, route.targets[1], until=time.monotonic() + 60):
+        assert await scene.answer(BUSY, None, None) == "one/a"  # the second is never sent
+    assert scene.asked == ["one/a", "one/a"]
+
+
+async def test_a_failure_that_costs_nothing_is_no_reason_to_go_on_for_ever() -> None:
+    scene = Scene(ALONE)
+    asked = 0
+
+    async def ask(_candidate: RouteTarget, begin: Open) -> str:
+        nonlocal asked
+        asked += 1
+        async with begin():
+            raise FailureError(BUSY)
+
+    route = scene.gateway.router.resolve("best")
+    with pytest.raises(FailureError):
+        await Attempts(scene.gateway, scene.record, route, ask).answer()
+    assert asked == 1
+
+
 # nobody
 
 

@@ -284,3 +284,22 @@ async def test_a_client_that_reads_too_slowly_is_not_the_targets_fault() -> None
     assert service.record.failure.kind is FailureKind.TIMEOUT
     (target,) = service.gateway.traffic.targets()
     assert target.failures == 0
+
+
+async def test_what_an_upstream_did_in_vain_is_noted_with_an_estimate() -> None:
+    """It had begun to work when the time was up."""
+    service, client = Service(Upstream(SILENCE, headers=JSON), first=0.02, attempts=1), Reader()
+    await service.serve(client, "openai/gpt-4o")
+    assert client.status == 504
+    (attempt,) = service.record.attempts
+    assert (attempt.outcome, attempt.estimated) == ("failed", True)
+    assert attempt.usage is not None
+    assert attempt.usage.input
+
+
+async def test_what_an_upstream_refused_has_cost_nothing() -> None:
+    refused = FailureError(Failure(FailureKind.OVERLOADED, "Busy.", status=503))
+    service, client = Service(refused, attempts=1), Reader()
+    await service.serve(client, "openai/gpt-4o")
+    (attempt,) = service.record.attempts
+    assert (attempt.outcome, attempt.usage) == ("failed", None)

@@ -57,9 +57,13 @@ class Begins:
     def __init__(self, limits: TimeLimits) -> None:
         self.limits = limits
         self.has_begun = False
+        self.released = False
 
     def begun(self) -> None:
         self.has_begun = True
+
+    async def release(self) -> None:
+        self.released = True
 
 
 async def run(
@@ -94,7 +98,27 @@ async def test_an_answer_goes_through_and_ends() -> None:
     assert (client.status, client.headers) == (200, {"content-type": "x"})
     assert client.body == b"".join(ANSWER)
     assert client.finished
-    assert upstream.closed
+    assert not upstream.closed  # it may end by itself, and serve the next request
+
+
+async def test_the_upstreams_place_is_given_back_while_the_client_still_reads() -> None:
+    client, upstream = Reader(), Upstream(*ANSWER)
+    client.slow = FOREVER
+    end = asyncio.get_running_loop().time() + 0.03
+    async with TimeLimits(Timeouts(total=0.03), end) as limits:
+        outlet = Outlet(client, openai_chat.DIALECT, Location(), [], FOREVER)
+        attempt = Begins(limits)
+        task = asyncio.ensure_future(relay((upstream,), passing(), outlet, list, attempt))
+        limits.lift()
+        await asyncio.sleep(0.01)
+        assert not attempt.released
+        task.cancel()
+        await asyncio.sleep(0.01)
+        assert attempt.released
+        client.left = True
+        task.cancel()
+        await asyncio.wait((task,))
+        outlet.close()
 
 
 @pytest.mark.parametrize("pipeline", [passing, lambda: cutting("STOP")])

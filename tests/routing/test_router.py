@@ -137,7 +137,12 @@ def test_a_target_is_there_once_for_each_key_of_its_provider() -> None:
     assert [one.label for one in targets] == ["shared/m#1", "shared/m#2", "shared/m#3", "openai/gpt-4o"]
     assert {one.name for one in targets[:3]} == {"shared/m"}
     assert [one.provider.api_key for one in targets] == ["sk-1", "sk-2", "sk-3", "sk-o"]
-    assert all(not one.provider.more_keys for one in targets)
+    assert [one.provider.more_keys for one in targets] == [
+        ("sk-2", "sk-3"),
+        ("sk-1", "sk-3"),
+        ("sk-1", "sk-2"),
+        (),
+    ]
     assert [one.provider.max_concurrent for one in targets] == [4, 4, 4, None]
 
 
@@ -202,7 +207,7 @@ def test_a_route_says_whether_a_second_target_is_asked() -> None:
         },
     )
     assert router.resolve("hedged").hedge == Hedge("p95", 0.1)
-    assert router.resolve("timed").hedge == Hedge(2.5, 0.05)
+    assert router.resolve("timed").hedge == Hedge(2.5, 0.06)
     assert router.resolve("plain").hedge is None
     assert router.resolve("gpt-4o").hedge is None
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 
-from dragoman.conversation.failure import Failure
+from dragoman.conversation.failure import Failure, FailureKind
 from dragoman.conversation.loss import Loss
 from dragoman.upstream.transport import UpstreamResponse
 
@@ -12,6 +12,8 @@ UPSTREAM_ID = "x-dragoman-upstream-request-id"
 
 _ID = re.compile(r"[!-~]{1,256}")
 """Control characters would break the answer, and clients refuse long headers."""
+
+_HOPELESS = frozenset({FailureKind.UPSTREAM_AUTHENTICATION, FailureKind.QUOTA, FailureKind.BILLING})
 
 _TOKEN = re.compile(r"[A-Za-z*][A-Za-z0-9!#$%&'*+.^_`|~:/-]*")
 """What stands without quotes (RFC 8941, 3.3.4)."""
@@ -33,14 +35,15 @@ def error_headers(
     """A dialect's own headers of an error, with where the request went and the upstream's id of it.
 
     `retried` says that the gateway has tried again itself: official SDKs, which would do so once more, are
-    told not to (`x-should-retry`), unless the upstream has said when it makes sense.
+    told not to (`x-should-retry`), unless the upstream has said when it makes sense. So they are of what
+    trying again cannot mend, and whose status says otherwise.
     """
     headers = [*told]
     if route:
         headers.append((ROUTE, route))
     if failure.request_id:
         headers.append((UPSTREAM_ID, failure.request_id))
-    if retried and failure.retry_after is None:
+    if (retried and failure.retry_after is None) or failure.kind in _HOPELESS:
         headers.append(("x-should-retry", "false"))
     return headers
 

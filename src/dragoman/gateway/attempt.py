@@ -13,7 +13,7 @@ from typing import Protocol, Self
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
 from dragoman.conversation.usage import Usage
 from dragoman.gateway.gateway import Gateway
-from dragoman.gateway.record import AttemptRecord, Outcome
+from dragoman.gateway.record import AttemptRecord
 from dragoman.gateway.time_limits import TimeLimits
 from dragoman.gateway.upstream_call import without_secret
 from dragoman.routing.route import Route, RouteTarget
@@ -135,6 +135,12 @@ class Attempt:
         self._claimed = True
         self.heard()
 
+    async def release(self) -> None:
+        """The upstream has done its part: its place is for others, however long the client takes."""
+        place, self._place = self._place, None
+        if place is not None:
+            await place.__aexit__(None, None, None)
+
     async def __aenter__(self) -> Self:
         await self.limits.__aenter__()
         return self
@@ -188,13 +194,19 @@ class Attempt:
         try:
             if self._asking is not None:
                 self._asking.__exit__(None, None, None)
-            unfinished: tuple[Outcome, ...] = ("lost", "abandoned")
-            if record.sent is not None and record.usage is None and record.outcome in unfinished:
+            if record.usage is None and self._worked_in_vain():
                 record.usage = None if self.prompt_usage is None else self.prompt_usage()
                 record.estimated = record.usage is not None
             if record.usage is not None:
                 target = self.target.target
                 record.cost = self._gateway.cost(target.provider, target.model, record.usage)
         finally:
-            if self._place is not None:
-                await self._place.__aexit__(None, None, None)
+            await self.release()
+
+    def _worked_in_vain(self) -> bool:
+        """Whether the upstream has begun to work, as far as one can tell, and has not told what it took."""
+        record = self.record
+        if record.sent is None or record.outcome == "answered":
+            return False
+        refused = record.failure is not None and record.failure.kind is not FailureKind.TIMEOUT
+        return record.first_byte is not None or not refused

@@ -102,6 +102,7 @@ class Attempts(Generic[T]):
             if delay > 0:
                 self._record.waited += delay
                 await asyncio.sleep(delay)
+            spent = self.left
             try:
                 return await self._asked(candidate)
             except UnservableError as error:
@@ -109,7 +110,12 @@ class Attempts(Generic[T]):
                 self._exclude(candidate, error.failure.message)
             except FailureError as error:
                 self._record.answered = None
-                if not worth_another(error.failure) or self._over_in(0.0):
+                if is_full(error.failure):
+                    # whoever is asked next, the client has waited long enough for a place
+                    self._candidates = [one for one in self._candidates if one is not candidate]
+                    if not any(map(self._has_room, self._candidates)):
+                        raise failed or error from None
+                elif not worth_another(error.failure) or self._over_in(0.0) or self.left == spent:
                     raise
                 if failed is None or error.failure.retryable or not failed.failure.retryable:
                     failed = error
@@ -292,8 +298,13 @@ class Attempts(Generic[T]):
         return lambda: self._ask(other, self._opener(other, hedge=True))
 
 
+def is_full(failure: Failure) -> bool:
+    """Whether too many requests are on their way already, by our own limits."""
+    return failure.code == NO_ROOM and failure.status is None
+
+
 def worth_another(failure: Failure) -> bool:
     """Whether another attempt may serve what this one did not: not where the request is at fault."""
-    if failure.code == NO_ROOM and failure.status is None:
+    if is_full(failure):
         return False
     return failure.retryable or failure.should_retry is True or failure.kind in _OTHER_KEY | _OTHER_TARGET

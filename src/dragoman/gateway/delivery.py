@@ -142,6 +142,7 @@ class Delivery:
         encoder = self._call.dialect.stream_encoder(reply)
         out = b"".join(encoder.encode(event) for event in unfold(response)) + encoder.close()
         accepted.attempt.limits.lift()
+        await accepted.attempt.release()
         if self._state is not None:
             answer = self._call.dialect.render_response(response, reply)
             await keep(self._gateway, self._call, self._state, answer)
@@ -154,6 +155,7 @@ class Delivery:
         if isinstance(accepted.planned, Passthrough) and _media_type(accepted.upstreams[0]) != _STREAM:
             body = await read_answer(accepted.upstreams[0], limits, accepted.attempt.heard)
             limits.lift()
+            await accepted.attempt.release()
             accepted.attempt.begun()
             meter = call.dialect.meter_response(body)
             accepted.attempt.record.usage, self._record.stops = meter.usage, meter.stops
@@ -164,6 +166,7 @@ class Delivery:
             response = await self._read(planned, accepted)
             body = call.dialect.render_response(response, self._reply(planned, accepted.target))
             limits.lift()
+            await accepted.attempt.release()
             if self._state is not None:
                 await keep(self._gateway, call, self._state, body)
         await self._client.respond(200, self._headers(accepted, "application/json"), body)

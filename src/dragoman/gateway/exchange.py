@@ -33,7 +33,7 @@ from dragoman.gateway.record import Record, render_route
 from dragoman.gateway.relay import BUG, STOPPING
 from dragoman.gateway.repairs import refuses_signatures, repaired, unsigned
 from dragoman.gateway.signature_memory import keys, recalled
-from dragoman.gateway.upstream_call import address, send_all
+from dragoman.gateway.upstream_call import address, send_all, settle
 from dragoman.routing.needs import Needs, needs_of
 from dragoman.routing.route import Route, RouteTarget
 
@@ -188,6 +188,8 @@ class Exchange:
                     await self._send(head, attempt, planned, wish)
                 break
             except FailureError as error:
+                if refusal is not None and attempt.record.sent is None:
+                    raise refusal from None  # it was not sent again: what it was refused for is what counts
                 translated = attempt.record.plan == "translation"
                 if error is refusal or not (repairs_left and attempt.more and translated) or self._answering:
                     raise
@@ -226,6 +228,7 @@ class Exchange:
             attempt.accepted(upstreams[0])
             delivery = Delivery(gateway, call, head, self._client, self._outlet, self._record)
             await delivery.deliver(Accepted(attempt, planned, wish.target, upstreams))
+            await settle(upstreams)
         finally:
             for upstream in upstreams:
                 upstream.close()

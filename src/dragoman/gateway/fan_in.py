@@ -9,7 +9,6 @@ import msgspec
 
 from dragoman.conversation.response import Response
 from dragoman.conversation.usage import Usage
-from dragoman.gateway.upstream_call import settle
 from dragoman.upstream.transport import UpstreamResponse
 
 
@@ -58,15 +57,10 @@ class FanIn:
         return branch, data
 
     def expect_end(self) -> None:
-        """Every answer is complete: nothing more is read of it but its end, in `settle`."""
+        """Every answer is complete: nothing more is read here, and none is closed that may end by itself."""
         if not self._readers:
             self._ending = list(self._upstreams)
         self._left = 0
-
-    async def settle(self) -> None:
-        """Give the answers that are complete a moment to end."""
-        ending, self._ending = self._ending, []
-        await settle(ending)
 
     def close(self) -> None:
         """Stop reading and let every upstream go. Waits for nothing, so that no cancellation gets lost."""

@@ -39,6 +39,10 @@ class Progress(Protocol):
         """The answer begins: from here on there is no other. Raises `CancelledError` if there is one."""
         ...
 
+    async def release(self) -> None:
+        """The upstream has done its part."""
+        ...
+
 
 async def nothing() -> None:
     """What there is to do before the end of most answers."""
@@ -95,8 +99,8 @@ async def relay(
         # before the client hears of the end: it may be slow to, and the upstream is not to wait for it
         fan_in.close()
     limits.lift()
+    await attempt.release()
     await out.end(failure, before_end, last or b"", cut_short=cut_short)
-    await fan_in.settle()
 
 
 class _Beginning:

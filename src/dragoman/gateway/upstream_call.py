@@ -1,6 +1,7 @@
 """One upstream call: the request as it goes to one provider, and the head and body of what comes back."""
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
@@ -202,20 +203,19 @@ async def read_events(
                 begun()
         if meaningful and whole:
             limits.alive()
-    if decoder.complete:
-        await settle((upstream,))
     return [*events, *decoder.close()]
 
 
 async def settle(upstreams: Sequence[UpstreamResponse]) -> None:
-    """Give answers that are complete a moment to end, so that their connections serve the next request;
+    """Give answers whose own end has come a moment to end, so that their connections serve the next request;
     those that do not are closed.
     """
     try:
         async with asyncio.timeout(LINGER):
             for upstream in upstreams:
-                await upstream.next()
-    except (TimeoutError, FailureError):
+                with contextlib.suppress(FailureError):
+                    await upstream.next()
+    except TimeoutError:
         pass
     finally:
         for upstream in upstreams:
