@@ -148,6 +148,7 @@ async def test_the_targets_are_asked_one_after_the_other() -> None:
     assert render_route(scene.record) == "one/c;attempts=3"
 
 
+@pytest.mark.usefixtures("drawn")
 async def test_each_is_asked_once_before_any_is_asked_again() -> None:
     scene = Scene(msgspec.structs.replace(THREE, attempts=6))
     await scene.failure(*[BUSY] * 6)

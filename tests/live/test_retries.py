@@ -136,7 +136,9 @@ def test_what_will_not_pass_is_asked_once(
     assert reply.status >= 400
     assert len(fake.script.received) == 1
     assert reply.headers["x-dragoman-route"].endswith(";attempts=1")
-    assert "x-should-retry" not in reply.headers
+    # clients whose status says otherwise are told not to try again either
+    hopeless = final.kind in {FailureKind.UPSTREAM_AUTHENTICATION, FailureKind.QUOTA, FailureKind.BILLING}
+    assert reply.headers.get("x-should-retry") == ("false" if hopeless else None)
 
 
 def test_an_upstream_is_believed_that_says_not_to_try_again(

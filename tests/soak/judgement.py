@@ -8,7 +8,7 @@ from tests.live.client import Client, Reply, Told
 from tests.live.vendor_errors import FACES
 from tests.soak.errands import ATTEMPTS, KINDS, WITHIN, Errand, Fate
 from tests.soak.gateway import is_hedged
-from tests.soak.upstream import Asked, resent
+from tests.soak.upstream import Asked
 
 from dragoman.conversation.failure import FailureKind
 
@@ -58,7 +58,7 @@ def judge(one: Errand, reply: Reply, asked: Sequence[Asked], client: Client, *, 
     Raises `UnexpectedError`, or `AssertionError` for an error in no proper form.
     """
     fates = [request.fate for request in asked]
-    came = len(asked) - resent(asked)
+    came = len(asked)
     attempts = _attempts(reply)
     if attempts is None and asked:
         raise UnexpectedError("no header tells of attempts")

@@ -68,6 +68,7 @@ class _Entry(msgspec.Struct):
     request_id: str = ""
     outcome: str = ""
     first_byte_ms: float | None = None
+    resent: int = 0
 
 
 class Noted:
@@ -98,7 +99,7 @@ class Noted:
             if entry.event.startswith("exchange"):
                 self.exchanges[entry.request_id] += 1
             elif entry.event.startswith("attempt"):
-                self.attempts += 1
+                self.attempts += 1 + entry.resent
                 self.cut += entry.outcome in {"abandoned", "lost"} and entry.first_byte_ms is None
             else:
                 self.others[f"{entry.event} {entry.error}".strip()] += 1

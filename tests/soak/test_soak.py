@@ -74,7 +74,7 @@ def _unaccounted(report: Report, noted: Noted) -> Iterator[str]:
         yield "two clients saw the same request id"
     if unknown := set(report.ids) - noted.exchanges.keys():
         yield f"{len(unknown)} request ids are not noted, such as {min(unknown)!r}"
-    made = report.upstream_requests - report.resent
+    made = report.upstream_requests
     if not made <= noted.attempts <= made + noted.cut:
         yield (
             f"{made} attempts came to the upstream; {noted.attempts} are noted, {noted.cut} of them given up "

@@ -86,7 +86,7 @@ class Traffic:
         for number in self._left:
             asked = self.ledger.requests.pop(number, [])
             self._resent += resent(asked)
-            if len(asked) - resent(asked) > ATTEMPTS:
+            if len(asked) > ATTEMPTS:
                 self._problem(f"{errand(self._seed, number)}: {asked}")
         self._left.clear()
         took = time.monotonic() - began

@@ -1,6 +1,8 @@
 """The folder through which worker processes share what they count."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -40,3 +42,23 @@ def test_of_a_process_that_has_ended_its_counts_stay_and_its_present_goes(tmp_pa
 
 def test_alone_there_is_nothing_to_forget() -> None:
     forget(17)
+
+
+READER = """
+import pathlib, sys, threading, time
+from dragoman.telemetry.metrics import Metrics
+metrics = Metrics()
+young = pathlib.Path(sys.argv[1]) / "counter_999999.db"
+young.write_bytes(b"")
+threading.Timer(0.05, young.unlink).start()
+page, _ = metrics.render()
+assert b"dragoman_" in page
+"""
+
+
+def test_a_page_is_written_while_another_worker_makes_its_file(tmp_path: Path) -> None:
+    share(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", READER, str(tmp_path)], capture_output=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr.decode()

@@ -5,7 +5,9 @@ each can show the sums.
 """
 
 import asyncio
+import contextlib
 import os
+import struct
 import time
 from collections.abc import Callable, Iterable
 from decimal import Decimal
@@ -31,6 +33,11 @@ from dragoman.telemetry.workers import SHARED
 
 INTERVAL = 1.0
 """Seconds between two looks of a worker at what it has going on, for the others to show."""
+
+READS = 10
+PAUSE = 0.02
+"""How often the files of all workers are read until none changes under the reader's hands, and the seconds
+between two tries."""
 
 STATES = ("healthy", "resting", "probing", "limited")
 
@@ -281,11 +288,16 @@ class Metrics:
         return await asyncio.to_thread(self._page, accept)
 
     def _page(self, accept: str) -> tuple[bytes, str]:
-        registry = self._registry
-        if self._shared:
-            registry = CollectorRegistry()
-            MultiProcessCollector(registry)
         encode, content_type = choose_encoder(accept)
+        if not self._shared:
+            return encode(self._registry), content_type
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)
+        for _ in range(READS):
+            # another worker may be making its file at this moment, or the one of a dead worker may go
+            with contextlib.suppress(OSError, RuntimeError, ValueError, struct.error):
+                return encode(registry), content_type
+            time.sleep(PAUSE)
         return encode(registry), content_type
 
     def _loaded(self) -> None:
