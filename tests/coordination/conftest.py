@@ -75,7 +75,7 @@ async def pair(request: pytest.FixtureRequest) -> AsyncIterator[Pair]:
         yield Pair(memory, memory)
         return
     url: Secret = request.getfixturevalue("url")
-    writer, reader = (ValkeyRecollection(url, MemoryRecollection(1000), operation_limit=5) for _ in range(2))
+    writer, reader = (ValkeyRecollection(url, MemoryRecollection(1000), 5, 5) for _ in range(2))
     yield Pair(writer, reader)
     await writer.close()
     await reader.close()
