@@ -12,7 +12,8 @@ from dragoman import __version__
 from dragoman.access.keys import FILE, KeyRing
 from dragoman.cli.main import main
 from dragoman.cli.serve import found
-from dragoman.config.settings import Auth, RouteSettings, Server, Settings
+from dragoman.config.secret import Secret
+from dragoman.config.settings import Auth, KeySettings, RouteSettings, Server, Settings
 from dragoman.providers.provider import Provider
 
 DEMO = {"demo": Provider("demo", ("openai_chat",), model_patterns=("demo",), embedded=True)}
@@ -141,3 +142,11 @@ def test_routes_and_the_number_of_keys_are_told(tmp_path: Path) -> None:
     settings = Settings(routes={"best": RouteSettings(("demo/demo",))})
     lines = found(settings, DEMO, KeyRing.of(["a", "b"]), tmp_path, 1)
     assert lines[1:3] == ["providers: demo", "routes: best"]
+
+
+def test_keys_of_the_configuration_are_counted_with_and_without_a_name(tmp_path: Path) -> None:
+    named = {"ci": KeySettings(Secret("sk-ci")), "team": KeySettings(Secret("sk-team"))}
+    settings = Settings(auth=Auth(keys=(Secret("sk-a"),)), keys=named)
+    assert found(settings, DEMO, KeyRing.of(["a"]), tmp_path, 1)[-1] == "keys: 3 from the configuration"
+    only_named = Settings(keys=named)
+    assert found(only_named, DEMO, KeyRing.of(["a"]), tmp_path, 1)[-1] == "keys: 2 from the configuration"

@@ -120,8 +120,8 @@ def found(
                 f"-H 'Content-Type: application/json' -d '{body}'"
             ),
         ]
-    elif settings.auth.keys:
-        lines.append(f"keys: {len(settings.auth.keys)} from the configuration")
+    elif configured := len(settings.auth.keys) + len(settings.keys):
+        lines.append(f"keys: {configured} from the configuration")
     else:
         lines.append(f"keys: as in {directory / FILE} (delete that file for a new one)")
     return lines
