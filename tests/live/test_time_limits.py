@@ -46,9 +46,9 @@ from tests.live.stuck import (
 from dragoman.testing.script import Scripted
 from dragoman.testing.server import FakeServer
 
-LIMITS = {"connect": 2.0, "first_event": 0.5, "between_events": 0.4, "total": 10.0}
+LIMITS = {"connect": 0.3, "first_event": 0.5, "between_events": 0.4, "total": 10.0}
 """Seconds that the gateway allows."""
-OF_ROUTE = {"connect": 1.5, "first_event": 0.35, "between_events": 0.25, "total": 0.6}
+OF_ROUTE = {"connect": 0.2, "first_event": 0.35, "between_events": 0.25, "total": 0.6}
 """Seconds that some of its routes allow in place of those."""
 AMPLE = 5.0
 """For what a busy machine must not fail before the limit that is looked at."""
@@ -82,24 +82,26 @@ api_key = "{key}"
 ROUTE = """
 [routes.{place}_{name}]
 targets = ["{place}_{name}/{model}"]
+timeouts = {{ {patient} }}
 [routes.{place}_{name}_of_route]
 targets = ["{place}_{name}/{model}"]
 timeouts = {{ connect = {connect}, first_event = {first_event} }}
 [routes.{place}_{name}_begun]
 targets = ["{place}_{name}/{model}"]
-timeouts = {{ first_event = {ample} }}
+timeouts = {{ connect = {ample}, first_event = {ample} }}
 [routes.{place}_{name}_begun_of_route]
 targets = ["{place}_{name}/{model}"]
-timeouts = {{ first_event = {ample}, between_events = {between_events} }}
+timeouts = {{ connect = {ample}, first_event = {ample}, between_events = {between_events} }}
 [routes.{place}_{name}_slow]
 targets = ["{place}_{name}/{model}"]
-timeouts = {{ first_event = {ample}, between_events = {slow} }}
+timeouts = {{ connect = {ample}, first_event = {ample}, between_events = {slow} }}
 [routes.{place}_{name}_total]
 targets = ["{place}_{name}/{model}"]
 timeouts = {{ total = {total} }}
 [routes.{place}_{name}_or_fake]
 targets = ["{place}_{name}/{model}", "fake_{name}/{second}"]
 attempts = 2
+timeouts = {{ {patient} }}
 """
 
 BEFORE = [
@@ -129,6 +131,9 @@ def limited(
         "fake": fake_upstream.url,
     }
     for place, url in addresses.items():
+        # only places that do not take connections are to be given up for that
+        late = place in {"full", "tls"}
+        limits = OF_ROUTE if late else {**OF_ROUTE, "connect": AMPLE}
         for name, model in MODELS.items():
             base = f"{url}/v1" if name.startswith("openai_") else url
             parts.append(PROVIDER.format(place=place, name=name, url=base, key=UPSTREAM_KEY))
@@ -140,7 +145,8 @@ def limited(
                     second=SECOND_MODELS[name],
                     ample=AMPLE,
                     slow=SLOW,
-                    **OF_ROUTE,
+                    patient="" if late else f"connect = {AMPLE}",
+                    **limits,
                 )
             )
     with serving("".join(parts), tmp_path_factory.mktemp("limited")) as running:
