@@ -164,6 +164,13 @@ async def test_what_fails_before_anything_good_came_is_raised_and_the_client_see
     assert upstream.closed
 
 
+async def test_first_words_that_are_cut_with_their_frame_are_no_answer() -> None:
+    client = Reader()
+    with pytest.raises(FailureError):
+        await run(client, Upstream(frame(), frame("one")[:-2]))
+    assert not client.started
+
+
 async def test_an_upstream_that_ends_without_a_word_has_answered_nothing() -> None:
     client = Reader()
     with pytest.raises(FailureError) as caught:

@@ -127,7 +127,8 @@ class _Beginning:
             return
         self._held += data
         reading = self._pipeline.reading
-        if reading.failure is not None and not (reading.meaningful and self._held):
+        if reading.failure is not None and not (reading.meaningful and data):
+            # also where the first words came with the break, and none of them can go out
             raise FailureError(reading.failure)
         if reading.meaningful or len(self._held) > MAX_HELD:
             self._attempt.begun()
