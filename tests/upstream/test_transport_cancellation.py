@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.upstream.watched import PROMPTLY, Watched
 
 from dragoman.conversation.failure import FailureError, FailureKind
 from dragoman.upstream.transport import Transport, UpstreamResponse
@@ -18,32 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-PROMPTLY = 1.0
-"""Seconds within which the server must have seen it. It takes a few milliseconds; a busy machine gets
-more, and a connection that is left to a timer or to the garbage collector is still found out."""
-
 BEGUN = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nbegun\r\n"
-
-
-class Watched:
-    """A server whose connections are watched for their end."""
-
-    def __init__(self) -> None:
-        self.reached = asyncio.Event()
-        """The server is where the test wants it to be."""
-        self.gone = asyncio.Event()
-        """The server saw the connection close."""
-        self.drained = 0
-        """Bytes that still came in between."""
-
-    async def watch(self, line: "Line") -> None:
-        self.reached.set()
-        await line.gone()
-        self.drained = line.drained
-        self.gone.set()
-
-    async def closed(self) -> None:
-        await asyncio.wait_for(self.gone.wait(), PROMPTLY)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.upstream.watched import Watched
 
 from dragoman.conversation.failure import FailureError, FailureKind
 from dragoman.upstream.transport import Transport, UpstreamRequest
@@ -18,37 +19,17 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-PROMPTLY = 1.0
-"""Seconds within which the server must have seen that the connection is gone."""
 LIMIT = 0.2
 GENEROUS = 3.0
 """Seconds within which a limit of `LIMIT` must have been reached, on a busy machine."""
 
 
-class Ended:
-    """When the client let go of a connection, and what it still sent until then."""
-
-    def __init__(self) -> None:
-        self.reached = asyncio.Event()
-        self.gone = asyncio.Event()
-        self.drained = 0
-
-    async def watch(self, line: "Line") -> None:
-        self.reached.set()
-        await line.gone()
-        self.drained = line.drained
-        self.gone.set()
-
-    async def closed(self) -> None:
-        await asyncio.wait_for(self.gone.wait(), PROMPTLY)
-
-
 @pytest.fixture
-def ended() -> Ended:
-    return Ended()
+def ended() -> Watched:
+    return Watched()
 
 
-def watched(script: "Script", ended: Ended, *, asked: bool = False) -> "Script":
+def watched(script: "Script", ended: Watched, *, asked: bool = False) -> "Script":
     """A server that writes while it waits for the connection's end; if `asked`, after a request."""
 
     async def both(line: "Line") -> None:
@@ -101,7 +82,7 @@ async def connect_byte_by_byte(line: "Line") -> None:
 
 @pytest.mark.parametrize("stuck", [nothing, tls_without_end, tls_byte_by_byte])
 async def test_a_tls_handshake_that_never_ends(
-    transport: Transport, serve: "Serve", ended: Ended, stuck: "Script"
+    transport: Transport, serve: "Serve", ended: Watched, stuck: "Script"
 ) -> None:
     server = await serve(watched(stuck, ended))
     error = await timed_out(transport, f"https://{server.where}/v1")
@@ -113,7 +94,7 @@ async def test_a_tls_handshake_that_never_ends(
 async def test_a_proxy_that_never_opens_its_tunnel(
     make_transport: "TransportFactory",
     serve: "Serve",
-    ended: Ended,
+    ended: Watched,
     monkeypatch: pytest.MonkeyPatch,
     stuck: "Script",
 ) -> None:
@@ -130,7 +111,7 @@ async def test_a_proxy_that_never_opens_its_tunnel(
 async def test_cancelled_while_it_connects(
     make_transport: "TransportFactory",
     serve: "Serve",
-    ended: Ended,
+    ended: Watched,
     monkeypatch: pytest.MonkeyPatch,
     way: str,
 ) -> None:
@@ -243,7 +224,7 @@ async def test_the_time_that_connecting_takes_comes_before_it(
 
 
 async def test_a_request_that_nobody_reads_is_given_up_with_its_sender(
-    transport: Transport, serve: "Serve", ended: Ended, secure: bool
+    transport: Transport, serve: "Serve", ended: Watched, secure: bool
 ) -> None:
     body = bytes(20_000_000)
     resume = asyncio.Event()
@@ -289,7 +270,7 @@ async def test_an_error_that_comes_before_the_request_is_sent_is_delivered(
 )
 @pytest.mark.parametrize("pause", [0, 0.01], ids=["in a flood", "one by one"])
 async def test_interim_answers_for_ever_leave_the_caller_its_say(
-    transport: Transport, serve: "Serve", ended: Ended, secure: bool, interim: bytes, pause: float
+    transport: Transport, serve: "Serve", ended: Watched, secure: bool, interim: bytes, pause: float
 ) -> None:
     async def script(line: "Line") -> None:
         while True:
@@ -307,7 +288,7 @@ async def test_interim_answers_for_ever_leave_the_caller_its_say(
 
 @pytest.mark.parametrize("beginning", [b"HTTP/1.1 200 ", b"HTTP/1.1 200 OK\r\nx-long: "])
 async def test_a_head_that_drips_leaves_the_caller_its_say(
-    transport: Transport, serve: "Serve", ended: Ended, secure: bool, beginning: bytes
+    transport: Transport, serve: "Serve", ended: Watched, secure: bool, beginning: bytes
 ) -> None:
     async def script(line: "Line") -> None:
         await line.send(beginning)
@@ -326,7 +307,7 @@ async def test_a_head_that_drips_leaves_the_caller_its_say(
     "line_of_it", [b"y" * 65_536, b"x: y\r\n", b"x: %b\r\n" % (b"y" * 60_000)], ids=["line", "lines", "both"]
 )
 async def test_a_head_without_end_is_refused_by_its_size(
-    transport: Transport, serve: "Serve", ended: Ended, secure: bool, line_of_it: bytes
+    transport: Transport, serve: "Serve", ended: Watched, secure: bool, line_of_it: bytes
 ) -> None:
     sent = 0
 

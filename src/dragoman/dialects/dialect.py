@@ -118,6 +118,13 @@ class Emulation(msgspec.Struct, frozen=True):
         """Whether the answer has to be touched at all."""
         return self != _NONE
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The names of the fields that say something, for people who want to know what is done."""
+        return tuple(
+            field for field in self.__struct_fields__ if getattr(self, field) != getattr(_NONE, field)
+        )
+
     def apart(self) -> "tuple[Emulation, Emulation]":
         """What the answer itself needs, and what is only hidden from the client: between the two stands
         what the gateway remembers.

@@ -9,7 +9,7 @@ import msgspec
 
 from dragoman.config.settings import Conditions, Strategy
 from dragoman.conversation.failure import FailureError, invalid
-from dragoman.dialects.dialect import Dialect, Emulation, Head, Location
+from dragoman.dialects.dialect import Dialect, Head, Location
 from dragoman.dialects.format_choice import spoken_format
 from dragoman.gateway.answer_headers import render_losses
 from dragoman.gateway.plan import Translation, plan
@@ -17,8 +17,6 @@ from dragoman.routing.needs import Needs, needs_of
 from dragoman.routing.route import Hedge, Route, RouteTarget
 from dragoman.routing.router import Router
 from dragoman.routing.traffic import TargetState, Traffic
-
-_NOTHING = Emulation()
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -166,16 +164,11 @@ def _candidate(
         return msgspec.structs.replace(shown, plan="passthrough")
     if not route.show_reasoning and spoken is not dialect:
         planned = planned.with_hidden_reasoning()
-    emulation = planned.emulation
     return msgspec.structs.replace(
         shown,
         plan="translation",
         losses=tuple(render_losses((loss,)) for loss in planned.losses),
-        emulated=tuple(
-            field
-            for field in Emulation.__struct_fields__
-            if getattr(emulation, field) != getattr(_NOTHING, field)
-        ),
+        emulated=planned.emulation.named,
     )
 
 

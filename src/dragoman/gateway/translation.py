@@ -55,11 +55,7 @@ def translate_request(
         {"content-type": "application/json", **dict(planned.wire.headers)},
         msgspec.Raw(planned.wire.body),
         losses,
-        tuple(
-            field
-            for field in Emulation.__struct_fields__
-            if getattr(emulation, field) != getattr(_NOTHING, field)
-        ),
+        emulation.named,
     )
 
 
