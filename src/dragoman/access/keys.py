@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from dragoman.access.holder import Holder
 from dragoman.config.settings import Settings
 from dragoman.config.source import ConfigError
 
@@ -30,6 +31,18 @@ class KeyInfo(msgspec.Struct, frozen=True):
     """The most requests of this key that are served at once; None for no limit."""
     priority: int = 0
     """Where requests wait, those of a higher number go first."""
+    owner: str = ""
+    """Whom it was given to."""
+    team_id: str = ""
+    team_name: str = ""
+    """The team that it belongs to; empty for none."""
+    routes: tuple[str, ...] = ()
+    """The models that it may use, as shell-style patterns of the names that clients send; without any, all."""
+    expires: float | None = None
+    """When it ends, in Unix seconds."""
+    disabled: bool = False
+    holders: tuple[Holder, ...] = ()
+    """Itself and its team, as far as they are held to anything."""
 
 
 class StoredKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -6,20 +6,14 @@ to users; a test holds the two together.
 
 from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta
 
+from dragoman.config.allowance import KeySettings, Rules, TeamSettings
+from dragoman.config.bookkeeping import Ledger, Store
+from dragoman.config.price_settings import PriceSettings
 from dragoman.config.secret import Secret
+from dragoman.config.section import MEBIBYTE, Seconds, Section
 from dragoman.config.source import Source
-
-MEBIBYTE = 1024 * 1024
-
-Seconds = Annotated[float, Meta(gt=0, le=86_400)]
-Dollars = Annotated[float, Meta(ge=0, le=1_000_000)]
-
-
-class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A table of the configuration file."""
 
 
 class Server(Section, frozen=True, forbid_unknown_fields=True):
@@ -52,19 +46,11 @@ class Auth(Section, frozen=True, forbid_unknown_fields=True):
     """Keys that clients may present. Without any, the first start creates one."""
     open: bool = False
     """Let everybody in without a key. Refused unless `server.host` is a loopback address."""
-
-
-class KeySettings(Section, frozen=True, forbid_unknown_fields=True):
-    """`[keys.NAME]`: one key that clients may present, with a name and with rules of its own."""
-
-    key: Secret
-    """The key itself; `"$NAME"` reads a variable."""
-    tags: tuple[Annotated[str, Meta(min_length=1)], ...] = ()
-    """Words that conditions of a route's targets can ask for."""
-    max_concurrent: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
-    """The most requests of this key that are served at once; more wait, see `[queue]`."""
-    priority: Annotated[int, Meta(ge=-100, le=100)] = 0
-    """Who waits less: where requests wait, those of a higher number go first."""
+    admin_key: Secret | None = None
+    """The key of the management API, `/dragoman/api/`; without it, nobody is let in there."""
+    secret: Secret | None = None
+    """What keys are hashed with that are kept in the store. Left out, a file in the data directory holds it.
+    Gateways that share a store need the same one."""
 
 
 class ProviderSettings(Section, frozen=True, forbid_unknown_fields=True):
@@ -142,7 +128,7 @@ Strategy = Literal["ordered", "weighted", "least_busy", "fastest", "cheapest"]
 Quantile = Literal["p50", "p75", "p90", "p95", "p99"]
 
 
-class RouteSettings(Section, frozen=True, forbid_unknown_fields=True):
+class RouteSettings(Rules, frozen=True, forbid_unknown_fields=True):
     """`[routes.NAME]`: a model name for clients, and what stands behind it."""
 
     targets: Annotated[tuple[str | TargetSettings, ...], Meta(min_length=1)]
@@ -170,27 +156,8 @@ class RouteSettings(Section, frozen=True, forbid_unknown_fields=True):
     reasoning: Literal["show", "hide"] = "show"
     """Whether clients of another format get to read the model's reasoning. Signatures go through
     either way."""
-
-
-class PriceSettings(Section, frozen=True, forbid_unknown_fields=True):
-    """`[prices."PROVIDER/MODEL"]`: what models cost whose `provider/model` matches, in US dollars for a
-    million tokens, in place of the built-in price.
-    """
-
-    input: Dollars
-    """Prompt tokens, but for those below."""
-    output: Dollars
-    """Tokens of the answer, its reasoning included."""
-    cache_read: Dollars | None = None
-    """Prompt tokens read from the vendor's cache. Left out, as `input`."""
-    cache_write: Dollars | None = None
-    """Prompt tokens written to the vendor's cache. Left out, as `input`."""
-    cache_write_1h: Dollars | None = None
-    """Those of them that are kept for an hour. Left out, as `cache_write`."""
-    audio_input: Dollars | None = None
-    """Spoken prompt tokens. Left out, as `input`."""
-    audio_output: Dollars | None = None
-    """Spoken tokens of the answer. Left out, as `output`."""
+    cache: Annotated[float, Meta(ge=0, le=31_536_000)] = 0.0
+    """How long answers are kept for requests that are exactly the same, in seconds; 0 keeps none."""
 
 
 class Media(Section, frozen=True, forbid_unknown_fields=True):
@@ -313,6 +280,8 @@ class Frame(Section, frozen=True, forbid_unknown_fields=True):
     media: Media = Media()
     memory: Memory = Memory()
     coordination: Coordination = Coordination()
+    store: Store = Store()
+    ledger: Ledger = Ledger()
     log: Log = Log()
 
 
@@ -320,6 +289,7 @@ class Outline(Frame, frozen=True, forbid_unknown_fields=True):
     """A configuration file whose keys, providers and routes are not looked into yet."""
 
     keys: dict[str, object] = {}
+    teams: dict[str, object] = {}
     providers: dict[str, object] = {}
     routes: dict[str, object] = {}
     models: dict[str, dict[str, object]] = {}
@@ -330,6 +300,7 @@ class Document(Frame, frozen=True, forbid_unknown_fields=True):
     """A whole configuration file."""
 
     keys: dict[str, KeySettings] = {}
+    teams: dict[str, TeamSettings] = {}
     providers: dict[str, ProviderSettings] = {}
     routes: dict[str, RouteSettings] = {}
     models: dict[str, dict[str, object]] = {}

@@ -1,9 +1,27 @@
-"""The tables, as every database has them."""
+"""The tables, as every database has them. `migrations/` makes them; a test holds the two together.
 
-from sqlalchemy import Column, Double, Index, LargeBinary, MetaData, Table, Text
+Times are in Unix seconds, durations in seconds, money in nano-dollars.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+)
 
 METADATA = MetaData()
 """All tables."""
+
+_NUMBER = BigInteger().with_variant(Integer, "sqlite")
+"""Eight bytes everywhere; SQLite numbers rows by itself under this name only."""
 
 RESPONSES = Table(
     "responses",
@@ -19,3 +37,202 @@ RESPONSES = Table(
 )
 """Kept answers; the columns are the fields of `KeptResponse`. The key belongs to the primary key, so
 that clients whose answers have the same id do not meet."""
+
+FACTS = Table(
+    "facts",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+"""Single facts about the store: `revision`, the number of the last change to keys and teams; `secret`, by which a
+gateway sees whether it hashes keys with the secret that the others use."""
+
+TEAMS = Table(
+    "teams",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("rules", Text, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("updated", Double, nullable=False),
+    Column("deleted", Double),
+    Column("revision", BigInteger, nullable=False),
+    Index("teams_revision", "revision"),
+)
+"""Teams. `rules` is JSON, see `dragoman.store.keys`. What is deleted stays for the ledger, under a name of its own."""
+
+KEYS = Table(
+    "keys",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("team", Text),
+    Column("rules", Text, nullable=False),
+    Column("disabled", Boolean, nullable=False),
+    Column("expires", Double),
+    Column("created", Double, nullable=False),
+    Column("updated", Double, nullable=False),
+    Column("deleted", Double),
+    Column("revision", BigInteger, nullable=False),
+    Index("keys_revision", "revision"),
+    Index("keys_team", "team"),
+)
+"""Virtual keys, without what opens anything."""
+
+KEY_HASHES = Table(
+    "key_hashes",
+    METADATA,
+    Column("hash", Text, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("expires", Double),
+    Index("key_hashes_key", "key"),
+)
+"""What opens a key: the keyed hash of its text in hexadecimal digits. While a key is rotated there are two."""
+
+ACCOUNTS = Table(
+    "accounts",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("spent", BigInteger, nullable=False),
+    Column("updated", Double, nullable=False),
+)
+"""What was spent; see `dragoman.store.leases`."""
+
+LEASES = Table(
+    "leases",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("worker", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("expires", Double, nullable=False),
+    Index("leases_account", "account", "expires"),
+)
+"""What is lent. `amount` is what lives of it: charges and what was given back are taken off."""
+
+JOURNALS = Table(
+    "journals",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("updated", Double, nullable=False),
+)
+"""How far each journal file has been read into the ledger, in bytes; in the same transaction as the rows."""
+
+_USAGE = (
+    *("input", "output", "cache_read", "cache_write", "cache_write_1h", "reasoning"),
+    *("audio_input", "audio_output", "image_input", "image_output", "searches"),
+)
+
+REQUESTS = Table(
+    "requests",
+    METADATA,
+    Column("id", _NUMBER, primary_key=True, autoincrement=True),
+    Column("request_id", Text, nullable=False, unique=True),
+    Column("revision", SmallInteger, nullable=False),
+    Column("began", Double, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("key_name", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("team_id", Text, nullable=False),
+    Column("team_name", Text, nullable=False),
+    Column("tags", Text, nullable=False),
+    Column("route", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("dialect", Text, nullable=False),
+    Column("upstream_dialect", Text, nullable=False),
+    Column("plan", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("stream", Boolean, nullable=False),
+    Column("cached", Boolean, nullable=False),
+    Column("status", SmallInteger, nullable=False),
+    Column("stop", Text, nullable=False),
+    Column("failure", Text, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("losses", Text, nullable=False),
+    Column("queue", Double, nullable=False),
+    Column("first_token", Double),
+    Column("total", Double),
+    *(Column(name, BigInteger) for name in _USAGE),
+    Column("estimated", Boolean, nullable=False),
+    Column("unpriced", Boolean, nullable=False),
+    Column("cost", BigInteger),
+    Column("charges", Text, nullable=False),
+    Column("attempts", SmallInteger, nullable=False),
+    Column("node", Text, nullable=False),
+)
+"""The ledger: one row for each request; the columns are the fields of `Entry`. `tags` and `charges` are JSON."""
+
+ATTEMPTS = Table(
+    "attempts",
+    METADATA,
+    Column("id", _NUMBER, primary_key=True, autoincrement=True),
+    Column("request_id", Text, nullable=False),
+    Column("number", SmallInteger, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("credential", Text, nullable=False),
+    Column("upstream_dialect", Text, nullable=False),
+    Column("plan", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("hedge", Boolean, nullable=False),
+    Column("resent", SmallInteger, nullable=False),
+    Column("began", Double, nullable=False),
+    Column("queue", Double),
+    Column("connect", Double),
+    Column("first_byte", Double),
+    Column("first_token", Double),
+    Column("total", Double),
+    Column("failure", Text, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("upstream_status", SmallInteger),
+    Column("upstream_request_id", Text, nullable=False),
+    *(Column(name, BigInteger) for name in _USAGE),
+    Column("estimated", Boolean, nullable=False),
+    Column("unpriced", Boolean, nullable=False),
+    Column("cost", BigInteger),
+    Column("cost_rows", Text, nullable=False),
+    Column("price_source", Text, nullable=False),
+    Index("attempts_request", "request_id"),
+)
+"""Upstream requests, numbered from 1 within their request. `cost_rows` is JSON: lists of kind, count, price."""
+
+BODIES = Table(
+    "bodies",
+    METADATA,
+    Column("request_id", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("began", Double, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("truncated", Boolean, nullable=False),
+    Index("bodies_began", "began"),
+)
+"""What is kept of the bodies of requests and answers."""
+
+ROLLUPS = Table(
+    "rollups",
+    METADATA,
+    Column("span", SmallInteger, primary_key=True, autoincrement=False),
+    Column("begins", BigInteger, primary_key=True, autoincrement=False),
+    Column("key_id", Text, primary_key=True),
+    Column("team_id", Text, primary_key=True),
+    Column("route", Text, primary_key=True),
+    Column("target", Text, primary_key=True),
+    Column("requests", BigInteger, nullable=False),
+    Column("failures", BigInteger, nullable=False),
+    Column("cached", BigInteger, nullable=False),
+    Column("unpriced", BigInteger, nullable=False),
+    Column("input", BigInteger, nullable=False),
+    Column("output", BigInteger, nullable=False),
+    Column("cache_read", BigInteger, nullable=False),
+    Column("cache_write", BigInteger, nullable=False),
+    Column("cost", BigInteger, nullable=False),
+    Column("total", Double, nullable=False),
+    Column("first_token", Double, nullable=False),
+    Column("first_tokens", BigInteger, nullable=False),
+)
+"""Sums for charts, kept as rows arrive: by hour (`span` 1) and by day (`span` 24), both in UTC. `total` and
+`first_token` are sums of seconds, of all requests and of `first_tokens` of them."""
