@@ -16,7 +16,7 @@ from dragoman.testing.exchange import Answer, Chunk
 from dragoman.testing.script import Received, Scripted
 from dragoman.testing.server import FakeServer
 
-AT_ONCE = 0.1
+AT_ONCE = 1.0
 """Seconds in which the upstream must have seen the close."""
 
 LONG = 30.0

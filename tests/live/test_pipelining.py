@@ -13,7 +13,7 @@ from tests.server.toy import hear, rest
 from dragoman.testing.script import Scripted
 from dragoman.testing.server import FakeServer
 
-AT_ONCE = 0.1
+AT_ONCE = 1.0
 LONG = saying(" ".join(["marzipan"] * 400))
 
 

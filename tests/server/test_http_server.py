@@ -34,7 +34,7 @@ def test_connections_on_which_nothing_is_asked_are_closed_at_once() -> None:
         running.server.stop()
         began = time.monotonic()
         assert rest(client) == b""
-        assert time.monotonic() - began < 0.1
+        assert time.monotonic() - began < 1.0
         assert running.wait(1)
 
 

@@ -11,7 +11,7 @@ from tests.server.toy import hear, request, rest, serving, settled
 
 from dragoman.server.http_protocol import MAX_AHEAD
 
-AT_ONCE = 0.1
+AT_ONCE = 1.0
 
 
 @pytest.fixture(autouse=True)
