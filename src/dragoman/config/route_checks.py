@@ -2,6 +2,7 @@
 
 import re
 
+from dragoman.config.allowance_checks import check_rules
 from dragoman.config.settings import Conditions, RouteSettings, Settings, TargetSettings
 from dragoman.config.source import KeyPath, Source
 
@@ -32,6 +33,7 @@ def check_route(name: str, settings: Settings) -> None:
                 f'write strategy = "weighted" for routes.{name}, or remove the weight',
             )
     _check_hedging(path, route, targets, settings)
+    check_rules(route, path, source.error)
 
 
 def _check_name(path: KeyPath, target: TargetSettings, source: Source) -> None:

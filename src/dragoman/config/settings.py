@@ -6,6 +6,7 @@ to users; a test holds the two together.
 
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta
 
 from dragoman.config.allowance import KeySettings, Rules, TeamSettings
@@ -73,7 +74,7 @@ class ProviderSettings(Section, frozen=True, forbid_unknown_fields=True):
     """The most requests that are there at once with one key; more wait, see `[queue]`."""
     models: tuple[Annotated[str, Meta(min_length=1)], ...] = ()
     """Model names worth listing; clients may also use them without `NAME/` in front."""
-    headers: dict[str, Secret] = {}
+    headers: dict[str, Secret] = msgspec.field(default_factory=dict[str, Secret])
     """Headers to send along with every request."""
     remote_media: bool | None = None
     """Whether it takes pictures and documents by URL; otherwise they are fetched here, see `[media]`."""
@@ -288,24 +289,24 @@ class Frame(Section, frozen=True, forbid_unknown_fields=True):
 class Outline(Frame, frozen=True, forbid_unknown_fields=True):
     """A configuration file whose keys, providers and routes are not looked into yet."""
 
-    keys: dict[str, object] = {}
-    teams: dict[str, object] = {}
-    providers: dict[str, object] = {}
-    routes: dict[str, object] = {}
-    models: dict[str, dict[str, object]] = {}
-    prices: dict[str, object] = {}
+    keys: dict[str, object] = msgspec.field(default_factory=dict[str, object])
+    teams: dict[str, object] = msgspec.field(default_factory=dict[str, object])
+    providers: dict[str, object] = msgspec.field(default_factory=dict[str, object])
+    routes: dict[str, object] = msgspec.field(default_factory=dict[str, object])
+    models: dict[str, dict[str, object]] = msgspec.field(default_factory=dict[str, dict[str, object]])
+    prices: dict[str, object] = msgspec.field(default_factory=dict[str, object])
 
 
 class Document(Frame, frozen=True, forbid_unknown_fields=True):
     """A whole configuration file."""
 
-    keys: dict[str, KeySettings] = {}
-    teams: dict[str, TeamSettings] = {}
-    providers: dict[str, ProviderSettings] = {}
-    routes: dict[str, RouteSettings] = {}
-    models: dict[str, dict[str, object]] = {}
+    keys: dict[str, KeySettings] = msgspec.field(default_factory=dict[str, KeySettings])
+    teams: dict[str, TeamSettings] = msgspec.field(default_factory=dict[str, TeamSettings])
+    providers: dict[str, ProviderSettings] = msgspec.field(default_factory=dict[str, ProviderSettings])
+    routes: dict[str, RouteSettings] = msgspec.field(default_factory=dict[str, RouteSettings])
+    models: dict[str, dict[str, object]] = msgspec.field(default_factory=dict[str, dict[str, object]])
     """`[models."PATTERN"]`: facts about models whose names match, in place of the built-in ones."""
-    prices: dict[str, PriceSettings] = {}
+    prices: dict[str, PriceSettings] = msgspec.field(default_factory=dict[str, PriceSettings])
 
 
 class Settings(Document, frozen=True, forbid_unknown_fields=True):

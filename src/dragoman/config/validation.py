@@ -16,6 +16,7 @@ from dragoman.config.settings import (
     PriceSettings,
     ProviderSettings,
     RouteSettings,
+    TeamSettings,
 )
 from dragoman.config.source import ConfigError, KeyPath, Source, dotted, quoted
 
@@ -50,6 +51,14 @@ _EXAMPLES = {
     "hedge_after": '"p95"',
     "attempts": "3",
     "max_concurrent": "8",
+    "limits": '[{ requests = 100, per = "minute" }]',
+    "budgets": '[{ amount = 50.0, per = "month" }]',
+    "amount": "50.0",
+    "team": '"NAME"',
+    "routes": '["gpt-*"]',
+    "admin_key": '"$NAME"',
+    "secret": '"$NAME"',
+    "assumed_price": "{ input = 5.0, output = 15.0 }",
     "input": "2.5",
     "output": "10.0",
 }
@@ -70,6 +79,10 @@ def convert_document(data: dict[str, object], source: Source) -> Document:
         keys={
             name: convert_section(value, KeySettings, ("keys", name), source)
             for name, value in outline.keys.items()
+        },
+        teams={
+            name: convert_section(value, TeamSettings, ("teams", name), source)
+            for name, value in outline.teams.items()
         },
         providers={
             name: convert_section(value, ProviderSettings, ("providers", name), source)
@@ -92,6 +105,8 @@ def convert_document(data: dict[str, object], source: Source) -> Document:
         media=outline.media,
         memory=outline.memory,
         coordination=outline.coordination,
+        store=outline.store,
+        ledger=outline.ledger,
         log=outline.log,
     )
 

@@ -19,7 +19,15 @@ class Usage(msgspec.Struct, frozen=True):
     """The part of `cache_write` that is kept for an hour."""
     reasoning: int | None = None
     audio_input: int | None = None
+    """The part of `input` that was sound."""
     audio_output: int | None = None
+    """The part of `output` that was sound."""
+    image_input: int | None = None
+    """The part of `input` that was pictures."""
+    image_output: int | None = None
+    """The part of `output` that was pictures."""
+    searches: int | None = None
+    """Web searches that the vendor made for the answer, and charges for one by one: no tokens."""
 
     @property
     def prompt(self) -> int:

@@ -1,17 +1,24 @@
 """The seam for limits: how much was used lately, and how many are at it right now, counted together by all
 that share it: this process, the workers of a node, or all nodes.
 
-What is used in a time is a bucket that fills evenly (a token bucket, which is what GCRA, the generic cell rate
-algorithm of ITU-T I.371, computes): `most` may be drawn at once, and `most / seconds` comes back each second.
+What is used in a time is a bucket that fills evenly (a token bucket, which is what GCRA, the generic cell
+rate algorithm of ITU-T I.371, computes): `most` may be drawn at once, and `most / seconds` comes back each
+second.
 """
 
+import math
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
+
+SLACK: Final = 1e-9
+"""What a bucket gives beyond `most`, as a part of it: floating point must not refuse, by its last digits,
+what fits to the last one.
+"""
 
 
 class Draw(NamedTuple):
-    """So much out of one bucket. The same name always goes with the same kind of thing; `most` and `seconds` may
-    change from one draw to the next, and hold from then on.
+    """So much out of one bucket. The same name always goes with the same kind of thing; `most` and `seconds`
+    may change from one draw to the next, and hold from then on.
     """
 
     name: str
@@ -41,6 +48,13 @@ class Drawn(NamedTuple):
     """Of every bucket, in the order of the draws."""
 
 
+def wait_for(draw: Draw, level: Level) -> float:
+    """Seconds after which a draw would fit into a bucket that is so now; infinite where it never will."""
+    if draw.amount > draw.most + draw.most * SLACK:
+        return math.inf
+    return max(0.0, level.full_in - (draw.most - draw.amount) * draw.seconds / draw.most)
+
+
 class Slot(NamedTuple):
     """One of `most` places under a name."""
 
@@ -55,19 +69,24 @@ class Meters(Protocol):
     A process that dies gives its slots back without being asked.
     """
 
+    @property
+    def degraded(self) -> bool:
+        """Whether fewer are counted together now than should be: a process or a node counts for itself."""
+        ...
+
     async def draw(self, draws: Sequence[Draw], /) -> Drawn:
         """Take from all of these buckets, or from none of them, in one step."""
         ...
 
     async def put_back(self, draws: Sequence[Draw], /) -> None:
-        """Give back what was drawn and not used. An amount below 0 is drawn, even from an empty bucket: it was
-        used already.
+        """Give back what was drawn and not used. An amount below 0 is drawn, even from an empty bucket: it
+        was used already.
         """
         ...
 
     async def enter(self, slots: Sequence[Slot], /) -> int | None:
-        """Take one slot under each of these names, or none at all: then the place of the first that is full is
-        given back.
+        """Take one slot under each of these names, or none at all: then the place of the first that is full
+        is given back.
         """
         ...
 

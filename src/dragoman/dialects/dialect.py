@@ -4,7 +4,7 @@ A dialect is a value: functions and facts. The gateway never asks which one it h
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol
 
 import msgspec
@@ -13,6 +13,7 @@ from dragoman.conversation.embedding import EmbeddingRequest, EmbeddingResponse
 from dragoman.conversation.events import Event
 from dragoman.conversation.failure import Failure
 from dragoman.conversation.loss import Loss
+from dragoman.conversation.rate_limit import RateLimit
 from dragoman.conversation.request import Request
 from dragoman.conversation.response import Response, StopReason
 from dragoman.conversation.usage import Usage
@@ -304,6 +305,9 @@ class Dialect:
     """What an upstream's error answer means. Header names are in lower case. Never raises."""
     render_error: Callable[[Failure, str], ErrorBody]
     """A failure for the client, with the gateway's id of the request."""
+    rate_limit_headers: Callable[[Sequence[RateLimit], float], list[tuple[str, str]]]
+    """What tells a client how much of its limits is left, at a time in Unix seconds; of several limits of one
+    kind the tightest is told. Nothing where the format has no headers for it."""
 
     render_models: Callable[[list[ModelCard]], bytes]
     render_model: Callable[[ModelCard], bytes]

@@ -30,7 +30,12 @@ def upstream_id(headers: Mapping[str, str]) -> str:
 
 
 def error_headers(
-    told: Iterable[tuple[str, str]], failure: Failure, route: str = "", *, retried: bool = False
+    told: Iterable[tuple[str, str]],
+    failure: Failure,
+    route: str = "",
+    *,
+    retried: bool = False,
+    limits: Iterable[tuple[str, str]] = (),
 ) -> list[tuple[str, str]]:
     """A dialect's own headers of an error, with where the request went and the upstream's id of it.
 
@@ -38,7 +43,7 @@ def error_headers(
     told not to (`x-should-retry`), unless the upstream has said when it makes sense. So they are of what
     trying again cannot mend, and whose status says otherwise.
     """
-    headers = [*told]
+    headers = [*told, *limits]
     if route:
         headers.append((ROUTE, route))
     if failure.request_id:
@@ -56,9 +61,11 @@ def answer_headers(
     secrets: Iterable[str] = (),
     *,
     route: str = "",
+    limits: Iterable[tuple[str, str]] = (),
 ) -> list[tuple[str, str]]:
     """Our id of the request in both vendors' spellings, where the request went, the upstream's id (unless
-    it is none that one would write down, or there is a secret in it), and what was lost.
+    it is none that one would write down, or there is a secret in it), what was lost, and how the limits
+    stand, in headers of the client's format.
     """
     headers = [("content-type", media_type), ("x-request-id", request_id), ("request-id", request_id)]
     if route:
@@ -68,6 +75,7 @@ def answer_headers(
         headers.append((UPSTREAM_ID, theirs))
     if losses:
         headers.append(("x-dragoman-losses", render_losses(losses)))
+    headers += limits
     return headers
 
 

@@ -12,10 +12,13 @@ from typing import Protocol, Self
 
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
 from dragoman.conversation.usage import Usage
+from dragoman.gateway.admission import Admission, Hold
+from dragoman.gateway.answer_headers import upstream_id
 from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.record import AttemptRecord
 from dragoman.gateway.time_limits import TimeLimits
 from dragoman.gateway.upstream_call import without_secret
+from dragoman.ledger.pricing import Quote
 from dragoman.routing.route import Route, RouteTarget
 from dragoman.routing.traffic import Asking
 from dragoman.upstream.transport import UpstreamResponse
@@ -34,6 +37,8 @@ class Supervisor(Protocol):
     stream: bool
     left: int
     """How many more upstream requests are allowed."""
+    admission: Admission
+    """What the exchange is held to."""
 
     @property
     def retrying(self) -> bool:
@@ -56,7 +61,7 @@ class Supervisor(Protocol):
 class Attempt:
     """One upstream request inside `async with`. A failure inside is noted and raised, cleaned of secrets.
 
-    The stages, in order: `admit`, `sent`, `accepted`, `heard`, `begun`.
+    The stages, in order: `admit`, `set_aside`, `sent`, `accepted`, `heard`, `begun`, `account`.
     """
 
     def __init__(
@@ -69,6 +74,8 @@ class Attempt:
         self._claimed = False
         self._place: AbstractAsyncContextManager[None] | None = None
         self._asking: Asking | None = None
+        self._hold: Hold | None = None
+        self._accounted = False
         self.target = target
         self.timeouts = route.timeouts
         self.limits = TimeLimits(route.timeouts, above.end)
@@ -99,6 +106,27 @@ class Attempt:
         self._place = place
         record.admitted = time.monotonic()
 
+    @property
+    def admission(self) -> Admission:
+        """What its exchange is held to."""
+        return self._above.admission
+
+    def quote(self) -> Quote:
+        """What the target costs. Raises `UnservableError` where that is not known and has to be: by the
+        configuration, or because somebody's costs are limited.
+        """
+        pricing, target = self._gateway.pricing, self.target.target
+        quote = pricing.quote(target.provider, target.model)
+        if refusal := pricing.refusal(quote, bounded=self.admission.priced):
+            raise UnservableError(refusal)
+        return quote
+
+    async def set_aside(self, tokens: int, nanos: int) -> None:
+        """Set aside what the request may take at most. Raises `FailureError` where limits or budgets do not
+        admit that much.
+        """
+        self._hold = await self.admission.set_aside(tokens, nanos)
+
     def sent(self) -> None:
         """The request goes out now. Raises `FailureError` where no more requests are allowed."""
         self._above.spend(self.record)
@@ -118,6 +146,7 @@ class Attempt:
     def accepted(self, upstream: UpstreamResponse) -> None:
         """The head of a good answer has come."""
         self.record.connected = upstream.connected_at
+        self.record.upstream_request_id = upstream_id(upstream.headers)
         self.record.first_byte = time.monotonic()
 
     def heard(self) -> None:
@@ -134,6 +163,27 @@ class Attempt:
         self._above.claim(self.record)
         self._claimed = True
         self.heard()
+
+    async def account(self) -> None:
+        """What the answer took is known, or will never be: it is priced, and paid out of what was set aside.
+        Once; the answer may end after this without being noted any more.
+        """
+        if self._accounted:
+            return
+        self._accounted = True
+        record = self.record
+        if record.usage is None and self._worked():
+            record.usage = None if self.prompt_usage is None else self.prompt_usage()
+            record.estimated = record.usage is not None
+        if record.usage is not None:
+            pricing, target = self._gateway.pricing, self.target.target
+            cost = pricing.cost(pricing.quote(target.provider, target.model), record.usage)
+            record.cost, record.cost_rows, record.unpriced = cost.nanos, cost.rows, cost.unpriced
+            record.price_source = cost.source
+        hold, self._hold = self._hold, None
+        if hold is not None:
+            tokens = 0 if record.usage is None else record.usage.total
+            record.charges = await hold.settle(tokens, record.cost or 0)
 
     async def release(self) -> None:
         """The upstream has done its part: its place is for others, however long the client takes."""
@@ -168,6 +218,7 @@ class Attempt:
         if isinstance(error, UnservableError) or self.record.sent is None:
             return error
         self.record.failure = failure
+        self.record.upstream_request_id = failure.request_id or self.record.upstream_request_id
         self.record.outcome = "failed"
         self._tell(failure)
         return error if failure is error.failure else FailureError(failure)
@@ -194,19 +245,14 @@ class Attempt:
         try:
             if self._asking is not None:
                 self._asking.__exit__(None, None, None)
-            if record.usage is None and self._worked_in_vain():
-                record.usage = None if self.prompt_usage is None else self.prompt_usage()
-                record.estimated = record.usage is not None
-            if record.usage is not None:
-                target = self.target.target
-                record.cost = self._gateway.cost(target.provider, target.model, record.usage)
+            await self.account()
         finally:
             await self.release()
 
-    def _worked_in_vain(self) -> bool:
-        """Whether the upstream has begun to work, as far as one can tell, and has not told what it took."""
+    def _worked(self) -> bool:
+        """Whether the upstream has worked, as far as one can tell, without telling what that took."""
         record = self.record
-        if record.sent is None or record.outcome == "answered":
+        if record.sent is None:
             return False
         refused = record.failure is not None and record.failure.kind is not FailureKind.TIMEOUT
         return record.first_byte is not None or not refused

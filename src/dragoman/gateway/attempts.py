@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
+from dragoman.gateway.admission import Admission
 from dragoman.gateway.attempt import Attempt, UnservableError
 from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.race import Race
@@ -58,6 +59,7 @@ class Attempts(Generic[T]):
         record: Record,
         route: Route,
         ask: Ask[T],
+        admission: Admission,
         *,
         needs: Needs | None = None,
         prefix: bytes | None = None,
@@ -71,6 +73,7 @@ class Attempts(Generic[T]):
         self._record = record
         self._route = route
         self._ask = ask
+        self.admission = admission
         self._prefix = prefix
         self._loop = asyncio.get_running_loop()
         self._race: Race[T] | None = None

@@ -17,7 +17,7 @@ from dragoman.gateway.attempt import Attempt
 from dragoman.gateway.call import Call, Client
 from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.inlining import inlined, needs_inlining
-from dragoman.gateway.inquiry import ESTIMATED, Inquiry, Told, Whole
+from dragoman.gateway.inquiry import COUNT, ESTIMATED, Inquiry, Told, Whole
 from dragoman.gateway.kept_answers import resumed, within
 from dragoman.gateway.record import render_route
 from dragoman.gateway.upstream_call import secrets
@@ -33,7 +33,7 @@ async def count(gateway: Gateway, call: Call, client: Client) -> None:
     """Serve one request for a count. Every failure reaches the client in its own dialect; nothing is
     raised but cancellation.
     """
-    inquiry = Inquiry(gateway, call, client, "count")
+    inquiry = Inquiry(gateway, call, client, COUNT)
     await inquiry.run(_Count(inquiry).answer)
 
 

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import hashlib
 import os
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from dragoman.conversation.failure import FailureError
@@ -58,14 +59,18 @@ class Delivery:
         client: Client,
         outlet: Outlet | None,
         record: Record,
+        note: Callable[[], None],
     ) -> None:
-        """Take the two ends. `outlet` is there where the client asked for a stream."""
+        """Take the two ends. `outlet` is there where the client asked for a stream. `note` writes the exchange
+        down, which is done before the client has the last byte of its answer.
+        """
         self._gateway = gateway
         self._call = call
         self._head = head
         self._client = client
         self._outlet = outlet
         self._record = record
+        self._note = note
         self._state = keeps(gateway, call, head)
 
     async def deliver(self, accepted: Accepted) -> None:
@@ -121,18 +126,25 @@ class Delivery:
             elif pipeline.reading.id:
                 await keep_place(self._gateway, call, pipeline.reading.id, accepted.attempt.target.credential)
 
-        try:
-            headers = functools.partial(self._stream_headers, accepted)
-            await relay(accepted.upstreams, pipeline, outlet, headers, accepted.attempt, keep_all)
-        finally:
+        def tell() -> None:
             reading, told = pipeline.reading, accepted.attempt.record
-            if reading.meaningful and not (reading.stops and reading.usage):
+            if reading.meaningful and not (reading.stops and reading.usage) and not reading.estimated:
                 # the upstream was let go before it told, by a client that left or by what broke
                 reading.usage = cut.estimated(reading.usage, asked(call, planned))
                 reading.estimated = True
             told.usage, told.estimated, told.failure = reading.usage, reading.estimated, reading.failure
             if outlet.committed and self._record.answered is told:
                 self._record.stops, self._record.failure = tuple(reading.stops), reading.failure
+
+        async def account() -> None:
+            tell()
+            await self._account(accepted)
+
+        try:
+            headers = functools.partial(self._stream_headers, accepted)
+            await relay(accepted.upstreams, pipeline, outlet, headers, accepted.attempt, keep_all, account)
+        finally:
+            tell()
 
     async def _stream_of_whole(self, accepted: Accepted, outlet: Outlet) -> None:
         """A streamed answer for the client, from an upstream that answered in one piece."""
@@ -146,6 +158,7 @@ class Delivery:
         if self._state is not None:
             answer = self._call.dialect.render_response(response, reply)
             await keep(self._gateway, self._call, self._state, answer)
+        await self._account(accepted)
         await outlet.commit(self._stream_headers(accepted), out)
         await outlet.finish()
 
@@ -169,7 +182,13 @@ class Delivery:
             await accepted.attempt.release()
             if self._state is not None:
                 await keep(self._gateway, call, self._state, body)
+        await self._account(accepted)
         await self._client.respond(200, self._headers(accepted, "application/json"), body)
+
+    async def _account(self, accepted: Accepted) -> None:
+        """Everything is known but whether the client takes it: price it, and write it down."""
+        await accepted.attempt.account()
+        self._note()
 
     def _translated(self, accepted: Accepted) -> tuple[Translation, Accepted]:
         """The attempt as a translation: bytes that came streamed for whole, or whole for streamed, cannot
@@ -230,6 +249,7 @@ class Delivery:
             record.losses if record.report_losses else (),
             secrets(accepted.provider),
             route=render_route(record),
+            limits=record.limit_headers,
         )
 
 
@@ -242,10 +262,14 @@ def asked(call: Call, planned: Plan) -> Request | None:
     return None
 
 
-def opening_headers(call: Call, losses: tuple[Loss, ...] = (), route: str = "") -> Headers:
+def opening_headers(
+    call: Call, losses: tuple[Loss, ...] = (), route: str = "", limits: Iterable[tuple[str, str]] = ()
+) -> Headers:
     """The headers of a stream that opens before its upstream has said anything."""
     media_type = call.dialect.stream_type(call.location)
-    return stream_headers(answer_headers(call.request_id, media_type, None, losses, route=route))
+    return stream_headers(
+        answer_headers(call.request_id, media_type, None, losses, route=route, limits=limits)
+    )
 
 
 def stream_headers(headers: Headers) -> Headers:

@@ -9,20 +9,21 @@ import time
 
 import msgspec
 
-from dragoman.access.keys import KeyInfo
-from dragoman.conversation.failure import Failure, FailureError, FailureKind
+from dragoman.conversation.failure import Failure, FailureError
 from dragoman.conversation.request import Request
-from dragoman.conversation.token_estimate import estimate_tokens
+from dragoman.conversation.token_estimate import estimate_tokens, prompt_bound
 from dragoman.conversation.usage import Usage
 from dragoman.dialects.dialect import Dialect, Head, Target, WireRequest
 from dragoman.dialects.foreign_reasoning import FOREIGN_REASONING
 from dragoman.dialects.format_choice import spoken_format
-from dragoman.gateway.answer_headers import error_headers, wants_strictness
+from dragoman.gateway.answer_headers import wants_strictness
 from dragoman.gateway.attempt import Attempt, UnservableError
 from dragoman.gateway.attempts import Attempts, Open
+from dragoman.gateway.bookkeeping import note, refuse
 from dragoman.gateway.call import Call, Client
 from dragoman.gateway.conversation_prefix import conversation_prefix
 from dragoman.gateway.delivery import Accepted, Delivery, asked, opening_headers
+from dragoman.gateway.entrance import admitted
 from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.inlining import inlined, needs_inlining
 from dragoman.gateway.kept_answers import Resumed, resumed, within
@@ -46,23 +47,6 @@ async def exchange(gateway: Gateway, call: Call, client: Client) -> None:
     cancellation, which is how a client that leaves closes the upstream.
     """
     await Exchange(gateway, call, client).run()
-
-
-def authenticate(gateway: Gateway, key: str | None) -> KeyInfo:
-    """Whose key it is. Raises `FailureError` for a missing or unknown one.
-
-    Whoever serves an endpoint asks this first, before a request is read to its end.
-    """
-    known = gateway.keys.verify(key)
-    if known is not None:
-        return known
-    problem = (
-        "No API key was sent. Send a key of this gateway as 'Authorization: Bearer KEY', 'x-api-key: KEY' "
-        "or 'x-goog-api-key: KEY'."
-        if key is None
-        else "The API key is not valid here. Send a key of this gateway, not one of a provider."
-    )
-    raise FailureError(Failure(FailureKind.AUTHENTICATION, problem, code="invalid_api_key"))
 
 
 class Wish(msgspec.Struct, frozen=True):
@@ -120,6 +104,7 @@ class Exchange:
             if self._outlet is not None:
                 self._outlet.close()
             record.ended = time.monotonic()
+            note(gateway, call, record)
             gateway.journal(record)
 
     async def _served(self, complete: Resumed) -> None:
@@ -131,15 +116,14 @@ class Exchange:
         async def ask(candidate: RouteTarget, begin: Open) -> None:
             await self._asked(head, route, candidate, begin)
 
-        async with gateway.traffic.key_place(
-            key.name, key.max_concurrent, until=record.began + route.timeouts.total, priority=key.priority
-        ):
-            record.waited = time.monotonic() - record.began if key.max_concurrent else 0.0
+        async with admitted(gateway, self._call, record, route) as admission:
+            record.waited = time.monotonic() - record.began if admission.queued else 0.0
             attempts = Attempts(
                 gateway,
                 record,
                 route,
                 ask,
+                admission,
                 needs=await self._needs(route, head),
                 prefix=conversation_prefix(head, key.id) if route.chooses and route.affinity else None,
                 stream=head.stream,
@@ -162,14 +146,12 @@ class Exchange:
         record = self._record
         record.failure = failure
         if self._outlet is not None and self._outlet.opened:
+            note(self._gateway, self._call, record)
             await self._outlet.refuse(failure)
             return
         if self._outlet is not None:
             self._outlet.close()
-        failed = self._call.dialect.render_error(failure, self._call.request_id)
-        retried = failure.retryable and len(record.attempts) > 1
-        headers = error_headers(failed.headers, failure, render_route(record), retried=retried)
-        await self._client.respond(failed.status, headers, failed.body)
+        await refuse(self._gateway, self._call, record, failure, self._client)
 
     async def _asked(self, head: Head, route: Route, candidate: RouteTarget, begin: Open) -> None:
         """Ask one target, and again where its refusals say what to do better."""
@@ -211,11 +193,13 @@ class Exchange:
         gateway, call, provider = self._gateway, self._call, attempt.target.provider
         copies = planned.emulation.fan_out if isinstance(planned, Translation) else 1
         await attempt.admit()
+        await self._set_aside(head, attempt, planned, copies)
         attempt.sent()
         attempt.prompt_usage = lambda: _prompt_usage(asked(call, planned), copies)
         if self._outlet is not None:
-            losses = self._record.losses if self._record.report_losses else ()
-            self._outlet.headers = opening_headers(call, losses, render_route(self._record))
+            record = self._record
+            losses = record.losses if record.report_losses else ()
+            self._outlet.headers = opening_headers(call, losses, render_route(record), record.limit_headers)
         upstreams = await send_all(
             gateway.transport(provider),
             address(call, planned.dialect, planned.wire, provider, attempt.resend, fresh=attempt.last_chance),
@@ -226,12 +210,28 @@ class Exchange:
         )
         try:
             attempt.accepted(upstreams[0])
-            delivery = Delivery(gateway, call, head, self._client, self._outlet, self._record)
+            delivery = Delivery(gateway, call, head, self._client, self._outlet, self._record, self._note)
             await delivery.deliver(Accepted(attempt, planned, wish.target, upstreams))
             await settle(upstreams)
         finally:
             for upstream in upstreams:
                 upstream.close()
+
+    def _note(self) -> None:
+        note(self._gateway, self._call, self._record)
+
+    async def _set_aside(self, head: Head, attempt: Attempt, planned: Plan, copies: int) -> None:
+        """Set aside what the request may take at most, where its holders are limited in that."""
+        quote = attempt.quote()
+        if not attempt.admission.limited:
+            return
+        body, target, pricing = planned.wire.body, attempt.target.target, self._gateway.pricing
+        answer = copies * output_bound(head, target.profile)
+        prompt = copies * prompt_bound(len(body))
+        if not attempt.admission.covers(pricing.worst(quote, prompt, answer)):
+            # a bound for which the request has to be read is a better one
+            prompt = copies * prompt_bound(len(body), asked(self._call, planned))
+        await attempt.set_aside(prompt + answer, pricing.worst(quote, prompt, answer))
 
     def _spoken(self, head: Head, candidate: RouteTarget, target: Target) -> Dialect:
         """The format in which the candidate is asked."""

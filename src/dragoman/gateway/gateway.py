@@ -5,22 +5,23 @@ at the end; no state elsewhere.
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from typing import Protocol
 
 import structlog
 
 from dragoman.access.keys import KeyRing
 from dragoman.config.settings import Memory, Retries, Timeouts
-from dragoman.conversation.usage import Usage
 from dragoman.coordination.recollection import Recollection
 from dragoman.dialects.dialect import Dialect
+from dragoman.gateway.admission import Allowances
 from dragoman.gateway.inlining import MediaSource
 from dragoman.gateway.record import Record
 from dragoman.gateway.repairs import Learnt
+from dragoman.ledger.pricing import Pricing
 from dragoman.providers.provider import Provider
 from dragoman.routing.router import Router
 from dragoman.routing.traffic import Traffic
+from dragoman.store.entry import Entry
 from dragoman.store.error import StoreError
 from dragoman.store.responses import ResponseStore
 from dragoman.upstream.transport import Transport
@@ -39,12 +40,17 @@ class Journal(Protocol):
         ...
 
 
-Costs = Callable[[str, str, Usage], Decimal | None]
-"""What tokens cost at a provider's model, in US dollars; None where the price is not known."""
+class Ledger(Protocol):
+    """Takes what is written down of exchanges, and brings it to the store."""
 
+    @property
+    def full(self) -> bool:
+        """Whether it takes no more, and requests are to be refused for it."""
+        ...
 
-def _unknown_cost(_provider: str, _model: str, _usage: Usage) -> Decimal | None:
-    return None
+    def write(self, entry: Entry, /) -> None:
+        """Take one entry. It is safe when this returns; must not block for long, and must not raise."""
+        ...
 
 
 class Gateway:
@@ -61,14 +67,15 @@ class Gateway:
         embedded: Transport,
         timeouts: Timeouts,
         journal: Journal,
+        ledger: Ledger,
+        allowances: Allowances,
+        pricing: Pricing,
         now: Callable[[], float],
         kept_responses: ResponseStore,
         signatures: Recollection,
         remote_media: MediaSource | None = None,
         memory: Memory | None = None,
         retries: Retries | None = None,
-        traffic: Traffic | None = None,
-        cost: Costs = _unknown_cost,
     ) -> None:
         """Take the parts. `now` gives the time in Unix seconds. Without `remote_media`, nothing is fetched
         for upstreams that take no URLs.
@@ -85,15 +92,20 @@ class Gateway:
         self.remote_media = remote_media
         self.memory = memory or Memory()
         self.retries = retries or Retries()
-        self.traffic = traffic or Traffic()
-        """What is going on at the targets."""
-        self.cost = cost
+        self.ledger = ledger
+        self.allowances = allowances
+        self.pricing = pricing
         self.draining = False
         """Whether the gateway is being stopped: what is on its way may end, and nothing else should come."""
         self.learnt = Learnt()
         """What upstreams have taught about themselves by refusing."""
         self._http = http
         self._embedded = embedded
+
+    @property
+    def traffic(self) -> Traffic:
+        """What is going on at the targets."""
+        return self.allowances.traffic
 
     def transport(self, provider: Provider) -> Transport:
         """The way to a provider."""
@@ -107,13 +119,15 @@ class Gateway:
         providers: Mapping[str, Provider],
         timeouts: Timeouts,
         retries: Retries,
-        cost: Costs,
+        allowances: Allowances,
+        pricing: Pricing,
     ) -> None:
         """Go on with another configuration, from the next request on: those on their way keep the route that
         they have. What is known of the targets' health stays.
         """
         self.keys, self.router, self.providers = keys, router, providers
-        self.timeouts, self.retries, self.cost = timeouts, retries, cost
+        self.timeouts, self.retries = timeouts, retries
+        self.allowances, self.pricing = allowances, pricing
 
     async def upkeep(self) -> None:
         """Let go of kept answers whose time is over, from time to time, until cancelled."""

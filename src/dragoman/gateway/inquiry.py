@@ -10,13 +10,15 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple, TypeVar
 
 from dragoman.conversation.failure import FailureError
+from dragoman.conversation.token_estimate import prompt_bound
 from dragoman.dialects.dialect import Dialect, WireRequest
-from dragoman.gateway.answer_headers import error_headers
 from dragoman.gateway.attempt import Attempt
 from dragoman.gateway.attempts import Attempts, Open
+from dragoman.gateway.bookkeeping import note, refuse
 from dragoman.gateway.call import Call, Client
+from dragoman.gateway.entrance import admitted
 from dragoman.gateway.gateway import Gateway
-from dragoman.gateway.record import Record, render_route
+from dragoman.gateway.record import Record
 from dragoman.gateway.relay import BUG, STOPPING
 from dragoman.gateway.upstream_call import address, read_answer, send
 from dragoman.routing.needs import Needs
@@ -24,6 +26,9 @@ from dragoman.routing.route import Route, RouteTarget
 from dragoman.upstream.transport import UpstreamResponse
 
 T = TypeVar("T")
+
+COUNT = "count"
+"""The purpose of requests that ask how many tokens a prompt has."""
 
 ESTIMATED = ("x-dragoman-estimated", "true")
 """The header that says that a number of tokens is ours and not the vendor's."""
@@ -59,7 +64,8 @@ class Inquiry:
         record = self.record
         try:
             whole = await answer()
-            await self._client.respond(200, whole.headers, whole.body)
+            note(self.gateway, self.call, record)
+            await self._client.respond(200, [*whole.headers, *record.limit_headers], whole.body)
         except FailureError as error:
             await self._refuse(error)
         except asyncio.CancelledError:
@@ -72,6 +78,7 @@ class Inquiry:
             raise
         finally:
             record.ended = time.monotonic()
+            note(self.gateway, self.call, record)
             self.gateway.journal(record)
 
     async def first_that_answers(
@@ -88,10 +95,9 @@ class Inquiry:
             async with begin() as begun:
                 return await attempt(candidate, begun)
 
-        async with gateway.traffic.key_place(
-            key.name, key.max_concurrent, until=record.began + route.timeouts.total, priority=key.priority
-        ):
-            return await Attempts(gateway, record, route, ask, needs=needs, priority=key.priority).answer()
+        async with admitted(gateway, self.call, record, route) as admission:
+            attempts = Attempts(gateway, record, route, ask, admission, needs=needs, priority=key.priority)
+            return await attempts.answer()
 
     async def ask(self, attempt: Attempt, spoken: Dialect, wire: WireRequest) -> Told:
         """An upstream's answer to one request. Raises `FailureError` for an upstream that refuses.
@@ -101,6 +107,7 @@ class Inquiry:
         gateway, provider = self.gateway, attempt.target.provider
         if attempt.record.sent is None:
             await attempt.admit()
+            await self._set_aside(attempt)
             attempt.sent()
         else:
             attempt.limits.sent()
@@ -119,10 +126,17 @@ class Inquiry:
         finally:
             upstream.close()
 
+    async def _set_aside(self, attempt: Attempt) -> None:
+        """Set aside what the request may take at most, where its holders are limited in that. Counts take
+        nothing.
+        """
+        if self.record.purpose == COUNT:
+            return
+        quote = attempt.quote()
+        if attempt.admission.limited:
+            prompt = prompt_bound(len(self.call.body))
+            await attempt.set_aside(prompt, self.gateway.pricing.worst(quote, prompt, 0))
+
     async def _refuse(self, error: FailureError) -> None:
-        record, failure = self.record, error.failure
-        record.failure = failure
-        failed = self.call.dialect.render_error(failure, self.call.request_id)
-        retried = failure.retryable and len(record.attempts) > 1
-        headers = error_headers(failed.headers, failure, render_route(record), retried=retried)
-        await self._client.respond(failed.status, headers, failed.body)
+        self.record.failure = error.failure
+        await refuse(self.gateway, self.call, self.record, error.failure, self._client)

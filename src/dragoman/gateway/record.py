@@ -1,6 +1,5 @@
 """What is known about an exchange when it has ended: a log entry, one for each of its attempts, metrics."""
 
-from decimal import Decimal
 from typing import Literal
 
 import msgspec
@@ -10,7 +9,9 @@ from dragoman.conversation.loss import Loss
 from dragoman.conversation.response import StopReason
 from dragoman.conversation.usage import Usage
 from dragoman.gateway.answer_headers import render_losses, render_place
+from dragoman.models.money import to_dollars
 from dragoman.routing.route import Exclusion, RouteTarget
+from dragoman.store.entry import Charge, CostRow
 
 Outcome = Literal["answered", "failed", "lost", "abandoned"]
 """How an attempt ended: its answer went to the client; it failed; another attempt was quicker; the client
@@ -50,8 +51,17 @@ class AttemptRecord(msgspec.Struct):
     usage: Usage | None = None
     estimated: bool = False
     """Whether some of the usage is ours and not the vendor's."""
-    cost: Decimal | None = None
-    """US dollars; None where the price or the usage is not known."""
+    cost: int | None = None
+    """Nano-dollars; None where the price or the usage is not known."""
+    cost_rows: tuple[CostRow, ...] = ()
+    """What it is made of."""
+    price_source: str = ""
+    unpriced: bool = False
+    """Whether something was used whose price is not known."""
+    charges: tuple[Charge, ...] = ()
+    """Who pays how much of it."""
+    upstream_request_id: str = ""
+    """The upstream's id of the request, by which its vendor finds it."""
 
     def entry(self) -> dict[str, object]:
         """The fields of the log entry, those that say nothing left out."""
@@ -72,7 +82,7 @@ class AttemptRecord(msgspec.Struct):
             "input_tokens": usage.input,
             "output_tokens": usage.output,
             "estimated": self.estimated,
-            "cost_usd": None if self.cost is None else f"{self.cost:f}",
+            "cost_usd": _dollars(self.cost),
             "failure": str(self.failure.kind) if self.failure else "",
             "error": self.failure.message if self.failure else "",
         }
@@ -116,6 +126,16 @@ class Record(msgspec.Struct):
     """Whether the client is told of the losses; the log always is."""
     failure: Failure | None = None
     client_left: bool = False
+    status: int = 200
+    """The HTTP status that the client is sent."""
+    cached: bool = False
+    """Whether the answer was kept from an earlier request."""
+    limit_headers: tuple[tuple[str, str], ...] = ()
+    """What the client's format says of its limits."""
+    noted: tuple[object, ...] | None = None
+    """As what it was written down last."""
+    revision: int = 0
+    """How often it was written down."""
 
     @property
     def last(self) -> AttemptRecord | None:
@@ -133,10 +153,10 @@ class Record(msgspec.Struct):
         return None if self.last is None else self.last.usage
 
     @property
-    def cost(self) -> Decimal | None:
-        """What all attempts cost together, in US dollars; None where nothing is known."""
+    def cost(self) -> int | None:
+        """What all attempts cost together, in nano-dollars; None where nothing is known."""
         known = [attempt.cost for attempt in self.attempts if attempt.cost is not None]
-        return sum(known, Decimal(0)) if known else None
+        return sum(known) if known else None
 
     def entry(self) -> dict[str, object]:
         """The fields of the log entry, those that say nothing left out."""
@@ -162,7 +182,7 @@ class Record(msgspec.Struct):
             "cache_write_tokens": usage.cache_write,
             "output_tokens": usage.output,
             "reasoning_tokens": usage.reasoning,
-            "cost_usd": None if self.cost is None else f"{self.cost:f}",
+            "cost_usd": _dollars(self.cost),
             "counted_tokens": self.counted,
             "estimated": self.estimated or (last is not None and last.estimated),
             "stop": ",".join(self.stops),
@@ -189,3 +209,7 @@ def _said(fields: dict[str, object]) -> dict[str, object]:
 
 def _milliseconds(began: float | None, moment: float | None) -> float | None:
     return None if moment is None or began is None else round((moment - began) * 1000, 1)
+
+
+def _dollars(nanos: int | None) -> str | None:
+    return None if nanos is None else f"{to_dollars(nanos).normalize():f}"

@@ -55,12 +55,15 @@ async def relay(
     headers: Callable[[], Headers],
     attempt: Progress,
     before_end: Callable[[], Awaitable[None]] = nothing,
+    ending: Callable[[], Awaitable[None]] = nothing,
 ) -> None:
     """Move a streamed answer from its upstreams, whose heads have come, to the client.
 
     `headers` are asked for when the answer begins. `before_end` is awaited when the answer is complete,
-    before the client hears its end: what its next request may build on has to be kept by then. Raises
-    `FailureError` only before the commit point: the client has seen nothing of an answer then.
+    before the client hears its end: what its next request may build on has to be kept by then. `ending` is
+    awaited after it, and also where the answer breaks off: the client hears of the end after what it took
+    is written down. It may be awaited twice. Raises `FailureError` only before the commit point: the client
+    has seen nothing of an answer then.
     """
     limits, out = attempt.limits, _Beginning(outlet, pipeline, headers, attempt)
     fan_in = FanIn(upstreams)
@@ -81,6 +84,7 @@ async def relay(
                 if pipeline.reading.meaningful:
                     attempt.begun()
                 await before_end()
+                await ending()
                 last = None
             await out.write(said)
             if pipeline.moved and pipeline.reading.meaningful:
@@ -100,7 +104,7 @@ async def relay(
         fan_in.close()
     limits.lift()
     await attempt.release()
-    await out.end(failure, before_end, last or b"", cut_short=cut_short)
+    await out.end(failure, before_end, ending, last or b"", cut_short=cut_short)
 
 
 class _Beginning:
@@ -142,6 +146,7 @@ class _Beginning:
         self,
         failure: Failure | None,
         before_end: Callable[[], Awaitable[None]],
+        ending: Callable[[], Awaitable[None]],
         rest: bytes,
         *,
         cut_short: bool,
@@ -155,5 +160,6 @@ class _Beginning:
         elif cut_short:
             rest = self._pipeline.end()
             await before_end()
+        await ending()
         await self._outlet.write(self._unsaid + rest)
         await self._outlet.finish()

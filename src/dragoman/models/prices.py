@@ -74,13 +74,18 @@ class Prices:
     """The prices of one gateway: the built-in ones, and what its configuration says instead."""
 
     def __init__(
-        self, overrides: Mapping[str, Price] | None = None, places: Mapping[str, str] | None = None
+        self,
+        overrides: Mapping[str, Price] | None = None,
+        places: Mapping[str, str] | None = None,
+        flat: Mapping[str, tuple[Price, tuple[str, ...]]] | None = None,
     ) -> None:
         """Take prices by shell-style patterns of `provider/model`, of which the first that matches
-        decides, and the known places that providers under names of their own stand for.
+        decides, the known places that providers under names of their own stand for, and what all models of a
+        provider cost that are in no list, but for those whose names match a pattern.
         """
         self._overrides = {pattern.lower(): price for pattern, price in (overrides or {}).items()}
         self._places = dict(places or {})
+        self._flat = dict(flat or {})
         self._of = functools.lru_cache(maxsize=1024)(self._look_up)
 
     def of(self, provider: str, model: str) -> Price | None:
@@ -97,7 +102,11 @@ class Prices:
         for pattern, price in self._overrides.items():
             if fnmatch.fnmatchcase(name, pattern):
                 return price
-        return listed_price(self._places.get(provider, provider), model)
+        listed = listed_price(self._places.get(provider, provider), model)
+        if listed is not None or provider not in self._flat:
+            return listed
+        price, others = self._flat[provider]
+        return None if any(fnmatch.fnmatchcase(model.lower(), other) for other in others) else price
 
 
 def listed_price(place: str, model: str) -> Price | None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import msgspec
 
 from dragoman.dialects.dialect import Host
+from dragoman.models.price import Price
 
 EMBEDDED = "demo"
 """The name of the provider that answers inside this process."""
@@ -21,6 +22,8 @@ class Place(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     models: tuple[str, ...] = ()
     host: Host = Host()
     embedded: bool = False
+    price: Price | None = None
+    sold_elsewhere: tuple[str, ...] = ()
 
     def key(self, environ: Mapping[str, str]) -> str:
         """The key that the environment holds for this place; empty if none."""

@@ -6,8 +6,9 @@ outlives every change of the configuration.
 
 import random as randomness
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractAsyncContextManager
+from typing import NamedTuple
 
 import msgspec
 
@@ -150,16 +151,17 @@ class Traffic:
         label = (candidate.name, candidate.credential)
         return Place(self._places, needs, until=until, priority=priority, label=label)
 
-    def key_place(
-        self, key: str, limit: int | None, *, until: float, priority: int = 0
+    def client_place(
+        self, limits: Sequence[ClientLimit], *, until: float, priority: int = 0
     ) -> AbstractAsyncContextManager[None]:
-        """A place among the requests of a client's key, by the key's name, for the time of one exchange.
+        """A place among the requests of a client's key, its team and the route, for the time of one exchange.
 
         Entering raises `FailureError` (rate limit, code `concurrency_limit`).
         """
-        needs: tuple[Need, ...] = ()
-        if limit is not None:
-            needs = (self._places.need(("key", key), limit, f"The gateway, for the key '{key}',"),)
+        needs = tuple(
+            self._places.need(("client", one.name), one.most, f"The gateway, for the {one.words},")
+            for one in limits
+        )
         return Place(self._places, needs, until=until, priority=priority)
 
     def remember(self, route: Route, prefix: bytes, candidate: RouteTarget) -> None:
@@ -208,6 +210,16 @@ class Traffic:
     def waiting(self) -> int:
         """Requests that wait for a place: 0 when nothing is going on."""
         return self._places.waiting()
+
+
+class ClientLimit(NamedTuple):
+    """How many requests of somebody may be served at once."""
+
+    name: str
+    """Whose they are, as `key:ID`."""
+    most: int
+    words: str
+    """Whose they are, for people: `key 'ci'`."""
 
 
 def _limits(route: Route, candidate: RouteTarget) -> list[tuple[Hashable, int, str]]:

@@ -18,7 +18,8 @@ from dragoman.dialects.registry import DIALECTS
 from dragoman.gateway.call import Call
 from dragoman.gateway.counting import count
 from dragoman.gateway.embeddings import embed
-from dragoman.gateway.exchange import authenticate, exchange
+from dragoman.gateway.entrance import authenticate
+from dragoman.gateway.exchange import exchange
 from dragoman.gateway.explanation import explain_posted
 from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.kept_answers import delete_answer, show_answer, show_items
@@ -154,7 +155,7 @@ class App:
         # before the body is read: nobody without a key gets to fill memory with one
         presented, _ = presented_key(headers, scope["query_string"])
         shown = isinstance(found, MetricsPage) and self.settings.metrics.open
-        key = OPEN if shown else authenticate(self._gateway, presented)
+        key = OPEN if shown else await authenticate(self._gateway, presented)
         body = b""
         if isinstance(found, Generation | TokenCount | Embeddings | Translate | Explain):
             _check_media_type(headers)
@@ -178,7 +179,8 @@ class App:
                 await embed(gateway, call, connection)
                 return
             case ModelList():
-                body = dialect.render_models(gateway.router.cards())
+                cards = [card for card in gateway.router.cards() if call.key.may_use(card.id)]
+                body = dialect.render_models(cards)
             case ModelEntry(model=model):
                 body = dialect.render_model(gateway.router.card(model))
             case KeptAnswer(id=identity):

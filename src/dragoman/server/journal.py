@@ -11,6 +11,7 @@ from structlog.typing import FilteringBoundLogger
 from dragoman.config.settings import Settings, TargetSettings
 from dragoman.conversation.failure import STATUS, Failure, FailureKind
 from dragoman.gateway.record import AttemptRecord, Record
+from dragoman.models.money import to_dollars
 from dragoman.telemetry.metrics import Metrics
 
 _log: FilteringBoundLogger = structlog.get_logger("dragoman")
@@ -88,7 +89,8 @@ class Journal:
         usage = attempt.usage
         if usage is None:
             return
-        metrics.spent(record.route, target, usage, attempt.cost)
+        cost = None if attempt.cost is None else to_dollars(attempt.cost)
+        metrics.spent(record.route, target, usage, cost)
         speaking = _seconds(attempt.first_event, attempt.ended)
         if answered and record.stream and speaking is not None and (usage.output or 0) > 1:
             metrics.between_tokens(target, speaking / ((usage.output or 0) - 1))

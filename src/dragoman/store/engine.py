@@ -1,62 +1,88 @@
-"""The database: one SQLite file, opened when it is first needed."""
+"""The database: opened when it is first needed, SQLite or Postgres with the same code."""
 
 import asyncio
 import contextlib
-import os
+import random
 import sqlite3
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, event
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from dragoman.config.secret import Secret
+from dragoman.store.backend import Backend, Dialect
 from dragoman.store.error import StoreError
-from dragoman.store.tables import METADATA
+from dragoman.store.migration import bring_up_to_date
+from dragoman.store.sqlite_file import SqliteFile
 
 T = TypeVar("T")
 
 LOCK_LIMIT = 5.0
-"""Seconds to wait while another process writes."""
+"""Seconds to wait while others write."""
 
-_CONNECTIONS = 4
-_PAUSE = 0.02
-"""Seconds between two tries to set the file up."""
+WORK_LIMIT = 60.0
+"""Seconds that a transaction may take."""
+
+_CUT_AGAIN = 0.2
+_LONGEST_PAUSE = 0.1
+_MOST_LOST = 2
+"""Connections that may turn out to be dead before a call fails: each kept one could be, after a restart."""
 
 
 class Database:
-    """The database at a path.
+    """The SQLite file at a path, or the Postgres database of a URL.
 
-    SQLite runs in threads of its own: a call that has to wait holds up nobody else. `lock_limit` is
-    in seconds.
+    An object belongs to one event loop of one process. It connects at the first use, so that one that was
+    made before a fork can be used after it. `lock_limit` is in seconds. Raises `StoreError` for a URL that
+    cannot be read.
     """
 
-    def __init__(self, path: Path, lock_limit: float = LOCK_LIMIT) -> None:
-        self._path = path
+    def __init__(self, location: Path | Secret, lock_limit: float = LOCK_LIMIT) -> None:
+        self._backend = _backend(location, lock_limit)
         self._lock_limit = lock_limit
         self._engine: AsyncEngine | None = None
         self._opening = asyncio.Lock()
+        self._writing = asyncio.Lock()
         self._closed = False
         self._running: set[asyncio.Future[Any]] = set()
 
-    async def run(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    @property
+    def dialect(self) -> Dialect:
+        """The kind of database."""
+        return self._backend.dialect
+
+    @property
+    def place(self) -> str:
+        """Where the database is, for people: a file, or the name and host of a Postgres database."""
+        return self._backend.place
+
+    async def run(
+        self,
+        work: Callable[[AsyncConnection], Awaitable[T]],
+        *,
+        writes: bool = False,
+        limit: float | None = WORK_LIMIT,
+    ) -> T:
         """The outcome of `work` in a transaction of its own: its changes are all there in the end, or none.
+
+        Work that writes says so with `writes`. What it reads stays true on SQLite until it has written; on
+        Postgres, rows that have to stay as they are must be selected `with_for_update`. Where others are in the
+        way, and where a connection turns out to be dead before anything was committed, `work` is run again
+        from its beginning: it has to bear that. `limit` is the longest that it may take, in seconds.
 
         A caller that is cancelled leaves the work to its end: a connection that is let go of in the
         middle would stay open. Raises `StoreError` for whatever goes wrong with the database, or in
         the work.
         """
-        task = asyncio.ensure_future(self._run(work))
+        task = asyncio.ensure_future(self._run(work, writes, limit))
         self._running.add(task)
         task.add_done_callback(self._ended)
         return await asyncio.shield(task)
 
     async def close(self) -> None:
-        """Let go of the file, once nothing is at work there. What comes after raises `StoreError`."""
+        """Let go of the database, once nothing is at work there. What comes after raises `StoreError`."""
         self._closed = True
         if self._running:
             await asyncio.wait(self._running)
@@ -65,11 +91,104 @@ class Database:
                 await self._engine.dispose()
                 self._engine = None
 
-    async def _run(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    async def _run(
+        self, work: Callable[[AsyncConnection], Awaitable[T]], writes: bool, limit: float | None
+    ) -> T:
+        loop = asyncio.get_running_loop()
         with self._failures():
             engine = await self._opened()
-            async with engine.begin() as connection:
-                return await work(connection)
+            end = loop.time() + self._lock_limit
+            lost = 0
+            pause = 0.005
+            while True:
+                try:
+                    async with self._turn(writes):
+                        return await self._attempt(engine, work, writes, limit)
+                except DBAPIError as error:
+                    if error.connection_invalidated:
+                        lost += 1
+                        if lost > _MOST_LOST or loop.time() > end:
+                            raise
+                    elif not self._backend.momentary(error) or loop.time() + pause > end:
+                        raise
+                    else:
+                        await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - no secret
+                        pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def _attempt(
+        self,
+        engine: AsyncEngine,
+        work: Callable[[AsyncConnection], Awaitable[T]],
+        writes: bool,
+        limit: float | None,
+    ) -> T:
+        async with engine.connect() as connection:
+            async with self._limited(connection, self._backend.answer_limit):
+                await self._backend.begin(connection, writes=writes)
+            async with self._limited(connection, limit):
+                try:
+                    outcome = await work(connection)
+                except BaseException:
+                    with contextlib.suppress(SQLAlchemyError):
+                        await connection.rollback()
+                    raise
+                await self._commit(connection)
+            return outcome
+
+    async def _commit(self, connection: AsyncConnection) -> None:
+        try:
+            await connection.commit()
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                # not tried again: it could be done twice
+                raise self._unusable(
+                    "the connection was lost at the end of a transaction, whose changes may be there or not"
+                ) from None
+            raise
+
+    @contextlib.asynccontextmanager
+    async def _limited(self, connection: AsyncConnection, limit: float | None) -> AsyncGenerator[None]:
+        """What is done with the connection here is cut off when it takes longer than `limit` seconds."""
+        cutting: list[asyncio.Task[None]] = []
+
+        async def cut() -> None:
+            while True:
+                await self._backend.sever(connection)
+                await asyncio.sleep(_CUT_AGAIN)
+
+        if limit is None:
+            yield
+            return
+        timer = asyncio.get_running_loop().call_later(
+            limit, lambda: cutting.append(asyncio.create_task(cut()))
+        )
+        try:
+            yield
+        except DBAPIError:
+            if cutting:
+                raise self._unusable(f"it took longer than {limit:g} seconds") from None
+            raise
+        finally:
+            timer.cancel()
+            for task in cutting:
+                task.cancel()
+            await asyncio.gather(*cutting, return_exceptions=True)
+
+    @contextlib.asynccontextmanager
+    async def _turn(self, writes: bool) -> AsyncGenerator[None]:
+        """Writers of this process wait for each other in a line: the waiting of SQLite's own is not fair."""
+        if not (writes and self._backend.one_writer):
+            yield
+            return
+        try:
+            async with asyncio.timeout(2 * self._lock_limit):
+                await self._writing.acquire()
+        except TimeoutError:
+            raise self._unusable("too many want to write") from None
+        try:
+            yield
+        finally:
+            self._writing.release()
 
     def _ended(self, task: "asyncio.Future[Any]") -> None:
         self._running.discard(task)
@@ -80,83 +199,30 @@ class Database:
         if self._engine is None:
             async with self._opening:
                 if self._closed:
-                    raise StoreError(f"The database {self._path} is closed.")
+                    raise StoreError(f"The database {self.place} is closed.")
                 if self._engine is None:
-                    self._engine = await self._open()
+                    await asyncio.to_thread(bring_up_to_date, self._backend)
+                    self._engine = self._backend.engine()
         return self._engine
-
-    async def _open(self) -> AsyncEngine:
-        await asyncio.to_thread(_create_file, self._path)
-        engine = _engine(self._path, self._lock_limit)
-        loop = asyncio.get_running_loop()
-        end = loop.time() + self._lock_limit
-        try:
-            while True:
-                try:
-                    await _set_up(engine)
-                except OperationalError as error:
-                    # SQLite does not wait for others while it changes the journal mode
-                    if "locked" not in str(error.orig) or loop.time() > end:
-                        raise
-                    await asyncio.sleep(_PAUSE)
-                else:
-                    return engine
-        except BaseException:
-            await engine.dispose()
-            raise
 
     @contextlib.contextmanager
     def _failures(self) -> Generator[None]:
         try:
             yield
         except DBAPIError as error:
-            raise StoreError(f"The database {self._path} cannot be used: {error.orig}.") from None
+            raise self._unusable(self._backend.reason(error)) from None
         except (SQLAlchemyError, sqlite3.Error) as error:
-            raise StoreError(f"The database {self._path} cannot be used: {error}.") from None
+            raise self._unusable(str(error)) from None
         except OSError as error:
-            raise StoreError(f"The database {self._path} cannot be used: {error.strerror}.") from None
+            raise self._unusable(error.strerror or type(error).__name__) from None
+
+    def _unusable(self, reason: str) -> StoreError:
+        return StoreError(f"The database {self.place} cannot be used: {reason}.")
 
 
-async def _set_up(engine: AsyncEngine) -> None:
-    """Make the file what it has to be: in a mode in which readers and the writer do not wait for each other,
-    and with every table. Processes that start at once all do this; the second finds nothing left to do.
-    """
-    async with engine.connect() as connection:
-        await connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-    async with engine.begin() as connection:
-        for table in METADATA.sorted_tables:
-            await connection.execute(CreateTable(table, if_not_exists=True))
-            for index in table.indexes:
-                await connection.execute(CreateIndex(index, if_not_exists=True))
+def _backend(location: Path | Secret, lock_limit: float) -> Backend:
+    if isinstance(location, Path):
+        return SqliteFile(location, lock_limit)
+    from dragoman.store.postgres import Postgres  # noqa: PLC0415 - its driver is loaded only where it is used
 
-
-def _create_file(path: Path) -> None:
-    """Make sure that the file is there, and only for its owner; the files that SQLite puts beside it
-    take its mode.
-    """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-
-
-def _engine(path: Path, lock_limit: float) -> AsyncEngine:
-    engine = create_async_engine(
-        URL.create("sqlite+aiosqlite", database=str(path)),
-        # errors are logged, and parameters are what clients wrote
-        hide_parameters=True,
-        pool_size=_CONNECTIONS,
-        max_overflow=0,
-        pool_timeout=2 * lock_limit,
-        connect_args={"timeout": lock_limit},
-    )
-    event.listen(engine.sync_engine, "connect", _prepare)
-    return engine
-
-
-def _prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-    """Set up a new connection: a crash of the machine may cost the last moments but not the file."""
-    cursor = connection.cursor()
-    try:
-        cursor.execute("PRAGMA synchronous = NORMAL")
-        cursor.execute("PRAGMA foreign_keys = ON")
-    finally:
-        cursor.close()
+    return Postgres(location, lock_limit)

@@ -28,7 +28,7 @@ class KeyHash(msgspec.Struct, frozen=True):
 
 
 class StoredKey(msgspec.Struct, frozen=True):
-    """A key. Times are in Unix seconds; `team` is the id of a team."""
+    """A key. Times are in Unix seconds; `team` is the id of a team that is not deleted."""
 
     id: str
     name: str
@@ -50,17 +50,22 @@ class Changes(msgspec.Struct, frozen=True):
     revision: int
     keys: tuple[StoredKey, ...]
     teams: tuple[StoredTeam, ...]
+    more: bool = False
+    """Whether there is more after that revision: a step holds a few thousand keys."""
 
 
 class KeyStore(Protocol):
     """Keys and teams. Every method raises `StoreError` when the store cannot be used.
 
     Each change gets the next revision, in the order in which changes can be seen: whoever asks for what has
-    changed since the last time misses nothing.
+    changed since the last time misses nothing. Of keys that are not deleted, as of teams, no two have the
+    same name.
     """
 
     async def changes(self, since: int) -> Changes:
-        """Everything that was changed after a revision; all there is, deleted things left out, for 0."""
+        """What was changed after a revision, as far as one step goes; all there is, deleted things left out,
+        for 0.
+        """
         ...
 
     async def keys(self) -> list[StoredKey]:
@@ -68,12 +73,13 @@ class KeyStore(Protocol):
         ...
 
     async def key(self, name: str) -> StoredKey | None:
-        """The key with this id, or the only one with this name; deleted ones are not found."""
+        """The key with this id, or the one with this name; deleted ones are not found."""
         ...
 
     async def put_key(self, key: StoredKey, *, expected: int | None = None) -> StoredKey | None:
         """Keep a key in place of what its id stood for, under a new revision. With `expected`, only if the
-        present one has that revision; None where it has not.
+        present one has that revision; None where it has not. Raises `NameTakenError` where another key has
+        the name, and `NoTeamError` where there is no such team.
         """
         ...
 
@@ -85,9 +91,12 @@ class KeyStore(Protocol):
         """The team with this id or this name; deleted ones are not found."""
         ...
 
-    async def put_team(self, team: StoredTeam, *, expected: int | None = None) -> StoredTeam | None:
+    async def put_team(
+        self, team: StoredTeam, *, expected: int | None = None, empty: bool = False
+    ) -> StoredTeam | None:
         """Keep a team in place of what its id stood for, as `put_key` does. Raises `NameTakenError` where
-        another team has the name.
+        another team has the name, and, with `empty`, `TeamInUseError` where keys belong to it. The keys of a
+        team that is deleted are without a team from then on.
         """
         ...
 
@@ -98,3 +107,15 @@ class KeyStore(Protocol):
 
 class NameTakenError(Exception):
     """Another one has this name."""
+
+
+class NoTeamError(Exception):
+    """There is no such team, or none any more."""
+
+
+class TeamInUseError(Exception):
+    """Keys belong to the team; `keys` is how many."""
+
+    def __init__(self, keys: int) -> None:
+        super().__init__(f"{keys} keys belong to the team.")
+        self.keys = keys

@@ -1,11 +1,13 @@
 """Budgets as the store keeps them: accounts, what was spent, and what is lent to processes that spend it.
 
-What an account may still give is its limit, less what was spent, less what lives of its leases. A lease is a slice
-that one process holds: it spends out of it without asking anybody. What it spends reaches the account through
-the ledger: in the same transaction in which a request's row is written, its charge moves from the lease to what
-was spent. A lease that nobody renews ends by itself, with what is left of it.
+What an account may still give is its limit, less what was spent, less what its leases hold. A lease is a
+slice that one process holds: it spends out of it without asking anybody. What it spends reaches the account
+through the ledger: in the same transaction in which a request's row is written, its charge moves from the
+lease to what was spent. A lease that nobody renews ends: from then on it is taken away, with what is left of
+it, by the first that needs it. Until somebody has, its process may still renew it.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -29,13 +31,24 @@ class Account(msgspec.Struct, frozen=True):
         return f"{self.holder}/{self.per}/{self.zone}/{self.begins:.0f}"
 
 
+class Wish(msgspec.Struct, frozen=True):
+    """How much is wanted of an account, in nano-dollars."""
+
+    least: int
+    """With less than this nothing is done; more than 0."""
+    enough: int
+    """What is needed now, if there is so much; not less than `least`."""
+    most: int
+    """What may be lent for later requests, as long as that is a small part of what the account has left."""
+
+
 class Lease(msgspec.Struct, frozen=True):
-    """A slice that was lent. Amounts are in nano-dollars."""
+    """What was lent. Amounts are in nano-dollars."""
 
     id: str
-    account: str
-    amount: int
-    expires: float
+    """The lease that holds it now."""
+    granted: int
+    """By how much that lease was made larger."""
     left: int
     """What the account could still have lent when this was."""
 
@@ -46,7 +59,7 @@ class Short(msgspec.Struct, frozen=True):
     left: int
     """What the account could have lent, maybe less than 0."""
     lent: int
-    """What lives of leases of others: some of it may come back."""
+    """What leases of others hold: some of it may come back."""
 
 
 class Balance(msgspec.Struct, frozen=True):
@@ -58,25 +71,30 @@ class Balance(msgspec.Struct, frozen=True):
 
 
 class LeaseStore(Protocol):
-    """Accounts and leases. Every method raises `StoreError` when the store cannot be used. `now` and `expires`
-    are in Unix seconds.
+    """Accounts and leases. Every method raises `StoreError` when the store cannot be used, and then it is not
+    known whether something was done. `now` and `expires` are in Unix seconds.
     """
 
     async def take(
-        self, account: Account, limit: int, least: int, most: int, worker: str, expires: float, now: float
+        self, account: Account, limit: int, wish: Wish, worker: str, lease: str, expires: float, now: float
     ) -> Lease | Short:
-        """Lend at least `least` and at most `most` of an account that may spend `limit` in all."""
+        """Lend something of an account that may spend `limit` in all. It is added to `lease`, one that the
+        same process has of this account, which lives until `expires` then; to a new one if that is no more,
+        or empty. Leases of others that have ended are taken away if they are needed.
+        """
         ...
 
-    async def renew(self, leases: list[str], expires: float) -> list[str]:
-        """Let leases live on until then; those that are still there are given back."""
+    async def renew(self, leases: Sequence[str], expires: float) -> list[str]:
+        """Let leases live on until then; those that are still there are given back. Those that are not have
+        been spent, or were taken away.
+        """
         ...
 
-    async def give_back(self, lease: str, amount: int) -> None:
-        """So much of a lease is not needed. One that is no more is no error."""
+    async def give_back(self, amounts: Mapping[str, int]) -> None:
+        """So much of each of these leases is not needed. One that is no more is no error."""
         ...
 
-    async def balances(self, accounts: list[str], now: float) -> list[Balance]:
+    async def balances(self, accounts: Sequence[str], now: float) -> list[Balance]:
         """How accounts stand; those that were never used are left out."""
         ...
 

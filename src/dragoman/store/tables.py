@@ -14,8 +14,10 @@ from sqlalchemy import (
     MetaData,
     SmallInteger,
     Table,
-    Text,
+    text,
 )
+
+from dragoman.store.any_text import AnyText
 
 METADATA = MetaData()
 """All tables."""
@@ -26,11 +28,11 @@ _NUMBER = BigInteger().with_variant(Integer, "sqlite")
 RESPONSES = Table(
     "responses",
     METADATA,
-    Column("id", Text, primary_key=True),
-    Column("key", Text, primary_key=True),
+    Column("id", AnyText, primary_key=True),
+    Column("key", AnyText, primary_key=True),
     Column("created", Double, nullable=False),
     Column("expires", Double, nullable=False),
-    Column("provider", Text),
+    Column("provider", AnyText),
     Column("request", LargeBinary, nullable=False),
     Column("answer", LargeBinary, nullable=False),
     Index("responses_expires", "expires"),
@@ -41,8 +43,8 @@ that clients whose answers have the same id do not meet."""
 FACTS = Table(
     "facts",
     METADATA,
-    Column("name", Text, primary_key=True),
-    Column("value", Text, nullable=False),
+    Column("name", AnyText, primary_key=True),
+    Column("value", AnyText, nullable=False),
 )
 """Single facts about the store: `revision`, the number of the last change to keys and teams; `secret`, by which a
 gateway sees whether it hashes keys with the secret that the others use."""
@@ -50,9 +52,9 @@ gateway sees whether it hashes keys with the secret that the others use."""
 TEAMS = Table(
     "teams",
     METADATA,
-    Column("id", Text, primary_key=True),
-    Column("name", Text, nullable=False, unique=True),
-    Column("rules", Text, nullable=False),
+    Column("id", AnyText, primary_key=True),
+    Column("name", AnyText, nullable=False, unique=True),
+    Column("rules", AnyText, nullable=False),
     Column("created", Double, nullable=False),
     Column("updated", Double, nullable=False),
     Column("deleted", Double),
@@ -64,11 +66,11 @@ TEAMS = Table(
 KEYS = Table(
     "keys",
     METADATA,
-    Column("id", Text, primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("owner", Text, nullable=False),
-    Column("team", Text),
-    Column("rules", Text, nullable=False),
+    Column("id", AnyText, primary_key=True),
+    Column("name", AnyText, nullable=False),
+    Column("owner", AnyText, nullable=False),
+    Column("team", AnyText),
+    Column("rules", AnyText, nullable=False),
     Column("disabled", Boolean, nullable=False),
     Column("expires", Double),
     Column("created", Double, nullable=False),
@@ -77,14 +79,15 @@ KEYS = Table(
     Column("revision", BigInteger, nullable=False),
     Index("keys_revision", "revision"),
     Index("keys_team", "team"),
+    Index("keys_name", "name"),
 )
 """Virtual keys, without what opens anything."""
 
 KEY_HASHES = Table(
     "key_hashes",
     METADATA,
-    Column("hash", Text, primary_key=True),
-    Column("key", Text, nullable=False),
+    Column("hash", AnyText, primary_key=True),
+    Column("key", AnyText, nullable=False),
     Column("created", Double, nullable=False),
     Column("expires", Double),
     Index("key_hashes_key", "key"),
@@ -94,7 +97,7 @@ KEY_HASHES = Table(
 ACCOUNTS = Table(
     "accounts",
     METADATA,
-    Column("id", Text, primary_key=True),
+    Column("id", AnyText, primary_key=True),
     Column("spent", BigInteger, nullable=False),
     Column("updated", Double, nullable=False),
 )
@@ -103,9 +106,9 @@ ACCOUNTS = Table(
 LEASES = Table(
     "leases",
     METADATA,
-    Column("id", Text, primary_key=True),
-    Column("account", Text, nullable=False),
-    Column("worker", Text, nullable=False),
+    Column("id", AnyText, primary_key=True),
+    Column("account", AnyText, nullable=False),
+    Column("worker", AnyText, nullable=False),
     Column("amount", BigInteger, nullable=False),
     Column("expires", Double, nullable=False),
     Index("leases_account", "account", "expires"),
@@ -115,7 +118,7 @@ LEASES = Table(
 JOURNALS = Table(
     "journals",
     METADATA,
-    Column("name", Text, primary_key=True),
+    Column("name", AnyText, primary_key=True),
     Column("position", BigInteger, nullable=False),
     Column("updated", Double, nullable=False),
 )
@@ -130,29 +133,29 @@ REQUESTS = Table(
     "requests",
     METADATA,
     Column("id", _NUMBER, primary_key=True, autoincrement=True),
-    Column("request_id", Text, nullable=False, unique=True),
+    Column("request_id", AnyText, nullable=False, unique=True),
     Column("revision", SmallInteger, nullable=False),
     Column("began", Double, nullable=False),
-    Column("key_id", Text, nullable=False),
-    Column("key_name", Text, nullable=False),
-    Column("owner", Text, nullable=False),
-    Column("team_id", Text, nullable=False),
-    Column("team_name", Text, nullable=False),
-    Column("tags", Text, nullable=False),
-    Column("route", Text, nullable=False),
-    Column("model", Text, nullable=False),
-    Column("target", Text, nullable=False),
-    Column("dialect", Text, nullable=False),
-    Column("upstream_dialect", Text, nullable=False),
-    Column("plan", Text, nullable=False),
-    Column("purpose", Text, nullable=False),
+    Column("key_id", AnyText, nullable=False),
+    Column("key_name", AnyText, nullable=False),
+    Column("owner", AnyText, nullable=False),
+    Column("team_id", AnyText, nullable=False),
+    Column("team_name", AnyText, nullable=False),
+    Column("tags", AnyText, nullable=False),
+    Column("route", AnyText, nullable=False),
+    Column("model", AnyText, nullable=False),
+    Column("target", AnyText, nullable=False),
+    Column("dialect", AnyText, nullable=False),
+    Column("upstream_dialect", AnyText, nullable=False),
+    Column("plan", AnyText, nullable=False),
+    Column("purpose", AnyText, nullable=False),
     Column("stream", Boolean, nullable=False),
     Column("cached", Boolean, nullable=False),
     Column("status", SmallInteger, nullable=False),
-    Column("stop", Text, nullable=False),
-    Column("failure", Text, nullable=False),
-    Column("error", Text, nullable=False),
-    Column("losses", Text, nullable=False),
+    Column("stop", AnyText, nullable=False),
+    Column("failure", AnyText, nullable=False),
+    Column("error", AnyText, nullable=False),
+    Column("losses", AnyText, nullable=False),
     Column("queue", Double, nullable=False),
     Column("first_token", Double),
     Column("total", Double),
@@ -160,23 +163,46 @@ REQUESTS = Table(
     Column("estimated", Boolean, nullable=False),
     Column("unpriced", Boolean, nullable=False),
     Column("cost", BigInteger),
-    Column("charges", Text, nullable=False),
+    Column("charges", AnyText, nullable=False),
     Column("attempts", SmallInteger, nullable=False),
-    Column("node", Text, nullable=False),
+    Column("node", AnyText, nullable=False),
+    Index("requests_began", "began"),
+    Index("requests_key", "key_id", "began"),
+    Index("requests_model", "model", "began"),
+    Index("requests_dialect", "dialect", "began"),
+    Index("requests_cost", "cost"),
 )
-"""The ledger: one row for each request; the columns are the fields of `Entry`. `tags` and `charges` are JSON."""
+"""The ledger: one row for each request; the columns are the fields of `Entry`. `tags` and `charges` are JSON.
+
+Teams, routes and targets have no index: `ROLLUPS` say where their rows are, see `dragoman.store.ledger_zones`.
+"""
+
+# only of the rows that are not like most; a text, because the databases write a Boolean differently
+for _name, _columns, _sqlite, _postgresql in (
+    ("owner", ("owner", "began"), "owner != ''", "owner != ''"),
+    ("status", ("status", "began"), "status != 200", "status != 200"),
+    ("failure", ("failure", "began"), "failure != ''", "failure != ''"),
+    ("unpriced", ("began",), "unpriced = 1", "unpriced"),
+    ("estimated", ("began",), "estimated = 1", "estimated"),
+):
+    Index(
+        f"requests_{_name}",
+        *(REQUESTS.c[_column] for _column in _columns),
+        sqlite_where=text(_sqlite),
+        postgresql_where=text(_postgresql),
+    )
 
 ATTEMPTS = Table(
     "attempts",
     METADATA,
     Column("id", _NUMBER, primary_key=True, autoincrement=True),
-    Column("request_id", Text, nullable=False),
+    Column("request_id", AnyText, nullable=False),
     Column("number", SmallInteger, nullable=False),
-    Column("target", Text, nullable=False),
-    Column("credential", Text, nullable=False),
-    Column("upstream_dialect", Text, nullable=False),
-    Column("plan", Text, nullable=False),
-    Column("outcome", Text, nullable=False),
+    Column("target", AnyText, nullable=False),
+    Column("credential", AnyText, nullable=False),
+    Column("upstream_dialect", AnyText, nullable=False),
+    Column("plan", AnyText, nullable=False),
+    Column("outcome", AnyText, nullable=False),
     Column("hedge", Boolean, nullable=False),
     Column("resent", SmallInteger, nullable=False),
     Column("began", Double, nullable=False),
@@ -185,27 +211,34 @@ ATTEMPTS = Table(
     Column("first_byte", Double),
     Column("first_token", Double),
     Column("total", Double),
-    Column("failure", Text, nullable=False),
-    Column("error", Text, nullable=False),
+    Column("failure", AnyText, nullable=False),
+    Column("error", AnyText, nullable=False),
     Column("upstream_status", SmallInteger),
-    Column("upstream_request_id", Text, nullable=False),
+    Column("upstream_request_id", AnyText, nullable=False),
     *(Column(name, BigInteger) for name in _USAGE),
     Column("estimated", Boolean, nullable=False),
     Column("unpriced", Boolean, nullable=False),
     Column("cost", BigInteger),
-    Column("cost_rows", Text, nullable=False),
-    Column("price_source", Text, nullable=False),
+    Column("cost_rows", AnyText, nullable=False),
+    Column("price_source", AnyText, nullable=False),
     Index("attempts_request", "request_id"),
 )
 """Upstream requests, numbered from 1 within their request. `cost_rows` is JSON: lists of kind, count, price."""
 
+Index(
+    "attempts_upstream",
+    ATTEMPTS.c.upstream_request_id,
+    sqlite_where=text("upstream_request_id != ''"),
+    postgresql_where=text("upstream_request_id != ''"),
+)
+
 BODIES = Table(
     "bodies",
     METADATA,
-    Column("request_id", Text, primary_key=True),
-    Column("kind", Text, primary_key=True),
+    Column("request_id", AnyText, primary_key=True),
+    Column("kind", AnyText, primary_key=True),
     Column("began", Double, nullable=False),
-    Column("media_type", Text, nullable=False),
+    Column("media_type", AnyText, nullable=False),
     Column("content", LargeBinary, nullable=False),
     Column("truncated", Boolean, nullable=False),
     Index("bodies_began", "began"),
@@ -217,10 +250,10 @@ ROLLUPS = Table(
     METADATA,
     Column("span", SmallInteger, primary_key=True, autoincrement=False),
     Column("begins", BigInteger, primary_key=True, autoincrement=False),
-    Column("key_id", Text, primary_key=True),
-    Column("team_id", Text, primary_key=True),
-    Column("route", Text, primary_key=True),
-    Column("target", Text, primary_key=True),
+    Column("key_id", AnyText, primary_key=True),
+    Column("team_id", AnyText, primary_key=True),
+    Column("route", AnyText, primary_key=True),
+    Column("target", AnyText, primary_key=True),
     Column("requests", BigInteger, nullable=False),
     Column("failures", BigInteger, nullable=False),
     Column("cached", BigInteger, nullable=False),
@@ -233,6 +266,7 @@ ROLLUPS = Table(
     Column("total", Double, nullable=False),
     Column("first_token", Double, nullable=False),
     Column("first_tokens", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )
 """Sums for charts, kept as rows arrive: by hour (`span` 1) and by day (`span` 24), both in UTC. `total` and
 `first_token` are sums of seconds, of all requests and of `first_tokens` of them."""

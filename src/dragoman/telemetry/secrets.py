@@ -16,17 +16,18 @@ def secrets_of(
     created: str | None = None,
     urls: Iterable[str] = (),
 ) -> list[str]:
-    """Keys of clients and of providers, values of providers' headers, passwords in URLs.
+    """Keys of clients, of administrators and of providers, values of providers' headers, passwords in URLs.
 
     `created` is the key that a first start has made, and `urls` are addresses besides those of the
     settings that may hold a password, such as those of proxies.
     """
     found = [key.reveal() for key in settings.auth.keys]
     found += [key.key.reveal() for key in settings.keys.values()]
+    found += [one.reveal() for one in (settings.auth.admin_key, settings.auth.secret) if one is not None]
     for provider in providers.values():
         found += secrets_at(provider)
-    if settings.coordination.url is not None:
-        found += _logins(settings.coordination.url.reveal())
+    for secret in (settings.coordination.url, settings.store.url):
+        found += [] if secret is None else _logins(secret.reveal())
     for url in urls:
         found += _logins(url)
     return [secret for secret in dict.fromkeys([*found, created]) if secret]
@@ -57,3 +58,8 @@ def _logins(url: str) -> Iterator[str]:
         yield parts.netloc.rpartition("@")[0]
         yield parts.password
         yield unquote(parts.password)
+    for part in parts.query.split("&"):  # libpq takes it there too
+        name, _, value = part.partition("=")
+        if unquote(name) in {"password", "sslpassword"}:
+            yield value
+            yield unquote(value)

@@ -147,7 +147,7 @@ def test_usage_needs_no_arithmetic() -> None:
         }
     )
     assert response.usage == Usage(
-        input=10, output=40, cache_read=30, cache_write=20, cache_write_1h=5, reasoning=25
+        input=10, output=40, cache_read=30, cache_write=20, cache_write_1h=5, reasoning=25, searches=1
     )
     assert response.service_tier == "default"
 

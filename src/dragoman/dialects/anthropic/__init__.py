@@ -7,6 +7,7 @@ from dragoman.dialects.anthropic.models import render_model, render_models
 from dragoman.dialects.anthropic.parse_request import parse_request
 from dragoman.dialects.anthropic.parse_response import parse_response
 from dragoman.dialects.anthropic.passthrough import hide_usage, meter_response, passthrough, read_head
+from dragoman.dialects.anthropic.rate_limits import rate_limit_headers
 from dragoman.dialects.anthropic.render_request import render_request
 from dragoman.dialects.anthropic.render_response import render_response
 from dragoman.dialects.anthropic.stream_decoder import AnthropicStreamDecoder
@@ -44,6 +45,7 @@ DIALECT = Dialect(
     stream_type=_stream_type,
     parse_error=parse_error,
     render_error=render_error,
+    rate_limit_headers=rate_limit_headers,
     render_models=render_models,
     render_model=render_model,
     keep_alive=_keep_alive,

@@ -22,6 +22,24 @@ class OutputDetails(Struct):
     thinking_tokens: int | None = None
 
 
+class ServerToolUse(Struct):
+    """Calls of the vendor's own tools, by tool."""
+
+    web_search_requests: int | None = None
+    web_fetch_requests: int = 0
+
+
+class Iteration(Struct):
+    """One pass of the model within one answer."""
+
+    type: str = ""
+    input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_creation: CacheCreation | None = None
+
+
 class Counts(Struct, omit_defaults=True):
     """`usage`: input excludes both cache fields, output includes thinking."""
 
@@ -31,6 +49,8 @@ class Counts(Struct, omit_defaults=True):
     output_tokens: int | None = None
     cache_creation: CacheCreation | None = None
     output_tokens_details: OutputDetails | None = None
+    server_tool_use: ServerToolUse | None = None
+    iterations: list[Iteration] | None = None
     service_tier: str | None = None
 
 

@@ -16,6 +16,7 @@ from dragoman.dialects.gemini.passthrough import (
     read_head,
     stream_type,
 )
+from dragoman.dialects.gemini.rate_limits import rate_limit_headers
 from dragoman.dialects.gemini.render_request import render_request
 from dragoman.dialects.gemini.render_response import render_response
 from dragoman.dialects.gemini.stream_decoder import GeminiStreamDecoder
@@ -39,6 +40,7 @@ DIALECT = Dialect(
     stream_type=stream_type,
     parse_error=parse_error,
     render_error=render_error,
+    rate_limit_headers=rate_limit_headers,
     render_models=render_models,
     render_model=render_model,
     keep_alive=keep_alive,

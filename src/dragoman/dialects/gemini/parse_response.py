@@ -17,7 +17,7 @@ from dragoman.dialects.gemini.logprobs import parse_logprobs
 from dragoman.dialects.gemini.media import media_block
 from dragoman.dialects.gemini.parse_parts import server_block
 from dragoman.dialects.gemini.stops import BROKEN, EMPTY, blocked, broken, parse_stop, reason_name
-from dragoman.dialects.gemini.usage import parse_usage, service_tier
+from dragoman.dialects.gemini.usage import parse_usage, searches, service_tier, with_searches
 from dragoman.dialects.gemini.wire import (
     Candidate,
     FunctionCall,
@@ -39,6 +39,7 @@ def parse_response(body: bytes, origin: str) -> Response:
     wire = decode_upstream(_RESPONSE, body)
     usage = parse_usage(wire.usage_metadata) if wire.usage_metadata is not None else None
     candidates = wire.candidates or []
+    usage = with_searches(usage, searches(candidates))
     feedback = wire.prompt_feedback
     if candidates:
         choices = tuple(

@@ -13,7 +13,7 @@ from dragoman.dialects.dialect import Head, Location, Meter, Passed, Target, Wir
 from dragoman.dialects.gemini.errors import parse_error_tree
 from dragoman.dialects.gemini.spelling import GENERATION_CONFIG, camel_members, decode_member
 from dragoman.dialects.gemini.stops import BROKEN, EMPTY, blocked, broken, parse_stop, reason_name
-from dragoman.dialects.gemini.usage import parse_usage
+from dragoman.dialects.gemini.usage import parse_usage, searches, with_searches
 from dragoman.dialects.gemini.wire import (
     GenerationConfig,
     MeteredCandidate,
@@ -148,6 +148,7 @@ def meter_response(body: bytes) -> Meter:
         if feedback is None or not feedback.block_reason:
             raise FailureError(EMPTY)
         return Meter(usage, (blocked(feedback.block_reason, None).reason,))
+    usage = with_searches(usage, searches(answer.candidates))
     return Meter(usage, tuple(_stop(candidate) for candidate in answer.candidates))
 
 

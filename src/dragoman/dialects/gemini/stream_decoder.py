@@ -9,7 +9,7 @@ from dragoman.dialects.gemini.errors import parse_error_tree
 from dragoman.dialects.gemini.parse_response import parse_created
 from dragoman.dialects.gemini.stops import EMPTY, blocked
 from dragoman.dialects.gemini.stream_candidate import TRUNCATED, StreamCandidate
-from dragoman.dialects.gemini.usage import merged, parse_usage, service_tier
+from dragoman.dialects.gemini.usage import merged, parse_usage, searches, service_tier, with_searches
 from dragoman.dialects.gemini.wire import GenerateContentResponse, PromptFeedback, UsageMetadata, given
 from dragoman.dialects.json_tree import ANY
 from dragoman.frames.json_array import JSONArrayDecoder
@@ -29,6 +29,7 @@ class GeminiStreamDecoder:
         "_frames",
         "_id",
         "_origin",
+        "_searches",
         "_skipped",
         "_started",
         "_tokens",
@@ -46,6 +47,7 @@ class GeminiStreamDecoder:
         self._feedback: PromptFeedback | None = None
         self._tokens: UsageMetadata | None = None
         self._usage: Usage | None = None
+        self._searches = 0
 
     @property
     def pending(self) -> int:
@@ -146,8 +148,11 @@ class GeminiStreamDecoder:
             return
         if chunk.prompt_feedback is not None and chunk.prompt_feedback.block_reason:
             self._feedback = chunk.prompt_feedback
-        if chunk.usage_metadata is not None and chunk.usage_metadata != self._tokens:
-            self._count(chunk.usage_metadata, events)
+        made = max(self._searches, searches(chunk.candidates or ()))
+        tokens = chunk.usage_metadata or self._tokens
+        if tokens is not None and (tokens != self._tokens or made != self._searches):
+            self._count(tokens, made, events)
+        self._searches = made
 
     def _start(self, chunk: GenerateContentResponse, events: list[Event]) -> None:
         if not (chunk.candidates or chunk.prompt_feedback or chunk.usage_metadata or chunk.response_id):
@@ -163,9 +168,9 @@ class GeminiStreamDecoder:
             )
         )
 
-    def _count(self, tokens: UsageMetadata, events: list[Event]) -> None:
+    def _count(self, tokens: UsageMetadata, searched: int, events: list[Event]) -> None:
         self._tokens = merged(self._tokens, tokens)
-        usage = parse_usage(self._tokens)
+        usage = with_searches(parse_usage(self._tokens), searched)
         if usage is not None and usage != self._usage:
             self._usage = usage
             events.append(UsageReported(usage))

@@ -4,8 +4,23 @@ Google's prompt count includes cached tokens but not what server tools fed back,
 candidates excludes thoughts. The neutral input excludes the cache, the output includes reasoning.
 """
 
+from collections.abc import Iterable
+
+import msgspec
+
 from dragoman.conversation.usage import Usage
-from dragoman.dialects.gemini.wire import ModalityCount, UsageMetadata
+from dragoman.dialects.gemini.wire import (
+    Candidate,
+    MeteredCandidate,
+    ModalityCount,
+    Searched,
+    UsageMetadata,
+    given,
+)
+
+_SEARCHED = msgspec.json.Decoder(Searched)
+_IMAGE, _AUDIO = ("IMAGE", 2), ("AUDIO", 4)
+"""Modalities as names and as numbers."""
 
 
 def parse_usage(wire: UsageMetadata) -> Usage | None:
@@ -30,16 +45,44 @@ def parse_usage(wire: UsageMetadata) -> Usage | None:
         output=output,
         cache_read=cached,
         reasoning=thoughts,
-        audio_input=_audio(wire.prompt_tokens_details),
-        audio_output=_audio(wire.candidates_tokens_details),
+        audio_input=_uncached(wire, _AUDIO),
+        audio_output=_of(_AUDIO, wire.candidates_tokens_details),
+        image_input=_uncached(wire, _IMAGE),
+        image_output=_of(_IMAGE, wire.candidates_tokens_details),
     )
 
 
-def _audio(details: list[ModalityCount] | None) -> int | None:
+def _uncached(wire: UsageMetadata, modality: tuple[str, int]) -> int | None:
+    """The prompt's tokens of a kind, without those that came from the cache."""
+    count = _of(modality, wire.prompt_tokens_details)
+    return None if count is None else max(0, count - (_of(modality, wire.cache_tokens_details) or 0))
+
+
+def _of(modality: tuple[str, int], details: list[ModalityCount] | None) -> int | None:
     for detail in details or ():
-        if detail.modality == "AUDIO":
+        if detail.modality in modality:
             return detail.token_count
     return None
+
+
+def searches(candidates: Iterable[Candidate | MeteredCandidate]) -> int:
+    """The searches for these candidates: each query once. Google's older models charge for all of a prompt's
+    together as for one; the answer does not say so.
+    """
+    queries: set[str] = set()
+    for candidate in candidates:
+        if given(candidate.grounding_metadata):
+            try:
+                found = _SEARCHED.decode(candidate.grounding_metadata)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                continue  # a form of grounding that nobody knows yet
+            queries.update(query for query in found.web_search_queries or () if query)
+    return len(queries)
+
+
+def with_searches(usage: Usage | None, count: int) -> Usage | None:
+    """The usage with the searches that were made, if any."""
+    return msgspec.structs.replace(usage, searches=count) if usage is not None and count else usage
 
 
 def merged(old: UsageMetadata | None, new: UsageMetadata) -> UsageMetadata:
@@ -54,6 +97,7 @@ def merged(old: UsageMetadata | None, new: UsageMetadata) -> UsageMetadata:
         thoughts_token_count=_last(old.thoughts_token_count, new.thoughts_token_count),
         total_token_count=_last(old.total_token_count, new.total_token_count),
         prompt_tokens_details=new.prompt_tokens_details or old.prompt_tokens_details,
+        cache_tokens_details=new.cache_tokens_details or old.cache_tokens_details,
         candidates_tokens_details=new.candidates_tokens_details or old.candidates_tokens_details,
         service_tier=new.service_tier or old.service_tier,
     )
@@ -79,4 +123,14 @@ def render_usage(usage: Usage) -> UsageMetadata:
         candidates_token_count=output - reasoning,
         thoughts_token_count=reasoning or None,
         total_token_count=usage.total,
+        prompt_tokens_details=_details(usage.prompt, usage.image_input, usage.audio_input),
+        candidates_tokens_details=_details(output - reasoning, usage.image_output, usage.audio_output),
     )
+
+
+def _details(whole: int, image: int | None, audio: int | None) -> list[ModalityCount] | None:
+    """A count by kinds; None where all of it is text, as far as one knows."""
+    counts = {"TEXT": max(0, whole - (image or 0) - (audio or 0)), "IMAGE": image, "AUDIO": audio}
+    if not (image or audio):
+        return None
+    return [ModalityCount(modality=kind, token_count=count) for kind, count in counts.items() if count]

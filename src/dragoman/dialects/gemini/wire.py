@@ -179,6 +179,7 @@ class UsageMetadata(_Wire):
     thoughts_token_count: int | None = None
     total_token_count: int | None = None
     prompt_tokens_details: list[ModalityCount] | None = None
+    cache_tokens_details: list[ModalityCount] | None = None
     candidates_tokens_details: list[ModalityCount] | None = None
     service_tier: str | None = None
 
@@ -236,6 +237,7 @@ class MeteredCandidate(_Wire):
 
     content: MeteredContent | None = None
     finish_reason: str | int | None = None
+    grounding_metadata: Raw = ABSENT
 
 
 class MeteredResponse(_Wire):
@@ -284,6 +286,12 @@ class GroundingMetadata(_Wire):
 
     grounding_chunks: list[Raw] | None = None
     grounding_supports: list[GroundingSupport] | None = None
+
+
+class Searched(_Wire):
+    """What a model that grounds its answers has looked for."""
+
+    web_search_queries: list[str] | None = None
 
 
 class CitationSource(_Wire):

@@ -14,6 +14,7 @@ from dragoman.dialects.openai_chat.stream_decoder import ChatStreamDecoder
 from dragoman.dialects.openai_chat.stream_encoder import ChatStreamEncoder, keep_alive, stream_type
 from dragoman.dialects.openai_chat.wire import NAME
 from dragoman.dialects.openai_models import render_model, render_models
+from dragoman.dialects.openai_rate_limits import rate_limit_headers
 from dragoman.dialects.stream_usage import hide_usage
 
 DIALECT = Dialect(
@@ -34,6 +35,7 @@ DIALECT = Dialect(
     stream_type=stream_type,
     parse_error=parse_error,
     render_error=render_error,
+    rate_limit_headers=rate_limit_headers,
     render_models=render_models,
     render_model=render_model,
     keep_alive=keep_alive,

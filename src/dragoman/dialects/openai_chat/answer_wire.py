@@ -18,6 +18,7 @@ class PromptDetailsWire(msgspec.Struct, gc=False):
     cached_tokens: Count = None
     cache_write_tokens: Count = None
     audio_tokens: Count = None
+    image_tokens: Count = None
 
 
 class CompletionDetailsWire(msgspec.Struct, gc=False):
@@ -25,6 +26,13 @@ class CompletionDetailsWire(msgspec.Struct, gc=False):
 
     reasoning_tokens: Count = None
     audio_tokens: Count = None
+    image_tokens: Count = None
+
+
+class ServerToolsWire(msgspec.Struct, gc=False):
+    """`usage.server_tool_use`, OpenRouter's."""
+
+    web_search_requests: Count = None
 
 
 class UsageWire(msgspec.Struct, gc=False):
@@ -41,6 +49,8 @@ class UsageWire(msgspec.Struct, gc=False):
     prompt_cache_hit_tokens: Count = None
     cache_read_input_tokens: Count = None
     cache_creation_input_tokens: Count = None
+    server_tool_use: ServerToolsWire | None = None
+    num_search_queries: Count = None
     prompt_audio_seconds: Count = None
 
 

@@ -9,11 +9,13 @@ from dragoman.dialects.openai_chat.answer_wire import (
     Count,
     MeteredWire,
     PromptDetailsWire,
+    ServerToolsWire,
     UsageWire,
 )
 
 _NO_PROMPT_DETAILS = PromptDetailsWire()
 _NO_COMPLETION_DETAILS = CompletionDetailsWire()
+_NO_TOOLS = ServerToolsWire()
 
 
 def usage_of(answer: AnswerWire | MeteredWire) -> Usage | None:
@@ -30,7 +32,8 @@ def parse_usage(wire: UsageWire) -> Usage:
     OpenAI's `prompt_tokens` include what came from the cache, `completion_tokens` include
     reasoning. xAI, Vercel's gateway and Google's OpenAI layer leave reasoning out of the latter: it
     shows in a total that is larger than the sum, or in reasoning larger than the whole. Mistral
-    leaves the tokens of sound out of `prompt_tokens` in the same way.
+    leaves the tokens of sound out of `prompt_tokens` in the same way. OpenRouter and Perplexity count
+    web searches, each in a field of its own.
     """
     prompt, completion, total = map(_count, (wire.prompt_tokens, wire.completion_tokens, wire.total_tokens))
     given = wire.prompt_tokens_details or _NO_PROMPT_DETAILS
@@ -55,15 +58,27 @@ def parse_usage(wire: UsageWire) -> Usage:
             reasoning = reasoning or unexplained
         elif reasoning is not None and reasoning > completion:
             completion += reasoning
+    plain = None if prompt is None else max(0, prompt - (cached or 0) - (written or 0))
+    tools = wire.server_tool_use or _NO_TOOLS
     return Usage(
-        input=None if prompt is None else max(0, prompt - (cached or 0) - (written or 0)),
+        input=plain,
         output=completion,
         cache_read=cached,
         cache_write=written,
         reasoning=reasoning,
-        audio_input=audio_input,
-        audio_output=_count(made.audio_tokens),
+        audio_input=part(audio_input, plain),
+        audio_output=part(_count(made.audio_tokens), completion),
+        image_input=part(_count(given.image_tokens), plain),
+        image_output=part(_count(made.image_tokens), completion),
+        searches=_first(tools.web_search_requests, wire.num_search_queries),
     )
+
+
+def part(count: int | None, whole: int | None) -> int | None:
+    """A count of some of the tokens that are in no cache: the vendors' counts of sound and pictures are of
+    all tokens, and so may be larger.
+    """
+    return count if count is None or whole is None else min(count, whole)
 
 
 def _count(value: Count) -> int | None:
@@ -82,11 +97,16 @@ def render_usage(usage: Usage) -> bytes:
         "total_tokens": usage.total,
     }
     given = _known(
-        cached_tokens=usage.cache_read, cache_write_tokens=usage.cache_write, audio_tokens=usage.audio_input
+        cached_tokens=usage.cache_read,
+        cache_write_tokens=usage.cache_write,
+        audio_tokens=usage.audio_input,
+        image_tokens=usage.image_input,
     )
     if given:
         wire["prompt_tokens_details"] = given
-    made = _known(reasoning_tokens=usage.reasoning, audio_tokens=usage.audio_output)
+    made = _known(
+        reasoning_tokens=usage.reasoning, audio_tokens=usage.audio_output, image_tokens=usage.image_output
+    )
     if made:
         wire["completion_tokens_details"] = made
     return msgspec.json.encode(wire)

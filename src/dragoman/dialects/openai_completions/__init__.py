@@ -13,6 +13,7 @@ from dragoman.dialects.openai_completions.passthrough import meter_response, pas
 from dragoman.dialects.openai_completions.stream_decoder import CompletionsStreamDecoder
 from dragoman.dialects.openai_completions.wire import NAME
 from dragoman.dialects.openai_models import render_model, render_models
+from dragoman.dialects.openai_rate_limits import rate_limit_headers
 from dragoman.dialects.stream_usage import hide_usage
 
 
@@ -54,6 +55,7 @@ DIALECT = Dialect(
     stream_type=_stream_type,
     parse_error=parse_error,
     render_error=render_error,
+    rate_limit_headers=rate_limit_headers,
     render_models=render_models,
     render_model=render_model,
     keep_alive=_keep_alive,

@@ -2,6 +2,7 @@
 
 from dragoman.dialects.dialect import Dialect
 from dragoman.dialects.openai_models import render_model, render_models
+from dragoman.dialects.openai_rate_limits import rate_limit_headers
 from dragoman.dialects.openai_responses.counting import COUNTING
 from dragoman.dialects.openai_responses.errors import parse_error, render_error, stream_failure
 from dragoman.dialects.openai_responses.field_paths import FIELD_PATHS
@@ -38,6 +39,7 @@ DIALECT = Dialect(
     stream_type=stream_type,
     parse_error=parse_error,
     render_error=render_error,
+    rate_limit_headers=rate_limit_headers,
     render_models=render_models,
     render_model=render_model,
     keep_alive=keep_alive,

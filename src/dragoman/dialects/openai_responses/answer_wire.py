@@ -26,6 +26,7 @@ class InputDetailsWire(msgspec.Struct, gc=False):
     cache_write_tokens: Count = None
     cache_write_tokens_details: WriteDetailsWire | None = None
     audio_tokens: Count = None
+    image_tokens: Count = None
 
 
 class OutputDetailsWire(msgspec.Struct, gc=False):
@@ -33,6 +34,13 @@ class OutputDetailsWire(msgspec.Struct, gc=False):
 
     reasoning_tokens: Count = None
     audio_tokens: Count = None
+    image_tokens: Count = None
+
+
+class ToolUseWire(msgspec.Struct, gc=False):
+    """`usage.server_side_tool_usage_details`, xAI's."""
+
+    web_search_calls: Count = None
 
 
 class UsageWire(msgspec.Struct, gc=False):
@@ -43,6 +51,7 @@ class UsageWire(msgspec.Struct, gc=False):
     total_tokens: Count = None
     input_tokens_details: InputDetailsWire | None = None
     output_tokens_details: OutputDetailsWire | None = None
+    server_side_tool_usage_details: ToolUseWire | None = None
 
 
 class IncompleteWire(msgspec.Struct, gc=False):
@@ -119,6 +128,19 @@ class MeteredItemWire(msgspec.Struct, gc=False):
 
     type: str = "message"
     content: Raw = Raw()
+
+
+class SearchActionWire(msgspec.Struct, gc=False):
+    """`action` of a `web_search_call`."""
+
+    type: str = "search"
+
+
+class SearchItemWire(msgspec.Struct, gc=False):
+    """As much of an item as it takes to see whether it is a search of the web."""
+
+    type: str = "message"
+    action: SearchActionWire | None = None
 
 
 class AnnotationWire(msgspec.Struct, gc=False):

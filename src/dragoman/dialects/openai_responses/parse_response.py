@@ -19,7 +19,7 @@ from dragoman.dialects.openai_responses.open_answer import (
 )
 from dragoman.dialects.openai_responses.open_item import parse_parts
 from dragoman.dialects.openai_responses.stop import stop_of
-from dragoman.dialects.openai_responses.usage import parse_usage
+from dragoman.dialects.openai_responses.usage import usage_of
 
 _ITEM = msgspec.json.Decoder(MeteredItemWire)
 
@@ -51,8 +51,9 @@ def parse_events(body: bytes, origin: str) -> list[Event]:
     for raw in answer.output or ():
         opened.end(None, bytes(raw), events)
     opened.close(answer.status, reason_of(answer), events)
-    if answer.usage is not None:
-        events.append(UsageReported(parse_usage(answer.usage)))
+    usage = usage_of(answer)
+    if usage is not None:
+        events.append(UsageReported(usage))
     return events
 
 
@@ -67,5 +68,4 @@ def meter_response(body: bytes) -> Meter:
             item.type == "message" and any(part.type == "refusal" for part in parse_parts(item.content))
         )
     stop = stop_of(answer.status, reason_of(answer), called=called, refused=refused)
-    usage = None if answer.usage is None else parse_usage(answer.usage)
-    return Meter(usage, (stop.reason,))
+    return Meter(usage_of(answer), (stop.reason,))

@@ -17,7 +17,7 @@ from dragoman.dialects.openai_responses.open_answer import (
 )
 from dragoman.dialects.openai_responses.parse_response import parse_events
 from dragoman.dialects.openai_responses.stop import COMPLETED, INCOMPLETE
-from dragoman.dialects.openai_responses.usage import parse_usage
+from dragoman.dialects.openai_responses.usage import usage_of
 from dragoman.dialects.stream_frames import StreamFrames
 from dragoman.frames.sse import SSE, FrameTooLargeError
 
@@ -188,7 +188,8 @@ class ResponsesStreamDecoder:
         self._complete = True
         answer = ANSWER.decode(event.response) if event.response else AnswerWire()
         self._start(answer, events)
-        usage = None if answer.usage is None else UsageReported(parse_usage(answer.usage))
+        counted = usage_of(answer)
+        usage = None if counted is None else UsageReported(counted)
         failure = failure_of(answer, bytes(event.response) or data)
         if failure is None and kind in {"response.failed", "response.cancelled"}:
             failure = embedded_failure(data)

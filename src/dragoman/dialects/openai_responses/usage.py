@@ -1,12 +1,17 @@
 """Usage: the format's counts, to and from the neutral convention."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from dragoman.conversation.usage import Usage
 from dragoman.dialects.openai_responses.answer_wire import (
+    AnswerWire,
     Count,
     InputDetailsWire,
     OutputDetailsWire,
+    SearchItemWire,
+    ToolUseWire,
     UsageWire,
     WriteDetailsWire,
 )
@@ -14,6 +19,33 @@ from dragoman.dialects.openai_responses.answer_wire import (
 _NO_INPUT_DETAILS = InputDetailsWire()
 _NO_OUTPUT_DETAILS = OutputDetailsWire()
 _NO_WRITE_DETAILS = WriteDetailsWire()
+_NO_TOOLS = ToolUseWire()
+_ITEM = msgspec.json.Decoder(SearchItemWire)
+
+
+def usage_of(answer: AnswerWire) -> Usage | None:
+    """The counts of a whole answer; None where it has none. OpenAI charges for each search that is among its
+    items, which its counts do not name.
+    """
+    if answer.usage is None:
+        return None
+    usage = parse_usage(answer.usage)
+    searches = _searches(answer.output or ()) if usage.searches is None else 0
+    return msgspec.structs.replace(usage, searches=searches) if searches else usage
+
+
+def _searches(items: Iterable[msgspec.Raw]) -> int:
+    found = 0
+    for raw in items:
+        if b"web_search_call" not in bytes(raw):
+            continue
+        try:
+            item = _ITEM.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue  # whoever reads the answer itself says what is wrong with it
+        # pages that are opened, and words that are sought in them, are free
+        found += item.type == "web_search_call" and (item.action is None or item.action.type == "search")
+    return found
 
 
 def parse_usage(wire: UsageWire) -> Usage:
@@ -38,16 +70,26 @@ def parse_usage(wire: UsageWire) -> Usage:
             reasoning = reasoning or unexplained
         elif reasoning is not None and reasoning > output:
             output += reasoning
+    plain = None if prompt is None else max(0, prompt - (cached or 0) - (written or 0))
     return Usage(
-        input=None if prompt is None else max(0, prompt - (cached or 0) - (written or 0)),
+        input=plain,
         output=output,
         cache_read=cached,
         cache_write=written,
         cache_write_1h=_count(longer),
         reasoning=reasoning,
-        audio_input=_count(given.audio_tokens),
-        audio_output=_count(made.audio_tokens),
+        audio_input=_part(given.audio_tokens, plain),
+        audio_output=_part(made.audio_tokens, output),
+        image_input=_part(given.image_tokens, plain),
+        image_output=_part(made.image_tokens, output),
+        searches=_count((wire.server_side_tool_usage_details or _NO_TOOLS).web_search_calls),
     )
+
+
+def _part(value: Count, whole: int | None) -> int | None:
+    """Sound or pictures among the tokens that are in no cache: the vendors count them among all."""
+    count = _count(value)
+    return count if count is None or whole is None else min(count, whole)
 
 
 def _count(value: Count) -> int | None:

@@ -1,0 +1,121 @@
+"""How many tokens an answer has at most: the limit that a request sets itself, read without reading the request.
+
+Vendors count reasoning inside the limit, with one exception: Anthropic's thinking budget may be larger than
+`max_tokens` where the model thinks between calls of tools, and is then written besides.
+"""
+
+import re
+from collections.abc import Mapping
+
+import msgspec
+
+from dragoman.dialects.dialect import Head
+from dragoman.models.profile import Profile
+
+DEFAULT_OUTPUT = 4096
+"""What counts where neither the request nor what is known of the model has a limit."""
+_COMPLETION = 16
+"""OpenAI's own limit for requests to go on with a text that name none."""
+
+Fields = Mapping[str, msgspec.Raw]
+
+_NAMES = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+_RENDERED = re.compile(rb'"max(?:_completion|_output)?_tokens":(\d+)|"maxOutputTokens":(\d+)')
+"""As requests are written here: without spaces. In a text, the marks would have a backslash before them."""
+
+_MEMBERS: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_PROMPTS = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def output_bound(dialect: str, head: Head, profile: Profile) -> int:
+    """The most tokens that the answer to a request of a dialect has, all its candidates together, where the
+    request is passed on as it is. `profile` is that of the model that it goes to.
+    """
+    fields = head.fields
+    match dialect:
+        case "gemini":
+            return _gemini(fields, profile)
+        case "openai_completions":
+            limit = _limit(fields)
+            texts = max(_number(fields, "n") or 1, _number(fields, "best_of") or 1) * _prompts(fields)
+            return (_COMPLETION if limit is None else limit) * texts
+        case "anthropic" if "thinking" in fields:
+            limit = _limit(fields)
+            budget = _number(_members(fields, "thinking"), "budget_tokens") or 0
+            whole = _otherwise(profile) if limit is None else limit
+            return whole + budget if budget >= whole else whole
+        case _:
+            limit = _limit(fields)
+            whole = _otherwise(profile) if limit is None else limit
+            return whole * head.candidates
+
+
+def rendered_bound(body: bytes, profile: Profile, candidates: int = 1) -> int:
+    """The same for a request that was written here for a model: the largest limit that is in its body. What a
+    client's tools are called cannot make it smaller.
+    """
+    found = [int(one or other) for one, other in _RENDERED.findall(body)]
+    return (max(found) if found else _otherwise(profile)) * candidates
+
+
+def _gemini(fields: Fields, profile: Profile) -> int:
+    config = _members(fields, "generationConfig") or _members(fields, "generation_config")
+    limit = _number(config, "maxOutputTokens") or _number(config, "max_output_tokens")
+    candidates = _number(config, "candidateCount") or _number(config, "candidate_count") or 1
+    return (_otherwise(profile) if limit is None else limit) * candidates
+
+
+def _otherwise(profile: Profile) -> int:
+    return DEFAULT_OUTPUT if profile.max_output_tokens is None else profile.max_output_tokens
+
+
+def _limit(fields: Fields) -> int | None:
+    """The largest of the limits, where a request has several."""
+    largest: int | None = None
+    for name in _NAMES:
+        if name in fields:
+            number = _number(fields, name)
+            if number is not None and (largest is None or number > largest):
+                largest = number
+    return largest
+
+
+def _number(fields: Fields, name: str) -> int | None:
+    raw = fields.get(name)
+    if raw is None:
+        return None
+    try:
+        # Google takes numbers as text, too
+        return int(bytes(raw).strip(b'"'))
+    except ValueError:
+        return _whole(bytes(raw))
+
+
+def _whole(raw: bytes) -> int | None:
+    """A number with a point or an exponent; None for anything else, which the vendor will refuse."""
+    try:
+        return int(float(raw))
+    except (ValueError, OverflowError):
+        return None
+
+
+def _members(fields: Fields, name: str) -> Fields:
+    raw = fields.get(name)
+    if raw is None:
+        return {}
+    try:
+        return _MEMBERS.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return {}
+
+
+def _prompts(fields: Fields) -> int:
+    """How many texts there are to go on with: several, or the tokens of one."""
+    raw = bytes(fields.get("prompt", b""))
+    if raw[:1] != b"[":
+        return 1
+    try:
+        prompts = _PROMPTS.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return 1
+    return sum(bytes(one)[:1] in (b'"', b"[") for one in prompts) or 1

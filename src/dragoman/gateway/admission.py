@@ -1,0 +1,190 @@
+"""What an exchange is held to: places, limits and budgets of its key, the key's team, and the route."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from dragoman.access.holder import Budget, Holder
+from dragoman.access.limits import Want, draws, limit_failure, rate_limits
+from dragoman.access.purse import BudgetSpentError, Purse, Reservation, budget_failure
+from dragoman.conversation.failure import Failure, FailureError, FailureKind
+from dragoman.conversation.rate_limit import RateLimit
+from dragoman.coordination.meters import Draw, Drawn, Meters, Slot
+from dragoman.routing.traffic import ClientLimit, Traffic
+from dragoman.store.entry import Charge
+
+_FIRST_PAUSE = 0.01
+_LONGEST_PAUSE = 0.1
+"""Seconds between two looks whether another process has given a place back."""
+
+
+class Allowances(msgspec.Struct, frozen=True):
+    """What holds for whom, and where it is counted."""
+
+    meters: Meters
+    purse: Purse
+    routes: Mapping[str, Holder]
+    """The routes that are held to anything, by name."""
+    traffic: Traffic
+    queue_timeout: float
+
+
+class Hold:
+    """What was set aside for one upstream request."""
+
+    def __init__(self, meters: Meters, taken: Sequence[Draw], wants: Sequence[str], paid: Reservation | None) -> None:
+        self._meters = meters
+        self._taken = taken
+        self._kinds = wants
+        self._paid = paid
+
+    async def settle(self, tokens: int, nanos: int) -> tuple[Charge, ...]:
+        """So much was used: the rest goes back. What each budget pays. Once."""
+        charges = () if self._paid is None else self._paid.settle(nanos)
+        back = [
+            draw._replace(amount=draw.amount - (tokens if kind == "tokens" else nanos))
+            for draw, kind in zip(self._taken, self._kinds, strict=True)
+        ]
+        if back:
+            await self._meters.put_back(back)
+        return charges
+
+
+class Admission:
+    """One exchange's place among all that its holders have going on, inside `async with`.
+
+    Entering raises `FailureError` (rate limit) where a limit is reached.
+    """
+
+    def __init__(
+        self,
+        allowances: Allowances,
+        holders: Sequence[Holder],
+        told: Callable[[Sequence[RateLimit]], None],
+        *,
+        until: float,
+        priority: int = 0,
+    ) -> None:
+        """Take who is held to anything, and who is told how limits stand that clients may know; `until` is
+        when the exchange is over, on the clock of `time.monotonic`.
+        """
+        self._allowances = allowances
+        self._holders = holders
+        self._until = until
+        self._priority = priority
+        self._place: AbstractAsyncContextManager[None] | None = None
+        self._slots: tuple[Slot, ...] = ()
+        self._told = told
+        self.budgets: tuple[tuple[Holder, Budget], ...] = tuple(
+            (holder, budget) for holder in holders for budget in holder.budgets
+        )
+        self.limited = bool(self.budgets) or any(
+            limit.kind != "requests" for holder in holders for limit in holder.limits
+        )
+        """Whether what an upstream request may take has to be set aside."""
+        self.priced = bool(self.budgets) or any(
+            limit.kind == "cost" for holder in holders for limit in holder.limits
+        )
+        """Whether it has to be known what it costs."""
+        self.queued = any(holder.max_concurrent is not None for holder in holders)
+        """Whether it may have to wait for a place."""
+
+    async def __aenter__(self) -> Self:
+        if not self._holders:
+            return self
+        try:
+            await self._take_place()
+            await self._draw(Want(requests=1))
+        except BaseException:
+            await self._leave()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._holders:
+            await self._leave()
+
+    async def set_aside(self, tokens: int, nanos: int) -> Hold | None:
+        """Set aside what an upstream request may take at most: so many tokens and nano-dollars.
+
+        Raises `FailureError` where a limit (429) or a budget (402) does not admit that much.
+        """
+        if not self.limited:
+            return None
+        taken, kinds = await self._draw(Want(tokens=tokens, nanos=nanos))
+        paid: Reservation | None = None
+        if self.budgets:
+            try:
+                paid = await self._allowances.purse.reserve(self.budgets, nanos)
+            except BudgetSpentError as error:
+                await self._allowances.meters.put_back(taken)
+                raise FailureError(budget_failure(error)) from None
+            except BaseException:
+                await self._allowances.meters.put_back(taken)
+                raise
+        return Hold(self._allowances.meters, taken, kinds, paid)
+
+    def covers(self, nanos: int) -> bool:
+        """Whether so many nano-dollars can be set aside out of what this process holds."""
+        return not self.budgets or self._allowances.purse.covers(self.budgets, nanos)
+
+    async def _take_place(self) -> None:
+        limits = [
+            ClientLimit(f"{one.kind}:{one.id}", one.max_concurrent, f"{one.kind} '{one.name}'")
+            for one in self._holders
+            if one.max_concurrent is not None
+        ]
+        if not limits:
+            return
+        allowances = self._allowances
+        place = allowances.traffic.client_place(limits, until=self._until, priority=self._priority)
+        await place.__aenter__()
+        self._place = place
+        # within this process there is a place; other processes may have taken it
+        slots = tuple(Slot(one.name, one.most) for one in limits)
+        end = min(self._until, time.monotonic() + allowances.queue_timeout)
+        pause = _FIRST_PAUSE
+        while (full := await allowances.meters.enter(slots)) is not None:
+            if time.monotonic() + pause >= end:
+                raise FailureError(_no_place(limits[full]))
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+        self._slots = slots
+
+    async def _draw(self, want: Want) -> Sequence[Drawing]:
+        """Take what is wanted out of every limit of its kind. Raises `FailureError` where one is reached."""
+        drawings = drawings_of(self._holders, want)
+        if not drawings:
+            return ()
+        drawn = await self._allowances.meters.draw([one.draw for one in drawings])
+        self._told(rate_limits(drawings, drawn))
+        if drawn.refused is not None:
+            raise FailureError(limit_failure(drawings[drawn.refused], drawn))
+        return drawings
+
+    async def _leave(self) -> None:
+        slots, self._slots = self._slots, ()
+        place, self._place = self._place, None
+        try:
+            if slots:
+                await self._allowances.meters.leave(slots)
+        finally:
+            if place is not None:
+                await place.__aexit__(None, None, None)
+
+
+def _no_place(limit: ClientLimit) -> Failure:
+    return Failure(
+        FailureKind.RATE_LIMIT,
+        f"The gateway serves {limit.most} requests at once for the {limit.words}, in all its processes. "
+        "Wait until one has ended, and try again.",
+        code="concurrency_limit",
+        retry_after=1.0,
+    )

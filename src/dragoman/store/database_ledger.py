@@ -1,0 +1,146 @@
+"""The ledger in the database, as it is written."""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+
+import msgspec
+from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from dragoman.store.bulk_insert import BulkInsert
+from dragoman.store.database_leases import charge
+from dragoman.store.engine import Database
+from dragoman.store.entry import Entry
+from dragoman.store.ledger import UnfitEntriesError
+from dragoman.store.ledger_rows import ATTEMPT, BODY, REQUEST, ROLLUP, Batch, CountedRow, Row, name
+from dragoman.store.tables import ATTEMPTS, BODIES, JOURNALS, REQUESTS, ROLLUPS
+
+_SLICE = 100
+"""Entries that are dealt with at once: the event loop serves others in between."""
+
+_KEY = [column.name for column in ROLLUPS.primary_key]
+
+_KNOWN = (
+    select(*(REQUESTS.c[column] for column in CountedRow.__struct_fields__))
+    .where(REQUESTS.c.request_id.in_(bindparam("ids", expanding=True)))
+    .order_by(REQUESTS.c.request_id)
+    .with_for_update()
+)
+_BODIES = insert(BODIES)
+_REMOVE = [
+    delete(table).where(table.c.request_id == bindparam("its_id")) for table in (REQUESTS, ATTEMPTS, BODIES)
+]
+_EMPTY = delete(ROLLUPS).where(
+    ROLLUPS.c.requests == 0, *(ROLLUPS.c[column] == bindparam(f"its_{column}") for column in _KEY)
+)
+_POSITION = select(JOURNALS.c.position).where(JOURNALS.c.name == bindparam("its_name"))
+_FORGET = delete(JOURNALS).where(JOURNALS.c.name == bindparam("its_name"))
+
+
+class DatabaseLedger:
+    """See `LedgerStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._requests = BulkInsert(REQUESTS, REQUEST, database.dialect)
+        self._attempts = BulkInsert(ATTEMPTS, ATTEMPT, database.dialect)
+        upsert = postgresql.insert if database.dialect == "postgresql" else sqlite.insert
+        rollups = upsert(ROLLUPS)
+        self._sum_up = rollups.on_conflict_do_update(
+            index_elements=_KEY,
+            set_={
+                column: ROLLUPS.c[column] + rollups.excluded[column]
+                for column in ROLLUP
+                if column not in _KEY
+            },
+        )
+        journals = upsert(JOURNALS)
+        self._move_on = journals.on_conflict_do_update(
+            index_elements=["name"],
+            set_={column: journals.excluded[column] for column in ("position", "updated")},
+        )
+
+    async def position(self, journal: str) -> int:
+        """See `LedgerStore.position`."""
+
+        async def work(connection: AsyncConnection) -> int:
+            return (await connection.execute(_POSITION, {"its_name": journal})).scalar_one_or_none() or 0
+
+        return await self._database.run(work)
+
+    async def add(self, journal: str, position: int, entries: Sequence[Entry], now: float) -> int:
+        """See `LedgerStore.add`."""
+        latest: dict[str, tuple[Entry, Entry]] = {}
+        for entry in entries:
+            request_id = name(entry.request_id)
+            first, last = latest.setdefault(request_id, (entry, entry))
+            if last.revision < entry.revision:
+                latest[request_id] = first, entry
+        read = {"name": journal, "position": position, "updated": now}
+        everything = await _batch(latest, {})
+
+        async def work(connection: AsyncConnection) -> int:
+            try:
+                batch = everything
+                if latest and (known := await _known(connection, latest)):
+                    batch = await _batch(latest, known)
+                await self._write(connection, batch, now)
+                await connection.execute(self._move_on, read)
+            except (DataError, IntegrityError, OverflowError, ValueError) as error:
+                raise UnfitEntriesError(type(error).__name__) from None
+            return len(batch.requests)
+
+        return await self._database.run(work, writes=True)
+
+    async def forget(self, journals: Sequence[str]) -> None:
+        """See `LedgerStore.forget`."""
+
+        async def work(connection: AsyncConnection) -> None:
+            await connection.execute(_FORGET, [{"its_name": journal} for journal in journals])
+
+        if journals:
+            await self._database.run(work, writes=True)
+
+    async def _write(self, connection: AsyncConnection, batch: Batch, now: float) -> None:
+        if batch.replaced:
+            gone = [{"its_id": request_id} for request_id in batch.replaced]
+            for removal in _REMOVE:
+                await connection.execute(removal, gone)
+        await self._requests.run(connection, batch.requests)
+        await self._attempts.run(connection, batch.attempts)
+        if batch.bodies:
+            await connection.execute(_BODIES, _named(BODY, batch.bodies))
+        # last comes what others wait for: these rows are locked until the transaction ends
+        if sums := _named(ROLLUP, batch.rollups):
+            await connection.execute(self._sum_up, sums)
+            if batch.replaced:
+                await connection.execute(
+                    _EMPTY, [{f"its_{part}": row[part] for part in _KEY} for row in sums]
+                )
+        if batch.charges:
+            await charge(connection, batch.charges, now)
+
+
+async def _known(connection: AsyncConnection, ids: Collection[str]) -> dict[str, CountedRow]:
+    """What there is of these requests."""
+    found = await connection.execute(_KNOWN, {"ids": list(ids)})
+    rows = msgspec.convert(found.mappings().all(), list[CountedRow])
+    return {row.request_id: row for row in rows}
+
+
+async def _batch(entries: Mapping[str, tuple[Entry, Entry]], known: Mapping[str, CountedRow]) -> Batch:
+    """What is written for the first and the last entry of each request, where these rows are there."""
+    batch = Batch()
+    for number, (request_id, (first, last)) in enumerate(entries.items(), 1):
+        earlier = known.get(request_id)
+        if earlier is None or earlier.revision < last.revision:
+            batch.add(last, first, earlier)
+        if number % _SLICE == 0:
+            await asyncio.sleep(0)
+    return batch
+
+
+def _named(columns: Sequence[str], rows: Sequence[Row]) -> list[dict[str, object]]:
+    return [dict(zip(columns, row, strict=True)) for row in rows]
