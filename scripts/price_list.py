@@ -37,7 +37,8 @@ PLACES = {
 }
 """The package's name of each known place that it has prices for."""
 
-# token kinds that usage does not tell apart (videos, cached sound) and other units (hours, pages) are left out
+# kinds of tokens that usage does not tell apart (videos, cached sound) and other units (hours, pages) are
+# left out
 KINDS = {
     "input": "input_mtok",
     "output": "output_mtok",

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import hypothesis
 import pytest
+from tests.postgres_server import PostgresServer
 
 from dragoman.config.secret import Secret
 from dragoman.store.engine import LOCK_LIMIT, Database
@@ -18,7 +19,6 @@ from dragoman.store.opening import open_database
 from dragoman.store.postgres import Postgres
 from dragoman.testing.provider import FakeProvider
 from dragoman.testing.server import FakeServer, fake_server
-from tests.postgres_server import PostgresServer
 
 # Speed is measured by the benchmarks: a busy machine must not fail a property test.
 hypothesis.settings.register_profile("dragoman", deadline=None)
@@ -159,7 +159,7 @@ def postgres_url(postgres: PostgresServer, _postgres_template: str) -> Iterator[
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store_url(request: pytest.FixtureRequest) -> Secret | None:
-    """What `[store] url` says: nothing for an SQLite file in `tmp_path`; a Postgres database of the test's own."""
+    """What `[store] url` says: nothing for an SQLite file in `tmp_path`; a Postgres database of its own."""
     return None if request.param == "sqlite" else request.getfixturevalue("postgres_url")
 
 

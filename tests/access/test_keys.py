@@ -5,12 +5,16 @@ import re
 import stat
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from dragoman.access.keys import FILE, KeyInfo, KeyRing, new_key
+from dragoman.access.holder import Budget, Holder, Limit
+from dragoman.access.key_info import KeyInfo
+from dragoman.access.keys import FILE, KeyRing, new_key
+from dragoman.config.allowance import BudgetSettings, LimitSettings, TeamSettings
 from dragoman.config.secret import Secret
 from dragoman.config.settings import Auth, KeySettings, Settings
 from dragoman.config.source import ConfigError
@@ -116,7 +120,9 @@ def test_a_named_key_brings_its_name_and_its_rules(tmp_path: Path) -> None:
     ring = KeyRing.from_settings(NAMED, tmp_path)
     alice, nightly = ring.verify("sk-alice"), ring.verify("sk-nightly")
     assert alice == KeyInfo(alice.id if alice else "", "alice", tags=("gold", "research"))
-    assert nightly == KeyInfo(nightly.id if nightly else "", "nightly", max_concurrent=4, priority=-10)
+    assert nightly is not None
+    held = Holder("key", nightly.id, "nightly", max_concurrent=4)
+    assert nightly == KeyInfo(nightly.id, "nightly", max_concurrent=4, priority=-10, holders=(held,))
 
 
 def test_named_and_listed_keys_open_side_by_side(tmp_path: Path) -> None:
@@ -200,3 +206,65 @@ def test_a_directory_that_cannot_be_used_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match=r"cannot be used: .*DRAGOMAN_HOME"):
         KeyRing.from_settings(FRESH, tmp_path / "file")
+
+
+TEAMED = Settings(
+    teams={
+        "research": TeamSettings(limits=(LimitSettings(requests=60),), budgets=(BudgetSettings(50.0),)),
+        "free": TeamSettings(),
+    },
+    keys={
+        "alice": KeySettings(
+            Secret("sk-alice"),
+            team="research",
+            routes=("gpt-*",),
+            limits=(LimitSettings(cost=0.5, per="hour"),),
+            budgets=(BudgetSettings(5.0, "day", "Europe/Berlin"),),
+        ),
+        "bob": KeySettings(Secret("sk-bob"), team="free"),
+    },
+)
+
+
+def test_a_key_of_the_file_is_held_to_its_own_rules_and_to_those_of_its_team(tmp_path: Path) -> None:
+    alice = KeyRing.from_settings(TEAMED, tmp_path).verify("sk-alice")
+    assert alice is not None
+    assert (alice.team_id, alice.team_name, alice.routes) == ("config:research", "research", ("gpt-*",))
+    limit = Limit("cost", 500_000_000, 3600)
+    budget = Budget(5_000_000_000, "day", "Europe/Berlin")
+    own, team = alice.holders
+    assert own == Holder("key", alice.id, "alice", (limit,), (budget,))
+    assert (team.kind, team.id, team.name) == ("team", "config:research", "research")
+    assert team.limits == (Limit("requests", 60, 60),)
+    assert team.budgets == (Budget(50_000_000_000, "month", "UTC"),)
+
+
+def test_who_is_held_to_nothing_is_no_holder(tmp_path: Path) -> None:
+    bob = KeyRing.from_settings(TEAMED, tmp_path).verify("sk-bob")
+    assert bob is not None
+    assert (bob.team_name, bob.holders) == ("free", ())
+
+
+@pytest.mark.parametrize(
+    ("routes", "allowed", "refused"),
+    [
+        ((), ["gpt-4o", "anything/at all"], []),
+        (("gpt-*",), ["gpt-4o", "gpt-"], ["GPT-4o", "claude", "openai/gpt-4o", "", "gpt"]),
+        (("openai/*", "demo"), ["openai/gpt-4o", "openai/a/b", "demo"], ["openai", "demo2", "xopenai/a"]),
+        (("gpt-4[ab]", "o?"), ["gpt-4a", "o1"], ["gpt-4c", "o10", "gpt-4[ab]"]),
+        (("*",), ["gpt-4o", "a/b", "with\nlines"], []),
+    ],
+)
+def test_a_key_may_use_the_models_that_its_patterns_match(
+    routes: tuple[str, ...], allowed: list[str], refused: list[str]
+) -> None:
+    key = KeyInfo("id", "name", routes=routes)
+    assert [key.may_use(model) for model in allowed] == [True] * len(allowed)
+    assert [key.may_use(model) for model in refused] == [False] * len(refused)
+
+
+def test_a_pattern_cannot_be_made_to_take_long() -> None:
+    key = KeyInfo("id", "name", routes=("*a*a*a*a*a*a*a*a*a*b",))
+    began = time.perf_counter()
+    assert not key.may_use("a" * 2000)
+    assert time.perf_counter() - began < 1

@@ -23,13 +23,13 @@ Problem = Callable[..., str]
         pytest.param(
             '[provider.openai]\napi_key = "sk"\n',
             "dragoman.toml:1: provider: unknown key; did you mean 'providers'? (known here: "
-            "server, auth, timeouts, retries, health, queue, metrics, media, memory, coordination, log, "
-            "keys, providers, routes, models, prices)",
+            "server, auth, timeouts, retries, health, queue, metrics, media, memory, coordination, store, "
+            "ledger, log, keys, teams, providers, routes, models, prices)",
             id="a misspelt section",
         ),
         pytest.param(
             "[auth]\nzzz = 1\n",
-            "dragoman.toml:2: auth.zzz: unknown key; write one of: keys, open",
+            "dragoman.toml:2: auth.zzz: unknown key; write one of: keys, open, admin_key, secret",
             id="a key like no other",
         ),
         pytest.param(

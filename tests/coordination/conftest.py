@@ -1,12 +1,16 @@
 """A real Valkey server, and what is written to the log."""
 
+import asyncio
 import dataclasses
 import io
 import json
+import pickle
 import socket
 import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
 import pytest
 import structlog
@@ -16,8 +20,12 @@ from dragoman.config.secret import Secret
 from dragoman.config.settings import Log
 from dragoman.coordination import valkey_connection
 from dragoman.coordination.memory import MemoryRecollection
+from dragoman.coordination.memory_meters import MemoryMeters
+from dragoman.coordination.meters import Draw, Drawn, Level, Meters, Slot
 from dragoman.coordination.recollection import Recollection
+from dragoman.coordination.shared_meters import SharedMeters
 from dragoman.coordination.valkey import ValkeyRecollection
+from dragoman.coordination.valkey_meters import ValkeyMeters
 from dragoman.telemetry.log import configure_logging
 
 
@@ -101,3 +109,90 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command += ["-keyout", str(folder / "key.pem"), "-out", str(folder / "certificate.pem")]
     subprocess.run(command, check=True, capture_output=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def worker_processes() -> Iterator[list[socket.socket]]:
+    """Sockets to four processes that do what they are told; see `meters_process.py`."""
+    program = Path(__file__).with_name("meters_process.py")
+    ours: list[socket.socket] = []
+    processes: list[subprocess.Popen[bytes]] = []
+    for _ in range(4):
+        end, other = socket.socketpair()
+        with other:
+            command = [sys.executable, str(program), str(other.fileno())]
+            processes.append(subprocess.Popen(command, pass_fds=[other.fileno()]))
+        ours.append(end)
+    yield ours
+    for end in ours:
+        end.close()
+    for process in processes:
+        process.wait()
+
+
+class DistantMeters:
+    """The meters of another process."""
+
+    degraded = False
+
+    def __init__(self, end: socket.socket) -> None:
+        self._end = end
+        self._turn = asyncio.Lock()
+
+    async def attach(self, path: Path) -> None:
+        await self._tell("attach", str(path))
+
+    async def draw(self, draws: Sequence[Draw], /) -> Drawn:
+        refused, wait, levels = cast(
+            "tuple[int | None, float, list[tuple[float, float]]]", await self._tell("draw", draws)
+        )
+        return Drawn(refused, wait, tuple(Level(*level) for level in levels))
+
+    async def put_back(self, draws: Sequence[Draw], /) -> None:
+        await self._tell("put_back", draws)
+
+    async def enter(self, slots: Sequence[Slot], /) -> int | None:
+        return cast("int | None", await self._tell("enter", slots))
+
+    async def leave(self, slots: Sequence[Slot], /) -> None:
+        await self._tell("leave", slots)
+
+    async def in_use(self, name: str, /) -> int:
+        return cast("int", await self._tell("in_use", name))
+
+    async def close(self) -> None:
+        await self._tell("close", None)
+
+    async def _tell(self, what: str, argument: object) -> object:
+        async with self._turn:
+            return await asyncio.to_thread(self._told, pickle.dumps((what, argument)))
+
+    def _told(self, message: bytes) -> object:
+        self._end.sendall(len(message).to_bytes(4) + message)
+        answer = b""
+        while len(answer) < 4 or len(answer) < 4 + int.from_bytes(answer[:4]):
+            answer += self._end.recv(65536)
+        return pickle.loads(answer[4:])  # noqa: S301 - our own process wrote it
+
+
+@pytest.fixture(params=["memory", "shared", "valkey"])
+async def ends(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[list[Meters]]:
+    """Four ends of meters that count together: in one process, in four of one node, through a server."""
+    match request.param:
+        case "memory":
+            memory = MemoryMeters()
+            yield [memory] * 4
+        case "shared":
+            path = SharedMeters.create(tmp_path)
+            distant = [DistantMeters(end) for end in request.getfixturevalue("worker_processes")]
+            for one in distant:
+                await one.attach(path)
+            yield [*distant]
+            for one in distant:
+                await one.close()
+        case _:
+            url: Secret = request.getfixturevalue("url")
+            several = [ValkeyMeters(url, MemoryMeters(), 5, 5) for _ in range(4)]
+            yield [*several]
+            for one in several:
+                await one.close()

@@ -2,9 +2,20 @@
 
 import asyncio
 import collections
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from dragoman.access.holder import Holder
+from dragoman.access.purse import Purse
+from dragoman.config.bookkeeping import Ledger
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
+from dragoman.coordination.memory_meters import MemoryMeters
+from dragoman.gateway.admission import Allowances
+from dragoman.ledger.pricing import Pricing
+from dragoman.models.prices import Prices
+from dragoman.routing.traffic import Traffic
+from dragoman.store.entry import Entry
+from dragoman.store.error import StoreError
+from dragoman.store.leases import Balance, Lease, Short
 from dragoman.upstream.transport import UpstreamRequest, UpstreamResponse, read_to_end
 
 BROKEN = FailureError(Failure(FailureKind.BAD_GATEWAY, "The connection broke."))
@@ -103,3 +114,50 @@ class Reader:
     async def finish(self) -> None:
         await asyncio.sleep(self.slow)
         self.finished = True
+
+
+class Book:
+    """A ledger in memory."""
+
+    def __init__(self) -> None:
+        self.settings = Ledger()
+        self.full = False
+        self.entries: list[Entry] = []
+
+    def write(self, entry: Entry) -> bool:
+        if not self.full:
+            self.entries.append(entry)
+        return not self.full
+
+
+class Leases:
+    """A store of leases that is out of reach."""
+
+    async def take(self, *_: object) -> Lease | Short:
+        raise UNREACHABLE
+
+    async def renew(self, leases: Sequence[str], expires: float) -> list[str]:
+        raise UNREACHABLE
+
+    async def give_back(self, amounts: Mapping[str, int]) -> None:
+        raise UNREACHABLE
+
+    async def balances(self, accounts: Sequence[str], now: float) -> list[Balance]:
+        raise UNREACHABLE
+
+    async def prune(self, now: float) -> int:
+        raise UNREACHABLE
+
+
+UNREACHABLE = StoreError("It is out of reach.")
+
+
+def allowances(**routes: Holder) -> Allowances:
+    """What holds for whom, counted in memory."""
+    meters, purse = MemoryMeters(), Purse(Leases(), "test", lambda: 1.0)
+    return Allowances(meters, purse, routes, Traffic(), queue_timeout=1.0)
+
+
+def pricing() -> Pricing:
+    """The built-in prices."""
+    return Pricing(Prices(), Ledger())

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 import pytest
-from tests.gateway.ends import Road
+from tests.gateway.ends import Book, Road, allowances, pricing
 
 from dragoman.access.keys import KeyRing
 from dragoman.config.settings import (
@@ -23,6 +23,7 @@ from dragoman.conversation.failure import FailureKind as Kind
 from dragoman.coordination.memory import MemoryRecollection
 from dragoman.dialects.registry import DIALECTS
 from dragoman.gateway import attempts as attempts_module
+from dragoman.gateway.admission import Admission
 from dragoman.gateway.attempt import Attempt, UnservableError
 from dragoman.gateway.attempts import NO_ROOM, Attempts, Open
 from dragoman.gateway.gateway import Gateway
@@ -56,6 +57,8 @@ def unservable(words: str = "It takes no pictures.") -> UnservableError:
 
 
 BUSY = failed()
+FREE = Admission(allowances(), (), lambda _: None, until=0.0)
+"""What those are held to who are held to nothing."""
 QUICK = Retries(3, backoff=0.001)
 
 
@@ -74,6 +77,9 @@ class Scene:
             timeouts=Timeouts(),
             retries=retries,
             journal=lambda _: None,
+            ledger=Book(),
+            allowances=allowances(),
+            pricing=pricing(),
             now=lambda: 1.0,
             kept_responses=MemoryResponses(),
             signatures=MemoryRecollection(max_entries=100),
@@ -103,7 +109,7 @@ class Scene:
             raise AssertionError
 
         route = self.gateway.router.resolve("best")
-        return await Attempts(self.gateway, self.record, route, ask, needs=needs).answer()
+        return await Attempts(self.gateway, self.record, route, ask, FREE, needs=needs).answer()
 
     async def _ask(self, attempt: Attempt) -> None:
         following = self._told.pop(0)
@@ -347,7 +353,7 @@ async def test_a_failure_that_costs_nothing_is_no_reason_to_go_on_for_ever() -> 
 
     route = scene.gateway.router.resolve("best")
     with pytest.raises(FailureError):
-        await Attempts(scene.gateway, scene.record, route, ask).answer()
+        await Attempts(scene.gateway, scene.record, route, ask, FREE).answer()
     assert asked == 1
 
 

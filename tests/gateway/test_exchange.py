@@ -4,7 +4,7 @@ import asyncio
 import json
 
 import pytest
-from tests.gateway.ends import BROKEN, SILENCE, Reader, Road, Upstream
+from tests.gateway.ends import BROKEN, SILENCE, Book, Reader, Road, Upstream, allowances, pricing
 
 from dragoman.access.keys import KeyInfo, KeyRing
 from dragoman.config.settings import Retries, RouteSettings, Timeouts
@@ -16,7 +16,8 @@ from dragoman.dialects.registry import DIALECTS
 from dragoman.gateway import gateway as gateway_module
 from dragoman.gateway.attempts import worth_another
 from dragoman.gateway.call import Call
-from dragoman.gateway.exchange import authenticate, exchange
+from dragoman.gateway.entrance import authenticate
+from dragoman.gateway.exchange import exchange
 from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.record import Record
 from dragoman.providers.provider import Provider
@@ -58,6 +59,7 @@ class Service:
     ) -> None:
         self.records: list[Record] = []
         self.road = Road(*upstreams)
+        self.book = Book()
         self.gateway = Gateway(
             keys=KeyRing.of(["sk-client"]),
             router=Router(
@@ -73,6 +75,9 @@ class Service:
             timeouts=Timeouts(),
             retries=Retries(attempts, backoff=0.001),
             journal=self.records.append,
+            ledger=self.book,
+            allowances=allowances(),
+            pricing=pricing(),
             now=lambda: 1.0,
             kept_responses=MemoryResponses(),
             signatures=MemoryRecollection(max_entries=100),
@@ -96,14 +101,17 @@ class Service:
         return record
 
 
-def test_a_known_key_has_a_name() -> None:
-    assert authenticate(Service().gateway, "sk-client").name == "key 1"
+@pytest.mark.anyio
+async def test_a_known_key_has_a_name() -> None:
+    known = await authenticate(Service().gateway, "sk-client")
+    assert known.name == "key 1"
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize(("key", "words"), [(None, "No API key"), ("sk-wrong", "not valid")])
-def test_without_a_known_key_nobody_gets_in(key: str | None, words: str) -> None:
+async def test_without_a_known_key_nobody_gets_in(key: str | None, words: str) -> None:
     with pytest.raises(FailureError) as caught:
-        authenticate(Service().gateway, key)
+        await authenticate(Service().gateway, key)
     assert caught.value.failure.kind is FailureKind.AUTHENTICATION
     assert words in caught.value.failure.message
     assert "sk-wrong" not in caught.value.failure.message

@@ -7,10 +7,13 @@ import pytest
 from tests.gateway.ends import BROKEN, SILENCE, Reader, Upstream
 from tests.gateway.test_exchange import EVENTS, JSON, OPENAI_ANSWER, OPENAI_STREAM, PROVIDERS, Service
 
+from dragoman.config.bookkeeping import Ledger
 from dragoman.config.settings import Retries, RouteSettings
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
-from dragoman.conversation.usage import Usage
 from dragoman.gateway.record import AttemptRecord
+from dragoman.ledger.pricing import Pricing
+from dragoman.models.price import Price
+from dragoman.models.prices import Prices
 from dragoman.routing.router import Router
 
 pytestmark = pytest.mark.anyio
@@ -22,8 +25,8 @@ OTHER_ANSWER = OPENAI_ANSWER.replace(b'"hi"', b'"no"')
 OTHER_STREAM = OPENAI_STREAM.replace(b'"hi"', b'"no"')
 
 
-def one_cent(_provider: str, _model: str, _usage: Usage) -> Decimal:
-    return Decimal("0.01")
+ONE_DOLLAR = Price(input=Decimal(1), output=Decimal(1))
+"""For a million tokens, wherever they go."""
 
 
 class Hedged:
@@ -33,7 +36,7 @@ class Hedged:
         self.service = Service(*upstreams)
         self.road = self.service.road
         self.road.delays.extend(delays)
-        self.service.gateway.cost = one_cent
+        self.service.gateway.pricing = Pricing(Prices({"*": ONE_DOLLAR}), Ledger())
         self.service.gateway.router = Router(PROVIDERS, {"best": HEDGED}, retries=Retries(3, backoff=0.001))
         self.client = Reader()
 
@@ -71,7 +74,8 @@ async def test_the_second_answers_for_a_silent_first(stream: bool) -> None:
     assert record.failure is None
     assert (attempts[False].outcome, attempts[True].outcome) == ("lost", "answered")
     assert attempts[False].estimated
-    assert record.cost == Decimal("0.02")
+    assert record.cost == 1000 * sum(one.usage.total for one in record.attempts if one.usage is not None) > 0
+    assert all(one.cost for one in record.attempts)
     assert record.stops != ()
 
 

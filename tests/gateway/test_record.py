@@ -1,7 +1,5 @@
 """The log entry of an exchange says what happened, briefly."""
 
-from decimal import Decimal
-
 from dragoman.conversation.failure import Failure, FailureKind
 from dragoman.conversation.loss import dropped
 from dragoman.conversation.response import StopReason
@@ -34,7 +32,7 @@ def test_a_whole_exchange_is_told_in_one_entry() -> None:
         first_event=10.5,
         outcome="answered",
         usage=Usage(input=3, output=5, cache_read=7),
-        cost=Decimal("0.00021"),
+        cost=210_000,
     )
     record = Record(
         "req_1",
@@ -115,10 +113,10 @@ def test_an_attempt_is_told_stage_by_stage() -> None:
 
 
 def test_what_all_attempts_cost_is_added_up() -> None:
-    paid = AttemptRecord(target(), began=0.0, cost=Decimal("0.1"))
-    lost = AttemptRecord(target(), began=0.0, cost=Decimal("0.2"))
+    paid = AttemptRecord(target(), began=0.0, cost=100_000_000)
+    lost = AttemptRecord(target(), began=0.0, cost=200_000_000)
     free = AttemptRecord(target(), began=0.0)
-    assert Record("r", "gemini", began=0.0, attempts=[paid, lost, free]).cost == Decimal("0.3")
+    assert Record("r", "gemini", began=0.0, attempts=[paid, lost, free]).cost == 300_000_000
     assert Record("r", "gemini", began=0.0, attempts=[free]).cost is None
 
 

@@ -12,7 +12,7 @@ from dragoman.conversation.failure import FailureError, FailureKind
 from dragoman.routing.hedging import LATE
 from dragoman.routing.needs import Needs
 from dragoman.routing.route import Choice, Hedge, Route, RouteTarget
-from dragoman.routing.traffic import Traffic
+from dragoman.routing.traffic import ClientLimit, Traffic
 
 A, B = target("a/m"), target("b/m")
 HEALTH = HealthSettings(min_failures=1, cooldown=10)
@@ -238,19 +238,22 @@ async def test_the_limit_of_a_target_is_its_own_in_each_route() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_key_has_its_own_places() -> None:
+async def test_a_key_has_its_own_places_and_its_team_has_some_for_all() -> None:
     traffic, until = Traffic(queue=Queue(size=0)), time.monotonic() + 60
-    async with traffic.key_place("alice", 1, until=until), traffic.key_place("bob", 1, until=until):
+    team = ClientLimit("team:1", 2, "team 'all'")
+    alice, bob = (ClientLimit(f"key:{name}", 1, f"key '{name}'") for name in ("alice", "bob"))
+    async with traffic.client_place([alice, team], until=until):
         with pytest.raises(FailureError) as caught:
-            async with traffic.key_place("alice", 1, until=until):
+            async with traffic.client_place([alice, team], until=until):
                 pytest.fail("alice has one place")
-        async with (
-            traffic.key_place("carol", None, until=until),
-            traffic.key_place("carol", None, until=until),
-        ):
-            assert traffic.in_use() == 2
+        async with traffic.client_place([bob, team], until=until), traffic.client_place([], until=until):
+            with pytest.raises(FailureError) as all_taken:
+                async with traffic.client_place([team], until=until):
+                    pytest.fail("the team has two places")
+            assert traffic.in_use() == 4
     assert caught.value.failure.kind is FailureKind.RATE_LIMIT
     assert "the key 'alice'" in caught.value.failure.message
+    assert "the team 'all'" in all_taken.value.failure.message
     assert traffic.in_use() == 0
 
 

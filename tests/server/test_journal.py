@@ -1,7 +1,6 @@
 """What is noted of an exchange that has ended."""
 
 from collections.abc import MutableMapping
-from decimal import Decimal
 from typing import cast
 
 import msgspec
@@ -43,7 +42,7 @@ def attempt(
     failure: Failure | None = None,
     hedge: bool = False,
     usage: Usage | None = None,
-    cost: Decimal | None = None,
+    cost: int | None = None,
 ) -> AttemptRecord:
     """5 ms to plan, 20 ms for a place, 5 ms to send, a second to the first token and another to the end."""
     return AttemptRecord(
@@ -99,7 +98,7 @@ def noted(*records: Record) -> tuple[Entries, dict[str, float]]:
 
 
 def test_an_answered_exchange_is_an_entry_and_so_is_its_attempt() -> None:
-    entries, _ = noted(record(attempt(usage=Usage(input=3, output=11), cost=Decimal("0.01"))))
+    entries, _ = noted(record(attempt(usage=Usage(input=3, output=11), cost=10_000_000)))
     first, last = entries
     assert (first["event"], first["log_level"], first["request_id"]) == ("attempt", "info", "req_1")
     assert (first["target"], first["outcome"], first["first_event_ms"]) == (FIRST.name, "answered", 1000.0)
@@ -109,7 +108,7 @@ def test_an_answered_exchange_is_an_entry_and_so_is_its_attempt() -> None:
 
 
 def test_an_answered_exchange_is_counted_and_timed() -> None:
-    _, found = noted(record(attempt(usage=Usage(input=3, output=11), cost=Decimal("0.01"))))
+    _, found = noted(record(attempt(usage=Usage(input=3, output=11), cost=10_000_000)))
     assert found["requests_total,anthropic,answered,answer,chat,true"] == 1
     assert found["request_duration_seconds_sum,answer,chat,true"] == pytest.approx(2.04)
     assert found["attempts_total,openai,,gpt-4o,answered,openai"] == 1
@@ -168,7 +167,7 @@ def test_a_hedge_is_no_retry() -> None:
 
 
 def test_what_a_lost_attempt_used_is_counted_too() -> None:
-    used, cost = Usage(input=5, output=2), Decimal("0.5")
+    used, cost = Usage(input=5, output=2), 500_000_000
     both = (attempt(outcome="lost", usage=used, cost=cost), attempt(SECOND, 101.0, usage=used, cost=cost))
     _, found = noted(record(*both))
     assert found["tokens_total,output,gpt-4o,openai,chat"] == 2

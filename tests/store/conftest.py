@@ -8,7 +8,7 @@ import pytest
 from dragoman.store.database_responses import DatabaseResponses
 from dragoman.store.engine import Database
 from dragoman.store.memory_responses import MemoryResponses
-from dragoman.store.opening import open_responses
+from dragoman.store.opening import SharedDatabase, open_responses
 from dragoman.store.responses import ResponseStore
 
 
@@ -20,14 +20,24 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]
     return request.param
 
 
-@pytest.fixture(params=["memory", "database file", "data directory"])
+@pytest.fixture(params=["memory", "database file", "data directory", "postgres", "shared postgres"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ResponseStore]:
     """Every kind of store. The whole suite holds for each."""
-    stores: dict[str, ResponseStore] = {
-        "memory": MemoryResponses(),
-        "database file": DatabaseResponses(Database(tmp_path / "dragoman.db")),
-        "data directory": open_responses(tmp_path / "not there yet"),
-    }
-    store = stores[request.param]
+    match request.param:
+        case "memory":
+            store = MemoryResponses()
+        case "database file":
+            store = DatabaseResponses(Database(tmp_path / "dragoman.db"))
+        case "data directory":
+            store = open_responses(tmp_path / "not there yet")
+        case "postgres":
+            store = DatabaseResponses(Database(request.getfixturevalue("postgres_url")))
+        case _:
+            shared = SharedDatabase(request.getfixturevalue("postgres_url"), tmp_path)
+            store = open_responses(shared)
+            yield store
+            await store.close()
+            await shared.close()
+            return
     yield store
     await store.close()

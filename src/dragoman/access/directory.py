@@ -9,10 +9,10 @@ import structlog
 
 from dragoman.access.holder import Holder
 from dragoman.access.key_info import KeyInfo, in_team, stored_key, stored_team
-from dragoman.access.secret import KeySecret, may_be_virtual, wrong_secret
+from dragoman.access.secret import KeySecret, check_secret, may_be_virtual, wrong_secret
 from dragoman.config.source import ConfigError
 from dragoman.store.error import StoreError
-from dragoman.store.keys import Changes, KeyStore, StoredKey, StoredTeam
+from dragoman.store.keys import Changes, KeySource, StoredKey, StoredTeam
 
 PERIOD = 1.0
 """Seconds between two looks into the store."""
@@ -38,7 +38,7 @@ class KeyDirectory:
     """
 
     def __init__(
-        self, store: KeyStore, secret: Callable[[], KeySecret | None], now: Callable[[], float] = time.time
+        self, store: KeySource, secret: Callable[[], KeySecret | None], now: Callable[[], float] = time.time
     ) -> None:
         self._store = store
         self._find_secret = secret
@@ -134,8 +134,7 @@ class KeyDirectory:
         secret = self._find_secret()
         if secret is None:
             raise wrong_secret("is missing, and the store has keys")
-        if not await self._store.agree_on_secret(secret.fingerprint):
-            raise wrong_secret("is not the one that the keys of this store are hashed with")
+        await check_secret(secret, self._store)
         return secret
 
     async def _take(self, changes: Changes) -> None:

@@ -47,6 +47,10 @@ class IssuingError(Exception):
         self.remedy = remedy
 
 
+class OvertakenError(IssuingError):
+    """Somebody else has changed the same thing meanwhile."""
+
+
 class NewKey(msgspec.Struct, frozen=True):
     """What a key is to be. `team` is the id or the name of one, `expires` is in Unix seconds."""
 
@@ -151,7 +155,7 @@ class Issuing:
 
         return await self._change_key(name, changed, expected)
 
-    async def rotate_key(self, name: str, overlap: float = 0.0) -> Issued:
+    async def rotate_key(self, name: str, overlap: float = 0.0, *, expected: int | None = None) -> Issued:
         """A new text for a key. The one before opens for `overlap` more seconds, older ones no more."""
         if not 0 <= overlap <= LONGEST_OVERLAP:
             problem = f"{overlap:g} seconds are not possible"
@@ -166,7 +170,7 @@ class Issuing:
             old = [msgspec.structs.replace(one, expires=now + overlap) for one in latest if overlap > 0]
             return msgspec.structs.replace(key, hashes=(opening, *old), updated=now)
 
-        return Issued(await self._change_key(name, rotated, None), text)
+        return Issued(await self._change_key(name, rotated, expected), text)
 
     async def disable_key(self, name: str) -> StoredKey:
         """Let a key open nothing until it is enabled."""
@@ -176,14 +180,14 @@ class Issuing:
         """Let a key open again."""
         return await self.change_key(name, KeyChange(disabled=False))
 
-    async def delete_key(self, name: str) -> StoredKey:
+    async def delete_key(self, name: str, *, expected: int | None = None) -> StoredKey:
         """Take a key back for good. The ledger still knows what it was called."""
         now = self._now()
 
         def deleted(key: StoredKey) -> StoredKey:
             return msgspec.structs.replace(key, deleted=now, updated=now, hashes=())
 
-        return await self._change_key(name, deleted, None)
+        return await self._change_key(name, deleted, expected)
 
     async def teams(self) -> list[StoredTeam]:
         """All teams, by name."""
@@ -219,14 +223,14 @@ class Issuing:
 
         return await self._change_team(name, changed, expected)
 
-    async def delete_team(self, name: str, *, force: bool = False) -> StoredTeam:
+    async def delete_team(self, name: str, *, force: bool = False, expected: int | None = None) -> StoredTeam:
         """Take a team away for good. One with keys stays, unless forced: they are without a team then."""
         now = self._now()
 
         def deleted(team: StoredTeam) -> StoredTeam:
             return msgspec.structs.replace(team, deleted=now, updated=now)
 
-        return await self._change_team(name, deleted, None, empty=not force)
+        return await self._change_team(name, deleted, expected, empty=not force)
 
     async def _new_text(self, now: float) -> tuple[str, KeyHash]:
         secret = self._secret()
@@ -356,6 +360,6 @@ def _no_team() -> IssuingError:
     )
 
 
-def _overtaken(kind: str) -> IssuingError:
+def _overtaken(kind: str) -> OvertakenError:
     remedy = "look at it again, then try again"
-    return IssuingError("conflict", kind, "somebody else has changed it meanwhile", remedy)
+    return OvertakenError("conflict", kind, "somebody else has changed it meanwhile", remedy)

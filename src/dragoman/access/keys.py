@@ -56,6 +56,11 @@ class KeyRing:
         self.is_open = is_open
         self.created = created
 
+    @property
+    def configured(self) -> tuple[KeyInfo, ...]:
+        """The keys that are not those of the store."""
+        return tuple(self._hashes.values())
+
     @classmethod
     def from_settings(cls, settings: Settings, directory: Path) -> "KeyRing":
         """The configured keys; without any, the key of the first start, which is made if need be.

@@ -87,7 +87,7 @@ class Lending:
         if looking:
             self._next_look = now + _PAUSE
         try:
-            if self.away or now >= self._next_renewal:
+            if self.away or (self._live and now >= self._next_renewal):
                 self._next_renewal = now + self._lease_time / 3
                 await self._renew(self._live)
                 self._found()
@@ -201,7 +201,7 @@ class Lending:
                 await self.ask(pocket, 0)
 
     async def _prune(self, now: float, moment: float) -> None:
-        if now >= self._next_pruning:
+        if self._live and now >= self._next_pruning:
             self._next_pruning = now + _PRUNING
             await self._store.prune(moment - _PRUNING)
 

@@ -52,8 +52,8 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger("dragoman.access")
 
 
 class BudgetSpentError(Exception):
-    """A budget does not admit a request. Amounts are in nano-dollars; `resets_at` is in Unix seconds, None for
-    a budget that is for good.
+    """A budget does not admit a request. Amounts are in nano-dollars; `resets_at` is in Unix seconds, None
+    for a budget that is for good.
     """
 
     def __init__(
@@ -246,8 +246,8 @@ def budget_failure(error: BudgetSpentError, least: int = 0) -> Failure:
     holder, budget = error.holder, error.budget
     left, most, needed = (render_dollars(nanos) for nanos in (error.left, budget.most, error.needed))
     words = (
-        f"The {_PERIODS[budget.per]} of the {holder.kind} {_quoted(holder.name)} does not admit this request: "
-        f"{left} of {most} can be spent now, and it may cost up to {needed}."
+        f"The {_PERIODS[budget.per]} of the {holder.kind} {_quoted(holder.name)} does not admit this "
+        f"request: {left} of {most} can be spent now, and it may cost up to {needed}."
     )
     if error.resets_at is not None:
         resets = dt.datetime.fromtimestamp(error.resets_at, ZoneInfo(budget.zone))

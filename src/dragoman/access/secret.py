@@ -9,7 +9,7 @@ from pathlib import Path
 from dragoman.access.private_file import write_once
 from dragoman.config.secret import Secret
 from dragoman.config.source import ConfigError
-from dragoman.store.keys import KeyStore
+from dragoman.store.keys import KeySource
 
 FILE = "key-secret"
 """The file in the data directory that holds the secret, where the configuration does not."""
@@ -85,7 +85,7 @@ def make_secret(configured: Secret | None, folder: Path) -> KeySecret:
     return found
 
 
-async def check_secret(secret: KeySecret, store: KeyStore) -> None:
+async def check_secret(secret: KeySecret, store: KeySource) -> None:
     """See that the keys of the store are hashed with this secret; where there are none yet, they will be.
 
     Raises `ConfigError` where they are not, and `StoreError`.

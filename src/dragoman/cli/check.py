@@ -1,39 +1,42 @@
 """`dragoman check`: read the configuration, and show where each route leads."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
-from dragoman.cli.loading import load
+from dragoman.cli.key_words import rules_in_words
+from dragoman.cli.loading import fail, load
 from dragoman.cli.route_words import describe_route
-from dragoman.config.settings import KeySettings
+from dragoman.config.data_directory import data_directory
 from dragoman.providers.price_list import build_prices
 from dragoman.providers.provider import Provider
 from dragoman.server.service import build_router
+from dragoman.store.error import StoreError
+from dragoman.store.opening import open_database
 
 
 def run(config: Path | None) -> None:
-    """Print the keys, the providers and what each route does. Ends with status 2 on a wrong file."""
+    """Print the store, teams, keys, providers and routes. Ends with status 2 on a wrong file."""
     settings, providers = load(config)
     router = build_router(settings, providers, build_prices(settings, providers))
+    try:
+        store = open_database(settings.store.url, data_directory())
+    except StoreError as error:
+        fail(f"store.url: {error}")
+    click.echo(f"store: {store.place}")
+    for name, team in settings.teams.items():
+        members = [key for key, one in settings.keys.items() if one.team == name]
+        rules = [*rules_in_words(team), f"keys {', '.join(members)}" if members else "no keys in this file"]
+        click.echo(f"team {name}: {'; '.join(rules)}")
     for name, key in settings.keys.items():
-        click.echo(f"key {name}: {'; '.join(_key_rules(key)) or 'no rules of its own'}")
+        rules = [*([f"team {key.team}"] if key.team else []), *rules_in_words(key)]
+        click.echo(f"key {name}: {'; '.join(rules) or 'no rules of its own'}")
     for name, provider in sorted(providers.items()):
         click.echo(f"provider {name}: {_provider(provider)}")
     for name in settings.routes:
         for line in describe_route(router.resolve(name), settings):
             click.echo(line)
     click.echo("The configuration is fine.")
-
-
-def _key_rules(key: KeySettings) -> Iterator[str]:
-    if key.tags:
-        yield f"tags {', '.join(key.tags)}"
-    if key.max_concurrent is not None:
-        yield f"at most {key.max_concurrent} requests at once"
-    if key.priority:
-        yield f"priority {key.priority}"
 
 
 def _provider(provider: Provider) -> str:

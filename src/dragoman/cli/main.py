@@ -5,14 +5,10 @@ from pathlib import Path
 import click
 
 from dragoman import __version__
-
-CONFIG = click.option(
-    "--config",
-    "config",
-    type=click.Path(path_type=Path, dir_okay=False),
-    envvar="DRAGOMAN_CONFIG",
-    help="Configuration file (TOML). Default: ./dragoman.toml where it exists, else none is needed.",
-)
+from dragoman.cli.keys import keys
+from dragoman.cli.options import CONFIG
+from dragoman.cli.store import store
+from dragoman.cli.teams import teams
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -86,6 +82,11 @@ def explain(**orders: object) -> None:
     from dragoman.cli.explain import Orders, run  # noqa: PLC0415 - as above
 
     run(msgspec.convert(orders, Orders))
+
+
+main.add_command(keys)
+main.add_command(teams)
+main.add_command(store)
 
 
 REPORT = click.Path(path_type=Path, dir_okay=False, writable=True)

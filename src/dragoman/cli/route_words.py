@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterator
 from typing import assert_never
 
+from dragoman.cli.key_words import rules_in_words
 from dragoman.config.settings import Conditions, Settings
 from dragoman.routing.condition import unmet
 from dragoman.routing.needs import Needs
@@ -37,6 +38,8 @@ def describe_route(route: Route, settings: Settings) -> list[str]:
         )
     if route.attempts != settings.retries.attempts:
         lines.append(f"attempts: at most {route.attempts}")
+    if rules := "; ".join(rules_in_words(settings.routes[route.name])):
+        lines.append(f"held to: {rules}")
     if limits := ", ".join(_limits(route, settings)):
         lines.append(f"time limits: {limits}")
     lines += [f"note: {note}" for note in _notes(places, settings)]

@@ -16,6 +16,7 @@ from dragoman.cli.loading import fail, load_from
 from dragoman.config.data_directory import data_directory
 from dragoman.config.settings import Settings
 from dragoman.config.source import ConfigError
+from dragoman.coordination.shared_meters import SharedMeters
 from dragoman.models.overrides import build_profiles
 from dragoman.providers.provider import Provider
 from dragoman.routing.router import Router
@@ -83,6 +84,8 @@ def _with_workers(
         from dragoman.server.running import serve  # noqa: PLC0415 - for this reason
         from dragoman.server.workers import Supervisor  # noqa: PLC0415 - as above
 
+        shared = SharedMeters.create(Path(folder))
+
         def work(current: Configuration, at: socket.socket, channel: socket.socket) -> None:
             serve(
                 current,
@@ -91,6 +94,7 @@ def _with_workers(
                 attend_supervisor(channel),
                 on_start=functools.partial(announce, channel),
                 quiet=True,
+                shared=shared,
             )
 
         return Supervisor(listener, work, surroundings.read, configuration, file).run()

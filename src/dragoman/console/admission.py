@@ -73,6 +73,11 @@ class Admission:
                 headers=(("www-authenticate", "Bearer"),),
             )
 
+    @property
+    def watched(self) -> int:
+        """How many addresses are remembered."""
+        return len(self._failures)
+
     def _wait(self, client: str, now: float) -> float:
         """Seconds before another key may be tried from here."""
         bucket = self._failures.get(client)

@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 import msgspec
 import structlog
 from starlette.routing import Route, Router
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from dragoman.config.settings import Settings
 from dragoman.console.admission import Admission
-from dragoman.console.operation import BASE, Answer, Asked, Operation
+from dragoman.console.opening import BASE
+from dragoman.console.operation import Answer, Asked, Operation
 from dragoman.console.problem import ProblemAnswer, ProblemError
 from dragoman.console.reading import check_media_type, decode_body, decode_parameters, is_visible, read_body
 from dragoman.store.error import StoreError
@@ -38,14 +39,15 @@ class Management:
         self,
         operations: Sequence[Operation],
         settings: Callable[[], Settings],
-        admission: Admission | None = None,
+        admission: Admission,
     ) -> None:
         self._settings = settings
-        self._admission = admission or Admission()
+        self._admission = admission
         places: dict[str, dict[str, Operation]] = {}
         for operation in operations:
             places.setdefault(operation.path, {})[operation.method] = operation
         routes = [Route(BASE + path, _Place(found)) for path, found in places.items()]
+        routes.append(Route(BASE, _Place(places.get("/", {}))))
         self._router = Router(routes, redirect_slashes=False, default=_nothing)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -164,8 +166,3 @@ def _headers(scope: Scope) -> dict[str, str]:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
         found[name] = f"{found[name]}, {value}" if name in found else value
     return found
-
-
-def management(operations: Sequence[Operation], settings: Callable[[], Settings]) -> ASGIApp:
-    """The application for these operations."""
-    return Management(operations, settings)

@@ -7,12 +7,13 @@ from collections.abc import Callable
 import msgspec
 from msgspec import UNSET
 
-from dragoman.access.issuing import Issuing, IssuingError, KeyChange, NewKey
+from dragoman.access.issuing import Issuing, KeyChange, NewKey, OvertakenError
 from dragoman.config.allowance import BudgetSettings, KeyRules, LimitSettings
 from dragoman.console import key_resources as wire
 from dragoman.console.audit import note
-from dragoman.console.operation import BASE, Answer, Asked, Operation, Run, check_unchanged, entity_tag
-from dragoman.console.orders import carrying_out, is_overtaken
+from dragoman.console.opening import BASE
+from dragoman.console.operation import Answer, Asked, Operation, Run, entity_tag, expected_revision
+from dragoman.console.orders import carrying_out
 from dragoman.console.paging import page
 from dragoman.console.reading import moment
 from dragoman.store.keys import StoredKey, StoredTeam
@@ -177,16 +178,16 @@ class Keys:
         """`POST /keys/{key}/rotate`."""
         overlap = asked.body(wire.Rotation).overlap
         with carrying_out(asked):
-            key = await self._present(asked)
-            issued = await self._issuing.rotate_key(key.id, overlap)
+            key, expected = await self._present(asked)
+            issued = await self._issuing.rotate_key(key.id, overlap, expected=expected)
             note(asked, "a key was rotated", key=key.name, key_id=key.id, overlap=overlap)
             return await self._answer(issued.key, issued.text)
 
     async def delete(self, asked: Asked) -> Answer:
         """`DELETE /keys/{key}`."""
         with carrying_out(asked):
-            key = await self._present(asked)
-            await self._issuing.delete_key(key.id)
+            key, expected = await self._present(asked)
+            await self._issuing.delete_key(key.id, expected=expected)
         note(asked, "a key was deleted", key=key.name, key_id=key.id)
         return Answer(status=204)
 
@@ -202,7 +203,7 @@ class Keys:
         rules = {field: given[field] for field in _RULES if given[field] is not UNSET}
         tries_left = MOST_TRIES
         while True:
-            key = await self._present(asked)
+            key, _ = await self._present(asked)
             change = KeyChange(
                 sent.name,
                 sent.owner,
@@ -213,16 +214,15 @@ class Keys:
             )
             try:
                 return await self._issuing.change_key(key.id, change, expected=key.revision)
-            except IssuingError as error:
+            except OvertakenError:
                 tries_left -= 1
-                if not (tries_left and is_overtaken(error)):
+                if not tries_left:
                     raise
 
-    async def _present(self, asked: Asked) -> StoredKey:
-        """The key that a request is about, if it is still what the request is for."""
+    async def _present(self, asked: Asked) -> tuple[StoredKey, int | None]:
+        """The key that a request is about, and the revision that it is for."""
         key = await self._issuing.key(asked.path["key"])
-        check_unchanged(asked, key.revision)
-        return key
+        return key, expected_revision(asked, key.revision)
 
     async def _answer(self, key: StoredKey, text: str | None = None, status: int = 200) -> Answer:
         teams = await self._teams() if key.team else {}

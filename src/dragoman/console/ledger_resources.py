@@ -9,6 +9,7 @@ from msgspec import Meta
 from dragoman.config.allowance import Period
 from dragoman.store.entry import UsageCounts
 
+Text = Annotated[str, Meta(min_length=1, max_length=512)]
 Dollars = Annotated[float, Meta(ge=0, le=1_000_000)]
 Kind = Literal["key", "team", "route", "target"]
 HolderKind = Literal["key", "team", "route"]
@@ -94,8 +95,8 @@ class RequestPage(msgspec.Struct, frozen=True):
     next: str | None
     """What to send as `cursor` for the following ones; null at the end."""
     searched: dt.datetime | None
-    """Set where looking took long and stopped early: everything that came later has been looked at. Go on with
-    `next`."""
+    """Set where looking took long and stopped early: everything that came later has been looked at. Go on
+    with `next`."""
 
 
 class CostLine(msgspec.Struct, frozen=True):
@@ -204,29 +205,29 @@ class RequestDetail(msgspec.Struct, frozen=True):
 class RequestQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Which requests are listed: those that fit everything that is said."""
 
-    since: str | None = None
+    since: Text | None = None
     """From this moment or date (UTC) on."""
-    until: str | None = None
+    until: Text | None = None
     """Before this moment or date (UTC)."""
-    key: str | None = None
+    key: Text | None = None
     """Those of a key, by its id or name."""
-    team: str | None = None
+    team: Text | None = None
     """Those of a team, by its id or name."""
-    owner: str | None = None
+    owner: Text | None = None
     """Those of somebody's keys."""
-    route: str | None = None
+    route: Text | None = None
     """Those of a route."""
-    model: str | None = None
+    model: Text | None = None
     """Those for a model, by the name that clients sent."""
-    target: str | None = None
+    target: Text | None = None
     """Those that a target answered, as `provider/model`."""
-    dialect: str | None = None
+    dialect: Text | None = None
     """Those in a wire format."""
     status: Annotated[int, Meta(ge=100, le=599)] | None = None
     """Those with an HTTP status."""
     outcome: Literal["ok", "failed", "left", "4xx", "5xx"] | None = None
     """Those that went well or did not; `left` where the client was gone before the end."""
-    failure: str | None = None
+    failure: Text | None = None
     """Those with a kind of failure."""
     min_cost: Dollars | None = None
     """Those that cost at least so much."""
@@ -240,11 +241,11 @@ class RequestQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """Only those with a part whose price is not known, or only others."""
     estimated: bool | None = None
     """Only those with an estimate in their usage, or only others."""
-    text: str | None = None
+    text: Text | None = None
     """Those whose id, or the upstream's, is this or begins with it."""
     limit: Annotated[int, Meta(ge=1, le=500)] = 50
     """How many at most."""
-    cursor: str | None = None
+    cursor: Text | None = None
     """Where to go on, as `next` of the answer before said."""
 
 
@@ -301,9 +302,9 @@ class ChartAnswer(msgspec.Struct, frozen=True):
     span: Literal["hour", "day"]
     """What one point stands for."""
     since: dt.datetime
-    """Where the first point may begin."""
+    """Where the first point begins."""
     until: dt.datetime
-    """Where the last point ends at the latest."""
+    """Where the last point ends."""
     series: tuple[SeriesAnswer, ...]
     """The lines, the most expensive one first."""
 
@@ -311,21 +312,21 @@ class ChartAnswer(msgspec.Struct, frozen=True):
 class ChartQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a chart shows."""
 
-    since: str | None = None
+    since: Text | None = None
     """From this moment or date (UTC) on; left out, a day before `until` for hours, 30 days for days."""
-    until: str | None = None
+    until: Text | None = None
     """Before this moment or date (UTC); left out, now."""
     span: Literal["hour", "day"] = "day"
     """What one point stands for."""
     by: Kind | None = None
     """One line for each of these; left out, one for all together."""
-    key: str | None = None
+    key: Text | None = None
     """Requests of a key only, by its id or name."""
-    team: str | None = None
+    team: Text | None = None
     """Requests of a team only, by its id or name."""
-    route: str | None = None
+    route: Text | None = None
     """Requests of a route only."""
-    target: str | None = None
+    target: Text | None = None
     """Requests that a target answered only, as `provider/model`."""
 
 
@@ -356,17 +357,17 @@ class SummaryAnswer(msgspec.Struct, frozen=True):
 class SummaryQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What is summed up."""
 
-    since: str | None = None
+    since: Text | None = None
     """From this moment or date (UTC) on, by whole hours; left out, 30 days before `until`."""
-    until: str | None = None
+    until: Text | None = None
     """Before this moment or date (UTC); left out, now."""
-    key: str | None = None
+    key: Text | None = None
     """Requests of a key only, by its id or name."""
-    team: str | None = None
+    team: Text | None = None
     """Requests of a team only, by its id or name."""
-    route: str | None = None
+    route: Text | None = None
     """Requests of a route only."""
-    target: str | None = None
+    target: Text | None = None
     """Requests that a target answered only, as `provider/model`."""
     by: Kind | None = None
     """Show also the largest of these."""
@@ -417,9 +418,9 @@ class BudgetQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
     kind: HolderKind | None = None
     """Those of keys, of teams or of routes only."""
-    of: str | None = None
+    of: Text | None = None
     """Those of one key, team or route, by its id or name."""
     limit: Annotated[int, Meta(ge=1, le=500)] = 100
     """How many at most."""
-    cursor: str | None = None
+    cursor: Text | None = None
     """Where to go on, as `next` of the answer before said."""

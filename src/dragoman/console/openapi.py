@@ -8,7 +8,8 @@ import msgspec
 
 from dragoman import __version__
 from dragoman.console.field_texts import field_texts
-from dragoman.console.operation import BASE, Operation
+from dragoman.console.opening import BASE
+from dragoman.console.operation import Operation
 from dragoman.console.problem import STATUS, ProblemAnswer, ProblemType
 
 JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | float | bool | None"

@@ -7,9 +7,6 @@ import msgspec
 
 from dragoman.console.problem import ProblemError, ProblemType
 
-BASE = "/dragoman/api"
-"""What every path begins with."""
-
 T = TypeVar("T", bound=msgspec.Struct)
 Method = Literal["GET", "POST", "PATCH", "DELETE"]
 Headers = tuple[tuple[str, str], ...]
@@ -95,18 +92,21 @@ def entity_tag(revision: int) -> str:
     return f'"{revision}"'
 
 
-def check_unchanged(asked: Asked, revision: int) -> None:
-    """Raise `ProblemError` if the request is for another revision than the present one (`If-Match`)."""
+def expected_revision(asked: Asked, present: int) -> int | None:
+    """The revision that has to be there for a change to be made; None where any will do.
+
+    Raises `ProblemError` if that is not the present one (`If-Match`).
+    """
     wanted = asked.header("if-match")
-    if wanted is None:
-        return
-    tags = [tag.strip() for tag in wanted.split(",")]
-    if "*" in tags or entity_tag(revision) in tags:
-        return
+    tags = ["*"] if wanted is None else [tag.strip() for tag in wanted.split(",")]
+    if "*" in tags:
+        return None
+    if entity_tag(present) in tags:
+        return present
     raise ProblemError(
         "precondition_failed",
         "It was changed meanwhile. Read it again, and send its new ETag as If-Match.",
-        headers=(("etag", entity_tag(revision)),),
+        headers=(("etag", entity_tag(present)),),
     )
 
 

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Generator
 from typing import Literal
 
-from dragoman.access.issuing import IssuingError
+from dragoman.access.issuing import IssuingError, OvertakenError
 from dragoman.config.source import ConfigError
 from dragoman.console.operation import Asked
 from dragoman.console.problem import ProblemError, ProblemType
@@ -27,7 +27,7 @@ def carrying_out(asked: Asked | None = None) -> Generator[None]:
         yield
     except IssuingError as error:
         field = error.field.removeprefix("rules.")
-        if is_overtaken(error) and asked is not None and asked.header("if-match") is not None:
+        if isinstance(error, OvertakenError) and asked is not None and asked.header("if-match") is not None:
             raise ProblemError("precondition_failed", f"{error.problem}; {error.remedy}.") from None
         about = None if field in _THINGS and error.kind != "invalid" else field
         words = f"{error.problem}; {error.remedy}."
@@ -35,11 +35,6 @@ def carrying_out(asked: Asked | None = None) -> Generator[None]:
     except ConfigError as error:
         # it says what to write where, and never what is secret
         raise ProblemError("unavailable", f"Keys cannot be made here: {error}.") from None
-
-
-def is_overtaken(error: IssuingError) -> bool:
-    """Whether somebody else was faster to change the same thing."""
-    return error.kind == "conflict" and error.field in _THINGS and "meanwhile" in error.problem
 
 
 def _sentence(words: str, field: str | None) -> str:

@@ -114,8 +114,8 @@ def parse_moment(text: str, name: str) -> float:
         moment = dt.datetime.fromisoformat(written)
         if moment.tzinfo is None and len(written) == len("2026-11-22"):
             moment = moment.replace(tzinfo=dt.UTC)
-        if moment.tzinfo is not None:
-            return moment.timestamp()
+        if moment.tzinfo is not None and (seconds := moment.timestamp()) >= 0:
+            return seconds
     except (ValueError, OverflowError):
         pass
     raise invalid(

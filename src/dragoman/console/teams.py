@@ -3,12 +3,13 @@
 import msgspec
 from msgspec import UNSET
 
-from dragoman.access.issuing import Issuing, IssuingError, TeamChange
+from dragoman.access.issuing import Issuing, OvertakenError, TeamChange
 from dragoman.config.allowance import BudgetSettings, TeamSettings
 from dragoman.console import key_resources as wire
 from dragoman.console.audit import note
-from dragoman.console.operation import BASE, Answer, Asked, Operation, check_unchanged, entity_tag
-from dragoman.console.orders import carrying_out, is_overtaken
+from dragoman.console.opening import BASE
+from dragoman.console.operation import Answer, Asked, Operation, entity_tag, expected_revision
+from dragoman.console.orders import carrying_out
 from dragoman.console.paging import page
 from dragoman.console.reading import moment
 from dragoman.store.keys import StoredTeam
@@ -133,8 +134,8 @@ class Teams:
         """`DELETE /teams/{team}`."""
         force = asked.parameters(wire.TeamDeletion).force
         with carrying_out(asked):
-            team = await self._present(asked)
-            await self._issuing.delete_team(team.id, force=force)
+            team, expected = await self._present(asked)
+            await self._issuing.delete_team(team.id, force=force, expected=expected)
         note(asked, "a team was deleted", team=team.name, team_id=team.id, force=force)
         return Answer(status=204)
 
@@ -143,21 +144,20 @@ class Teams:
         rules = {field: given[field] for field in _RULES if given[field] is not UNSET}
         tries_left = MOST_TRIES
         while True:
-            team = await self._present(asked)
+            team, _ = await self._present(asked)
             merged = msgspec.structs.replace(team.rules, **rules) if rules else UNSET
             try:
                 change = TeamChange(sent.name, merged)
                 return await self._issuing.change_team(team.id, change, expected=team.revision)
-            except IssuingError as error:
+            except OvertakenError:
                 tries_left -= 1
-                if not (tries_left and is_overtaken(error)):
+                if not tries_left:
                     raise
 
-    async def _present(self, asked: Asked) -> StoredTeam:
-        """The team that a request is about, if it is still what the request is for."""
+    async def _present(self, asked: Asked) -> tuple[StoredTeam, int | None]:
+        """The team that a request is about, and the revision that it is for."""
         team = await self._issuing.team(asked.path["team"])
-        check_unchanged(asked, team.revision)
-        return team
+        return team, expected_revision(asked, team.revision)
 
 
 def _answer(team: StoredTeam, status: int = 200) -> Answer:

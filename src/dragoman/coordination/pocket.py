@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from dragoman.coordination.meters import Draw, Level
+from dragoman.coordination.meters import Draw, Level, wait_for
 
 SHARE: Final = 50
 """A slice is at most this part of the bucket."""
@@ -59,6 +59,10 @@ class Pocket:
         left = min(self._most, self._left + self.held + self.owed + (now - self._at) * rate)
         return Level(max(0.0, left), (self._most - left) / rate)
 
+    def serves(self, draw: Draw) -> bool:
+        """Whether there is enough for a draw, of a bucket that is as it was."""
+        return self.held >= draw.amount and self._most == draw.most and self._seconds == draw.seconds
+
     def rest(self, now: float) -> Draw | None:
         """What is to be given back now, which it then has not any more."""
         if now - self._at >= KEPT and not self.asking:
@@ -73,3 +77,52 @@ class Pocket:
     def idle(self, now: float) -> bool:
         """Whether it may be forgotten."""
         return not (self.held or self.owed or self.asking) and now - self._at >= KEPT
+
+
+class Ask:
+    """What one draw needs from the server, beside what a pocket has of it."""
+
+    def __init__(self, draw: Draw, pocket: Pocket | None) -> None:
+        self._draw = draw
+        self._pocket = pocket
+        self._part = 0.0
+        self._more = 0.0
+        self._asks = pocket is not None and not pocket.asking
+        if pocket is not None:
+            self._part = pocket.take(draw)
+            if self._asks:
+                pocket.asking = True
+                self._more = pocket.slice - pocket.held
+
+    @property
+    def arguments(self) -> tuple[float, float, float, float]:
+        """The bucket, what is needed, and how much more is wished for."""
+        draw = self._draw
+        return draw.most, draw.seconds, draw.amount - self._part, self._more
+
+    def end(self) -> None:
+        """The server has answered, or has not."""
+        if self._pocket is not None and self._asks:
+            self._pocket.asking = False
+
+    def undo(self) -> None:
+        """Put back into the pocket what was taken from it."""
+        if self._pocket is not None:
+            self._pocket.put(self._part)
+
+    def wait(self, level: Level) -> float:
+        """When the draw would fit, if it did not."""
+        return wait_for(self._draw._replace(amount=self._draw.amount - self._part), level)
+
+    def given(self, used: float, more: float, now: float) -> Level:
+        """Take note of what the server has given; how the bucket is now."""
+        if self._pocket is None:
+            return level_of(self._draw, used)
+        self._pocket.told(self._draw.most - used, now)
+        self._pocket.put(more)
+        return self._pocket.level(now)
+
+
+def level_of(draw: Draw, used: float) -> Level:
+    """How a bucket is of which so much is used."""
+    return Level(max(0.0, draw.most - used), used * draw.seconds / draw.most)

@@ -1,9 +1,9 @@
 """What is done inside the Valkey server, so that it happens in one step, and by one clock: the server's.
 
-A bucket is three numbers of 8 bytes under one key: how much was used, when, and how fast that comes back, in a
-second. A full one is no key at all. The slots of a name are a sorted set of those who have taken them, by the
-time at which they end unless they are taken again. Numbers with fractions come back as text, because the server
-would cut them off.
+A bucket is three numbers of 8 bytes under one key: how much was used, when, and how fast that comes
+back, in a second. A full one is no key at all. The slots of a name are a sorted set of those who have
+taken them, by the time at which they end unless they are taken again. Numbers with fractions come back
+as text, because the server would cut them off.
 """
 
 from typing import Final
@@ -68,9 +68,10 @@ end
 return answer
 """
 )
-"""Draw from all buckets, or from none. `ARGV`: the slack, then for each key `most`, `seconds`, what is needed,
-and how much more is wished for: of that, as much as leaves enough for others. Gives back the place of the first
-that did not fit, from 1 (0 for none), then for each key what is used now, and how much more was given.
+"""Draw from all buckets, or from none. `ARGV`: the slack, then for each key `most`, `seconds`, what is
+needed, and how much more is wished for: of that, as much as leaves enough for others. Gives back the
+place of the first that did not fit, from 1 (0 for none), then for each key what is used now, and how
+much more was given.
 """
 
 PUT_BACK: Final = (
@@ -101,8 +102,8 @@ end
 return 0
 """
 )
-"""Take one slot under each key, or none. `ARGV`: how long they last, then for each key `most`, and who takes it.
-Gives back the place of the first that is full, from 1; 0 for none.
+"""Take one slot under each key, or none. `ARGV`: how long they last, then for each key `most`, and who
+takes it. Gives back the place of the first that is full, from 1; 0 for none.
 """
 
 HOLD: Final = (
@@ -116,7 +117,9 @@ end
 return 1
 """
 )
-"""Keep slots that are taken, also where the server has forgotten them. `ARGV`: how long, then for each key who."""
+"""Keep slots that are taken, also where the server has forgotten them. `ARGV`: how long, then for each key
+who.
+"""
 
 LEAVE: Final = """
 for i, key in ipairs(KEYS) do redis.call('ZREM', key, ARGV[i]) end
@@ -131,3 +134,31 @@ return redis.call('ZCOUNT', KEYS[1], '(' .. string.format('%.6f', now), '+inf')
 """
 )
 """How many slots are taken under a key."""
+
+PUBLISH: Final = (
+    _NOW
+    + """
+local till = string.format('%.6f', now + tonumber(ARGV[2]))
+redis.call('ZADD', KEYS[1], 'GT', till, ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.6f', now))
+redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -1 - tonumber(ARGV[3]))
+redis.call('EXPIRE', KEYS[1], 86400)
+return redis.call('ZSCORE', KEYS[1], ARGV[1]) or till
+"""
+)
+"""Add a hint. `ARGV`: the hint, for how many seconds it holds, how many are kept. Gives back until when."""
+
+HINTS: Final = (
+    _NOW
+    + """
+local found = redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. string.format('%.6f', now), '+inf', 'WITHSCORES')
+local answer = {}
+for i = 1, #found, 2 do
+  answer[#answer + 1] = found[i]
+  answer[#answer + 1] = found[i + 1]
+  answer[#answer + 1] = string.format('%.6f', tonumber(found[i + 1]) - now)
+end
+return answer
+"""
+)
+"""All hints that hold: each with until when, and for how many seconds still."""

@@ -56,7 +56,12 @@ def _seconds(value: object) -> float | None:
 
 
 def render_retry_after(failure: Failure) -> list[tuple[str, str]]:
-    """The header that tells a client how long to wait, in whole seconds; none where it is not known."""
+    """The headers that tell a client how long to wait, in whole seconds, or that there is no use in it; none
+    where it is not known.
+    """
+    if failure.should_retry is False and failure.status is None:
+        # ours to say: what an upstream says of itself is not true of the gateway, which has other targets
+        return [("x-should-retry", "false")]
     if failure.retry_after is None:
         return []
     return [("retry-after", str(math.ceil(failure.retry_after)))]

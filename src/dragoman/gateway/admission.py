@@ -1,6 +1,7 @@
 """What an exchange is held to: places, limits and budgets of its key, the key's team, and the route."""
 
 import asyncio
+import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -9,15 +10,25 @@ from typing import Self
 
 import msgspec
 
-from dragoman.access.holder import Budget, Holder
-from dragoman.access.limits import Want, draws, limit_failure, rate_limits
+from dragoman.access.holder import Holder
+from dragoman.access.limits import (
+    Amounts,
+    Claim,
+    claims_of,
+    draws_for,
+    rate_limits,
+    refusal,
+    rest_of,
+    slots_of,
+)
 from dragoman.access.purse import BudgetSpentError, Purse, Reservation, budget_failure
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
 from dragoman.conversation.rate_limit import RateLimit
-from dragoman.coordination.meters import Draw, Drawn, Meters, Slot
+from dragoman.coordination.meters import Meters, Slot
 from dragoman.routing.traffic import ClientLimit, Traffic
 from dragoman.store.entry import Charge
 
+_ONE = Amounts(0, 0)
 _FIRST_PAUSE = 0.01
 _LONGEST_PAUSE = 0.1
 """Seconds between two looks whether another process has given a place back."""
@@ -37,22 +48,30 @@ class Allowances(msgspec.Struct, frozen=True):
 class Hold:
     """What was set aside for one upstream request."""
 
-    def __init__(self, meters: Meters, taken: Sequence[Draw], wants: Sequence[str], paid: Reservation | None) -> None:
+    def __init__(
+        self, meters: Meters, claims: Sequence[Claim], needed: Amounts, paid: Reservation | None
+    ) -> None:
         self._meters = meters
-        self._taken = taken
-        self._kinds = wants
+        self._claims = claims
+        self._needed = needed
         self._paid = paid
 
     async def settle(self, tokens: int, nanos: int) -> tuple[Charge, ...]:
-        """So much was used: the rest goes back. What each budget pays. Once."""
+        """So much was used: the rest goes back. What each account pays. Once."""
         charges = () if self._paid is None else self._paid.settle(nanos)
-        back = [
-            draw._replace(amount=draw.amount - (tokens if kind == "tokens" else nanos))
-            for draw, kind in zip(self._taken, self._kinds, strict=True)
-        ]
-        if back:
-            await self._meters.put_back(back)
+        if rest := rest_of(self._claims, self._needed, Amounts(tokens, nanos)):
+            await self._meters.put_back(rest)
         return charges
+
+
+@functools.lru_cache(maxsize=4096)
+def _claims(holders: tuple[Holder, ...]) -> tuple[tuple[Claim, ...], tuple[Claim, ...]]:
+    """The limits of requests, and those of what requests use."""
+    claims = claims_of(holders)
+    return (
+        tuple(one for one in claims if one.limit.kind == "requests"),
+        tuple(one for one in claims if one.limit.kind != "requests"),
+    )
 
 
 class Admission:
@@ -64,7 +83,7 @@ class Admission:
     def __init__(
         self,
         allowances: Allowances,
-        holders: Sequence[Holder],
+        holders: tuple[Holder, ...],
         told: Callable[[Sequence[RateLimit]], None],
         *,
         until: float,
@@ -80,16 +99,12 @@ class Admission:
         self._place: AbstractAsyncContextManager[None] | None = None
         self._slots: tuple[Slot, ...] = ()
         self._told = told
-        self.budgets: tuple[tuple[Holder, Budget], ...] = tuple(
-            (holder, budget) for holder in holders for budget in holder.budgets
-        )
-        self.limited = bool(self.budgets) or any(
-            limit.kind != "requests" for holder in holders for limit in holder.limits
-        )
+        self._limits: tuple[RateLimit, ...] = ()
+        self._counted, self._used = _claims(holders) if holders else ((), ())
+        self._budgets = tuple((holder, budget) for holder in holders for budget in holder.budgets)
+        self.limited = bool(self._budgets or self._used)
         """Whether what an upstream request may take has to be set aside."""
-        self.priced = bool(self.budgets) or any(
-            limit.kind == "cost" for holder in holders for limit in holder.limits
-        )
+        self.priced = bool(self._budgets) or any(one.limit.kind == "cost" for one in self._used)
         """Whether it has to be known what it costs."""
         self.queued = any(holder.max_concurrent is not None for holder in holders)
         """Whether it may have to wait for a place."""
@@ -99,7 +114,7 @@ class Admission:
             return self
         try:
             await self._take_place()
-            await self._draw(Want(requests=1))
+            await self._draw(self._counted, _ONE)
         except BaseException:
             await self._leave()
             raise
@@ -111,29 +126,31 @@ class Admission:
         if self._holders:
             await self._leave()
 
-    async def set_aside(self, tokens: int, nanos: int) -> Hold | None:
-        """Set aside what an upstream request may take at most: so many tokens and nano-dollars.
+    async def set_aside(self, tokens: int, nanos: int, least: int) -> Hold | None:
+        """Set aside what an upstream request may take at most: so many tokens and nano-dollars, of which it
+        takes `least` without an answer.
 
         Raises `FailureError` where a limit (429) or a budget (402) does not admit that much.
         """
         if not self.limited:
             return None
-        taken, kinds = await self._draw(Want(tokens=tokens, nanos=nanos))
+        needed, meters = Amounts(tokens, nanos), self._allowances.meters
+        await self._draw(self._used, needed)
         paid: Reservation | None = None
-        if self.budgets:
-            try:
-                paid = await self._allowances.purse.reserve(self.budgets, nanos)
-            except BudgetSpentError as error:
-                await self._allowances.meters.put_back(taken)
-                raise FailureError(budget_failure(error)) from None
-            except BaseException:
-                await self._allowances.meters.put_back(taken)
-                raise
-        return Hold(self._allowances.meters, taken, kinds, paid)
+        try:
+            if self._budgets:
+                paid = await self._allowances.purse.reserve(self._budgets, nanos)
+        except BaseException as error:
+            if back := draws_for(self._used, needed):
+                await meters.put_back(back)
+            if isinstance(error, BudgetSpentError):
+                raise FailureError(budget_failure(error, least)) from None
+            raise
+        return Hold(meters, self._used, needed, paid)
 
     def covers(self, nanos: int) -> bool:
         """Whether so many nano-dollars can be set aside out of what this process holds."""
-        return not self.budgets or self._allowances.purse.covers(self.budgets, nanos)
+        return not self._budgets or self._allowances.purse.covers(self._budgets, nanos)
 
     async def _take_place(self) -> None:
         limits = [
@@ -148,7 +165,7 @@ class Admission:
         await place.__aenter__()
         self._place = place
         # within this process there is a place; other processes may have taken it
-        slots = tuple(Slot(one.name, one.most) for one in limits)
+        slots = slots_of(self._holders)
         end = min(self._until, time.monotonic() + allowances.queue_timeout)
         pause = _FIRST_PAUSE
         while (full := await allowances.meters.enter(slots)) is not None:
@@ -158,16 +175,15 @@ class Admission:
             pause = min(2 * pause, _LONGEST_PAUSE)
         self._slots = slots
 
-    async def _draw(self, want: Want) -> Sequence[Drawing]:
-        """Take what is wanted out of every limit of its kind. Raises `FailureError` where one is reached."""
-        drawings = drawings_of(self._holders, want)
-        if not drawings:
-            return ()
-        drawn = await self._allowances.meters.draw([one.draw for one in drawings])
-        self._told(rate_limits(drawings, drawn))
+    async def _draw(self, claims: Sequence[Claim], needed: Amounts) -> None:
+        """Count a request against limits. Raises `FailureError` where one is reached."""
+        if not claims:
+            return
+        drawn = await self._allowances.meters.draw(draws_for(claims, needed))
+        self._limits += tuple(rate_limits(claims, drawn.levels))
+        self._told(self._limits)
         if drawn.refused is not None:
-            raise FailureError(limit_failure(drawings[drawn.refused], drawn))
-        return drawings
+            raise FailureError(refusal(claims, needed, drawn))
 
     async def _leave(self) -> None:
         slots, self._slots = self._slots, ()

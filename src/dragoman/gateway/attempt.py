@@ -121,11 +121,16 @@ class Attempt:
             raise UnservableError(refusal)
         return quote
 
-    async def set_aside(self, tokens: int, nanos: int) -> None:
-        """Set aside what the request may take at most. Raises `FailureError` where limits or budgets do not
-        admit that much.
+    async def set_aside(self, quote: Quote, prompt: int, answer: int) -> None:
+        """Set aside what the request may take at most, with so many tokens of prompt and answer. Raises
+        `FailureError` where limits or budgets do not admit that much.
         """
-        self._hold = await self.admission.set_aside(tokens, nanos)
+        most, least = self.worst(quote, prompt, answer), self.worst(quote, prompt, 0)
+        self._hold = await self.admission.set_aside(prompt + answer, most, least)
+
+    def worst(self, quote: Quote, prompt: int, answer: int) -> int:
+        """What so many tokens cost at most, in nano-dollars; 0 where nobody has to know."""
+        return self._gateway.pricing.worst(quote, prompt, answer) if self.admission.priced else 0
 
     def sent(self) -> None:
         """The request goes out now. Raises `FailureError` where no more requests are allowed."""

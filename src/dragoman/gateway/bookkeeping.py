@@ -1,4 +1,4 @@
-"""What is written down of an exchange: its entry in the ledger, before the client has the last byte of its answer."""
+"""What is written down of an exchange: its entry in the ledger, before the client has its whole answer."""
 
 import time
 

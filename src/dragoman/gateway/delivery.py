@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from dragoman.conversation.cut_usage import CutUsage
 from dragoman.conversation.failure import FailureError
 from dragoman.conversation.fold import Fold, fold, unfold
 from dragoman.conversation.loss import Loss
@@ -16,7 +17,6 @@ from dragoman.dialects.dialect import Dialect, Emulation, Head, Reply, Target
 from dragoman.gateway.answer_headers import answer_headers
 from dragoman.gateway.attempt import Attempt
 from dragoman.gateway.call import Call, Client
-from dragoman.gateway.cut_usage import CutUsage
 from dragoman.gateway.emulation import emulate
 from dragoman.gateway.fan_in import joined
 from dragoman.gateway.gateway import Gateway
@@ -61,8 +61,8 @@ class Delivery:
         record: Record,
         note: Callable[[], None],
     ) -> None:
-        """Take the two ends. `outlet` is there where the client asked for a stream. `note` writes the exchange
-        down, which is done before the client has the last byte of its answer.
+        """Take the two ends. `outlet` is there where the client asked for a stream. `note` writes the
+        exchange down, which is done before the client has the last byte of its answer.
         """
         self._gateway = gateway
         self._call = call

@@ -14,8 +14,8 @@ from dragoman.store.error import StoreError
 
 
 async def authenticate(gateway: Gateway, key: str | None) -> KeyInfo:
-    """Whose key it is. Raises `FailureError` for a missing or unknown one, and for one that opens nothing now;
-    also where the store would have to say it and cannot.
+    """Whose key it is. Raises `FailureError` for a missing or unknown one, and for one that opens nothing
+    now; also where the store would have to say it and cannot.
 
     Whoever serves an endpoint asks this first, before a request is read to its end.
     """
@@ -61,7 +61,7 @@ def admitted(gateway: Gateway, call: Call, record: Record, route: Route) -> Admi
                 code="model_not_allowed",
             )
         )
-    if gateway.ledger.full:
+    if gateway.ledger.full and gateway.ledger.settings.when_full == "refuse":
         raise FailureError(
             Failure(
                 FailureKind.OVERLOADED,

@@ -10,9 +10,11 @@ import time
 import msgspec
 
 from dragoman.conversation.failure import Failure, FailureError
+from dragoman.conversation.prompt_bound import prompt_bound
 from dragoman.conversation.request import Request
-from dragoman.conversation.token_estimate import estimate_tokens, prompt_bound
+from dragoman.conversation.token_estimate import estimate_tokens
 from dragoman.conversation.usage import Usage
+from dragoman.dialects.bounds import output_bound, plain, rendered_bound
 from dragoman.dialects.dialect import Dialect, Head, Target, WireRequest
 from dragoman.dialects.foreign_reasoning import FOREIGN_REASONING
 from dragoman.dialects.format_choice import spoken_format
@@ -225,13 +227,20 @@ class Exchange:
         quote = attempt.quote()
         if not attempt.admission.limited:
             return
-        body, target, pricing = planned.wire.body, attempt.target.target, self._gateway.pricing
-        answer = copies * output_bound(head, target.profile)
-        prompt = copies * prompt_bound(len(body))
-        if not attempt.admission.covers(pricing.worst(quote, prompt, answer)):
-            # a bound for which the request has to be read is a better one
-            prompt = copies * prompt_bound(len(body), asked(self._call, planned))
-        await attempt.set_aside(prompt + answer, pricing.worst(quote, prompt, answer))
+        body, profile = planned.wire.body, attempt.target.target.profile
+        if isinstance(planned, Translation):
+            candidates = max(copies, planned.request.candidates)
+            answer = rendered_bound(body, profile, candidates)
+        else:
+            answer = output_bound(self._call.dialect.name, head, profile)
+        if plain(head, self._call.body):
+            prompt = copies * prompt_bound(len(body))
+            if attempt.admission.covers(attempt.worst(quote, prompt, answer)):
+                await attempt.set_aside(quote, prompt, answer)
+                return
+        # little is left, or there is more than text: the request itself tells better what it may take
+        prompt = copies * prompt_bound(len(body), asked(self._call, planned))
+        await attempt.set_aside(quote, prompt, answer)
 
     def _spoken(self, head: Head, candidate: RouteTarget, target: Target) -> Dialect:
         """The format in which the candidate is asked."""

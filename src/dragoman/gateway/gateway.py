@@ -10,6 +10,7 @@ from typing import Protocol
 import structlog
 
 from dragoman.access.keys import KeyRing
+from dragoman.config.bookkeeping import Ledger as LedgerSettings
 from dragoman.config.settings import Memory, Retries, Timeouts
 from dragoman.coordination.recollection import Recollection
 from dragoman.dialects.dialect import Dialect
@@ -41,15 +42,17 @@ class Journal(Protocol):
 
 
 class Ledger(Protocol):
-    """Takes what is written down of exchanges, and brings it to the store."""
+    """Takes what is written down of exchanges."""
+
+    settings: LedgerSettings
 
     @property
     def full(self) -> bool:
-        """Whether it takes no more, and requests are to be refused for it."""
+        """Whether nothing more can be written down now."""
         ...
 
-    def write(self, entry: Entry, /) -> None:
-        """Take one entry. It is safe when this returns; must not block for long, and must not raise."""
+    def write(self, entry: Entry, /) -> bool:
+        """Write an entry down; it is safe when this returns. False if it could not be. Must not raise."""
         ...
 
 

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple, TypeVar
 
 from dragoman.conversation.failure import FailureError
-from dragoman.conversation.token_estimate import prompt_bound
+from dragoman.conversation.prompt_bound import prompt_bound
 from dragoman.dialects.dialect import Dialect, WireRequest
 from dragoman.gateway.attempt import Attempt
 from dragoman.gateway.attempts import Attempts, Open
@@ -134,8 +134,7 @@ class Inquiry:
             return
         quote = attempt.quote()
         if attempt.admission.limited:
-            prompt = prompt_bound(len(self.call.body))
-            await attempt.set_aside(prompt, self.gateway.pricing.worst(quote, prompt, 0))
+            await attempt.set_aside(quote, prompt_bound(len(self.call.body)), 0)
 
     async def _refuse(self, error: FailureError) -> None:
         self.record.failure = error.failure

@@ -12,6 +12,7 @@ from typing import Protocol
 import msgspec
 
 from dragoman.conversation.blocks import Text, Thinking
+from dragoman.conversation.cut_usage import CutUsage
 from dragoman.conversation.events import (
     MEANINGFUL,
     BlockStarted,
@@ -25,7 +26,6 @@ from dragoman.conversation.failure import Failure
 from dragoman.conversation.response import StopReason
 from dragoman.conversation.usage import Usage
 from dragoman.dialects.dialect import Dialect, Emulation, Location, Reply, Sent, StreamDecoder
-from dragoman.gateway.cut_usage import CutUsage
 from dragoman.gateway.emulation import Emulator
 
 _FRAME_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")

@@ -10,21 +10,23 @@ from dragoman.ledger.record import MARK_BYTES
 
 SUFFIX = ".journal"
 
-_NAME = re.compile(rf"[\w.-]+-(?P<mark>[0-9a-f]{{{2 * MARK_BYTES}}})(?:\.[0-9]+)?{re.escape(SUFFIX)}", re.ASCII)
+_NAME = re.compile(rf"[\w.-]+-(?P<mark>[0-9a-f]{{{2 * MARK_BYTES}}})(\.[0-9]+)*\{SUFFIX}", re.ASCII)
 _FOREIGN = re.compile(r"[^\w.-]", re.ASCII)
 _LOCK = fcntl.LOCK_EX | fcntl.LOCK_NB
 
 
 class JournalFile:
-    """An open and locked file. The lock belongs to the open file: the kernel lets go of it when the process ends,
-    however that happens.
+    """An open and locked file. The lock belongs to the open file: the kernel lets go of it when the process
+    ends, however that happens.
     """
 
     def __init__(self, path: Path, descriptor: int, mark: bytes, size: int) -> None:
         self.path = path
         self.mark = mark
         self.size = size
-        """How far there are whole records, in bytes."""
+        """How far there are whole records, in bytes; of a file that was claimed, its whole length."""
+        self.position = 0
+        """How far it is in the store, in bytes."""
         self.whole = True
         """Whether another record may follow."""
         self._descriptor = descriptor
@@ -36,7 +38,7 @@ class JournalFile:
 
     @classmethod
     def create(cls, folder: Path, node: str) -> "JournalFile":
-        """A new file in a folder, which is made if need be; both are for their owner only. Raises `OSError`."""
+        """A new file in a folder, which is made if need be; for their owner only. Raises `OSError`."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         prefix = f"{_FOREIGN.sub('_', node)[:64]}-{os.getpid()}"
         while True:
@@ -44,9 +46,16 @@ class JournalFile:
             path = folder / f"{prefix}-{mark.hex()}{SUFFIX}"
             flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
             descriptor = os.open(path, flags, 0o600)
-            if _locked(descriptor):
-                return cls(path, descriptor, mark, 0)
-            # who looks for files that nobody holds was faster, and deletes this one
+            try:
+                fcntl.flock(descriptor, _LOCK)
+                if os.fstat(descriptor).st_nlink:
+                    return cls(path, descriptor, mark, 0)
+            except BlockingIOError:
+                pass
+            except OSError:
+                os.close(descriptor)
+                raise
+            # another, looking for files that nobody holds, was faster, and deletes this one
             os.close(descriptor)
 
     @classmethod
@@ -59,10 +68,15 @@ class JournalFile:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         except OSError:
             return None
-        if not _locked(descriptor):
+        try:
+            fcntl.flock(descriptor, _LOCK)
+            found = os.fstat(descriptor)
+        except OSError:
+            found = None
+        if found is None or not found.st_nlink:
             os.close(descriptor)
             return None
-        return cls(path, descriptor, bytes.fromhex(named["mark"]), os.fstat(descriptor).st_size)
+        return cls(path, descriptor, bytes.fromhex(named["mark"]), found.st_size)
 
     def append(self, record: bytearray) -> None:
         """Write a record, whole or not at all. Raises `OSError`."""
@@ -81,10 +95,9 @@ class JournalFile:
         return os.pread(self._descriptor, most, position)
 
     def delete(self) -> None:
-        """Delete the file, and let go of it."""
+        """Delete the file. It is still locked: nobody else takes it for another."""
         with contextlib.suppress(OSError):
             self.path.unlink()
-        self.release()
 
     def release(self) -> None:
         """Let go of the file: whoever claims it next has it."""
@@ -95,12 +108,3 @@ class JournalFile:
             os.ftruncate(self._descriptor, self.size)
         except OSError:
             self.whole = False
-
-
-def _locked(descriptor: int) -> bool:
-    """Whether the open file could be locked, and is still there."""
-    try:
-        fcntl.flock(descriptor, _LOCK)
-    except OSError:
-        return False
-    return os.fstat(descriptor).st_nlink > 0

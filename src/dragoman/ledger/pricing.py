@@ -1,7 +1,7 @@
 """What upstream requests cost: before they are sent, at most, and when they are done, line by line.
 
-A model without a price never counts as free: its requests are refused, or served with a cost that is marked as
-unknown, or served at an assumed price, as the configuration says (`ledger.unpriced`).
+A model without a price never counts as free: its requests are refused, or served with a cost that is marked
+as unknown, or served at an assumed price, as the configuration says (`ledger.unpriced`).
 """
 
 import functools
@@ -75,24 +75,12 @@ class Pricing:
         """What a provider's model costs, by its upstream name."""
 
     def refusal(self, quote: Quote, *, bounded: bool = False) -> Failure | None:
-        """Why a model cannot be asked as long as it has no price; None if it can. `bounded` are requests whose
-        cost is limited, by a budget or a limit of cost: they need a price whatever the policy.
+        """Why a model cannot be asked as long as it has no price; None if it can. `bounded` are requests
+        whose cost is limited, by a budget or a limit of cost: they need a price whatever the policy.
         """
         if quote.tariff is not None or not (bounded or self._policy == "block"):
             return None
-        name = f"{quote.provider}/{quote.model}"
-        why = (
-            "and this key's budget, or one that it shares, can only be kept where prices are known"
-            if bounded
-            else 'and the gateway is set up to serve only models whose price is known (ledger.unpriced = "block")'
-        )
-        return Failure(
-            FailureKind.PERMISSION,
-            f"The price of {name} is not known, {why}. Ask whoever runs the gateway to give it a price: "
-            f"[prices.{_quoted(name)}] in its configuration.",
-            param="model",
-            code="model_without_price",
-        )
+        return _no_price(quote, bounded=bounded)
 
     def worst(
         self,
@@ -104,16 +92,14 @@ class Pricing:
         media: bool = False,
         searches: int = 0,
     ) -> int:
-        """The most that so many copies of a request may cost, in nano-dollars, each with a prompt and an answer
-        of at most so many tokens: whatever the vendor's cache does, and however long prompts are priced. With
-        `media`, also where all of it is sound or pictures.
+        """The most that so many copies of a request may cost, in nano-dollars, each with a prompt and an
+        answer of at most so many tokens: whatever the vendor's cache does, and however long prompts are
+        priced. With `media`, also where all of it is sound or pictures.
 
         Raises `FailureError` where there is no price, see `refusal`.
         """
         if quote.tariff is None:
-            refusal = self.refusal(quote, bounded=True)
-            assert refusal is not None
-            raise FailureError(refusal)
+            raise FailureError(_no_price(quote, bounded=True))
         return copies * quote.tariff.worst_nanos(prompt_tokens, output_tokens, media=media, searches=searches)
 
     def cost(self, quote: Quote, usage: Usage | None) -> Cost:
@@ -147,6 +133,22 @@ class Pricing:
             model=label,
             remedy=f"give it a price under [prices.{_quoted(label)}], or set ledger.unpriced",
         )
+
+
+def _no_price(quote: Quote, *, bounded: bool) -> Failure:
+    name = f"{quote.provider}/{quote.model}"
+    why = (
+        "and a budget or a limit of cost that holds for this key can only be kept where prices are known"
+        if bounded
+        else "and the gateway serves only models whose price is known"
+    )
+    return Failure(
+        FailureKind.PERMISSION,
+        f"The price of {name} is not known, {why}. Ask whoever runs the gateway to give it a price: "
+        f"[prices.{_quoted(name)}] in its configuration.",
+        param="model",
+        code="model_without_price",
+    )
 
 
 def _quoted(name: str) -> str:

@@ -1,7 +1,7 @@
 """One record of a journal: a mark, the length and the CRC-32 of what follows, and an entry in MessagePack.
 
-The mark is eight random bytes, another for each file. Where a record is damaged, the next one is found by it; no
-client can write it into a record to have something found there that is none.
+The mark is eight random bytes, another for each file. Where a record is damaged, the next one is found by it;
+no client can write it into a record to have something found there that is none.
 """
 
 import struct
@@ -32,8 +32,8 @@ class Found(NamedTuple):
 def parse_records(piece: bytes, mark: bytes, *, final: bool) -> Iterator[Found]:
     """The whole records of a piece that begins where one should, and the damaged stretches between them.
 
-    What is left at the end may be a record that goes on after the piece; if the piece is `final`, nothing goes
-    on, and that is damaged too.
+    What is left at the end may be a record that goes on after the piece; if the piece is `final`, nothing
+    goes on, and that is damaged too.
     """
     at, end = 0, len(piece)
     while at < end:

@@ -71,8 +71,8 @@ def tariff_of(price: Price) -> Tariff:
 
 
 def lines_of(usage: Usage | None, price: Price) -> tuple[CostLine, ...]:
-    """What an answer costs, line by line; the costs of the lines add up to `cost_of`. No line has a count of 0,
-    and searches without a price have none.
+    """What an answer costs, line by line; the costs of the lines add up to `cost_of`. No line has a count of
+    0, and searches without a price have none.
     """
     if usage is None:
         return ()

@@ -59,14 +59,7 @@ class Tariff:
                     table = other
         lines: list[Line] = []
         if whole:
-            sound = min(usage.audio_input or 0, whole)
-            pictures = min(usage.image_input or 0, whole - sound)
-            if text := whole - sound - pictures:
-                lines.append((table[0], text))
-            if sound:
-                lines.append((table[1], sound))
-            if pictures:
-                lines.append((table[2], pictures))
+            _split(lines, table[0:3], whole, usage.audio_input, usage.image_input)
         if read:
             lines.append((table[3], read))
         if written:
@@ -75,15 +68,8 @@ class Tariff:
                 lines.append((table[4], written - hour))
             if hour:
                 lines.append((table[5], hour))
-        if whole := usage.output or 0:
-            sound = min(usage.audio_output or 0, whole)
-            pictures = min(usage.image_output or 0, whole - sound)
-            if text := whole - sound - pictures:
-                lines.append((table[6], text))
-            if sound:
-                lines.append((table[7], sound))
-            if pictures:
-                lines.append((table[8], pictures))
+        if usage.output:
+            _split(lines, table[6:9], usage.output, usage.audio_output, usage.image_output)
         if usage.searches and len(table) > _SEARCHES:
             lines.append((table[_SEARCHES], usage.searches))
         return lines
@@ -134,6 +120,19 @@ class Tariff:
                 per = price if kind != "searches" else price * 1000
                 found.append(Rate(kind, int(per.scaleb(self._places)), f"{price:f}"))
         return tuple(found)
+
+
+def _split(
+    lines: list[Line], rates: tuple[Rate, ...], whole: int, audio: int | None, image: int | None
+) -> None:
+    """Lines for text, sound and pictures, whose rates these are."""
+    if not audio and not image:
+        lines.append((rates[0], whole))
+        return
+    sound = min(audio or 0, whole)
+    pictures = min(image or 0, whole - sound)
+    counts = (whole - sound - pictures, sound, pictures)
+    lines += [(rate, count) for rate, count in zip(rates, counts, strict=True) if count]
 
 
 def _dearest(table: tuple[Rate, ...]) -> tuple[int, int, int, int, int]:

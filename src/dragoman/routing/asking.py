@@ -109,11 +109,17 @@ class Asking:
         if health.cooldown == 0:
             return
         if kind in FAILURES_OF_THE_TARGET:
-            self._target.breaker.failed(now, health, self._period, probe=self._probes[0])
+            breaker = self._target.breaker
+            rests = breaker.period
+            breaker.failed(now, health, self._period, probe=self._probes[0])
+            if breaker.period != rests and self._standings.tell is not None:
+                self._standings.tell(self._target, None, breaker.seconds_left(now))
         elif kind in FAILURES_OF_THE_REQUEST:
             self._target.breaker.worked(now, health, self._period)
         elif kind is FailureKind.RATE_LIMIT:
             key.own.limit(now, failure.retry_after, self._own_period)
+            if failure.retry_after and self._standings.tell is not None:
+                self._standings.tell(self._target, key.credential, key.own.seconds_left(now))
         elif kind in REFUSALS:
             rest = key.rest_after(kind)
             rest.refuse(now, kind, health, self._own_period if rest is key.own else self._account_period)

@@ -43,6 +43,7 @@ class Breaker:
         "_in_a_row",
         "_next_rest",
         "_requests",
+        "_warned_until",
         "period",
         "probing",
         "until",
@@ -54,6 +55,7 @@ class Breaker:
         self._failures = 0
         self._in_a_row = 0
         self._next_rest: float | None = None
+        self._warned_until: float | None = None
         self.until: float | None = None
         """The end of the rest; None for a target that works. It stays behind the end until a probe has
         shown what is the case."""
@@ -111,8 +113,21 @@ class Breaker:
         # after a long time of health, an outage would take half the window to reach the share
         outage = self._in_a_row >= health.min_failures
         enough = self._failures >= health.min_failures
-        if enough and (outage or self._failures >= health.failure_share * self._requests):
+        warned = self._warned_until is not None and now < self._warned_until
+        if warned or (enough and (outage or self._failures >= health.failure_share * self._requests)):
             self._rest(now, health)
+
+    def learn(self, until: float, now: float, health: HealthSettings) -> None:
+        """Another process gives the target a rest until then. So does this one if it has not asked the target
+        lately; else it trusts what it has seen itself, and the next failure is enough.
+        """
+        if self.until is not None:
+            return
+        self._trim(now, health.window)
+        if self._requests:
+            self._warned_until = until
+        else:
+            self._begin(until)
 
     def counted(self, now: float, window: float) -> tuple[int, int]:
         """The failures and the requests within the window."""
@@ -121,10 +136,14 @@ class Breaker:
 
     def _rest(self, now: float, health: HealthSettings) -> None:
         rest = self._next_rest or health.cooldown
-        self.until = now + rest
         self._next_rest = max(health.cooldown, min(rest * 2, health.max_cooldown))
+        self._begin(now + rest)
+
+    def _begin(self, until: float) -> None:
+        self.until = until
         self.period += 1
         self.probing = False
+        self._warned_until = None
 
     def _close(self) -> None:
         self.until = None

@@ -93,6 +93,11 @@ class Rest:
         self._next_rest = max(health.cooldown, min(rest * 2, health.max_cooldown))
         self._begin(now + rest, kind)
 
+    def learn(self, until: float) -> None:
+        """Another process was answered with a rate limit that holds until then."""
+        if self.until is None or (self.limited and until > self.until):
+            self._begin(until, FailureKind.RATE_LIMIT)
+
     def succeeded(self, period: int) -> None:
         """A request was answered: the credential is accepted."""
         if period == self.period:

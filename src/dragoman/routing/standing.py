@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, Literal, NamedTuple
 
 from dragoman.config.settings import HealthSettings
@@ -67,6 +67,9 @@ class Standings:
 
     def __init__(self, health: HealthSettings) -> None:
         self.health = health
+        self.tell: Callable[[TargetStanding, str | None, float], None] | None = None
+        """Is told of rests that begin here and that others should know of: of a target, or of a key at it,
+        and for how many seconds."""
         self._turns = itertools.count(1)
         self._configured: dict[str, TargetStanding] = {}
         self._made_up: Recent[str, TargetStanding] = Recent(MOST_MADE_UP, lambda one: one.load.in_flight > 0)

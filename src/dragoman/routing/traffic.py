@@ -8,19 +8,21 @@ import random as randomness
 import time
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import NamedTuple
+from typing import NamedTuple, Never
 
 import msgspec
 
 from dragoman.config.settings import HealthSettings, Queue
+from dragoman.coordination.hints import Hints
 from dragoman.routing.affinity import Affinity
 from dragoman.routing.asking import Asking
 from dragoman.routing.condition import unmet
 from dragoman.routing.hedging import LATE, Hedges
 from dragoman.routing.needs import Needs
 from dragoman.routing.picking import Picker
-from dragoman.routing.places import Need, Place, Places
+from dragoman.routing.places import Place, Places
 from dragoman.routing.route import Choice, Exclusion, Route, RouteTarget
+from dragoman.routing.shared_rests import SharedRests
 from dragoman.routing.standing import KeyStanding, Standings, State, TargetStanding, state_of
 
 _NOTHING_SPECIAL = Needs()
@@ -50,6 +52,16 @@ class TargetState(msgspec.Struct, frozen=True):
     configured: bool
     """Whether the name stands in the configuration; else a client has made it up, and there is no end of
     such names."""
+
+
+class ClientLimit(NamedTuple):
+    """How many requests of somebody may be served at once."""
+
+    name: str
+    """Whose they are, as `key:ID`."""
+    most: int
+    words: str
+    """Whose they are, for people: `key 'ci'`."""
 
 
 class Traffic:
@@ -154,7 +166,7 @@ class Traffic:
     def client_place(
         self, limits: Sequence[ClientLimit], *, until: float, priority: int = 0
     ) -> AbstractAsyncContextManager[None]:
-        """A place among the requests of a client's key, its team and the route, for the time of one exchange.
+        """A place among the requests of a client's key, of its team and of the route, for one exchange.
 
         Entering raises `FailureError` (rate limit, code `concurrency_limit`).
         """
@@ -193,6 +205,10 @@ class Traffic:
         """Spend one second call of a route; False if its share is used up."""
         return self._hedges.take(route)
 
+    async def share(self, hints: Hints) -> Never:
+        """Tell other processes what rests begin here, and learn of theirs, until cancelled."""
+        await SharedRests(self._standings, hints, self._now).follow()
+
     def targets(self) -> list[TargetState]:
         """How all targets stand that anything was heard of, with each of their keys."""
         now, window = self._now(), self._standings.health.window
@@ -210,16 +226,6 @@ class Traffic:
     def waiting(self) -> int:
         """Requests that wait for a place: 0 when nothing is going on."""
         return self._places.waiting()
-
-
-class ClientLimit(NamedTuple):
-    """How many requests of somebody may be served at once."""
-
-    name: str
-    """Whose they are, as `key:ID`."""
-    most: int
-    words: str
-    """Whose they are, for people: `key 'ci'`."""
 
 
 def _limits(route: Route, candidate: RouteTarget) -> list[tuple[Hashable, int, str]]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Awaitable, Callable, Sequence
 from typing import assert_never
 
 import msgspec
@@ -69,7 +70,19 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger("dragoman.server")
 class App:
     """Serves the API of every dialect. One instance serves one gateway."""
 
-    def __init__(self, gateway: Gateway, metrics: Metrics, settings: Settings) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        metrics: Metrics,
+        settings: Settings,
+        upkeep: Sequence[Callable[[], Awaitable[None]]] = (),
+        close: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """`upkeep` goes on in the background from the start to the end; `close` is called when the gateway is
+        closed.
+        """
+        self._upkeep = (gateway.upkeep, metrics.keep_current, *upkeep)
+        self._close = close
         self._gateway = gateway
         self._metrics = metrics
         self._started = False
@@ -112,18 +125,21 @@ class App:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         """From the start on, the gateway's upkeep; at the end, close what it has opened."""
-        upkeep: list[asyncio.Task[None]] = []
+        upkeep: list[asyncio.Future[None]] = []
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
-                work = (self._gateway.upkeep(), self._metrics.keep_current())
-                upkeep += [asyncio.create_task(one) for one in work]
+                upkeep += [asyncio.ensure_future(one()) for one in self._upkeep]
                 self._started = True
             if message["type"] == "lifespan.shutdown":
                 self._started = False
-                for task in upkeep:
-                    task.cancel()
-                await self._gateway.close()
+                try:
+                    await self._gateway.close()
+                    if self._close is not None:
+                        await self._close()
+                finally:
+                    for task in upkeep:
+                        task.cancel()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
             await send({"type": "lifespan.startup.complete"})

@@ -18,9 +18,14 @@ from dragoman.telemetry.redaction import Redactor
 DEFAULT = Path("dragoman.toml")
 """The configuration file, where it exists and no other is named."""
 
-_FIXED = frozenset({"server.host", "server.port", "server.workers", "media", "memory", "coordination", "log"})
+_FIXED = frozenset(
+    {
+        *("server.host", "server.port", "server.workers", "auth.secret"),
+        *("media", "memory", "coordination", "store", "log"),
+    }
+)
 """What a running gateway does not take over."""
-_NAMED = ("routes", "providers", "keys", "models", "prices")
+_NAMED = ("routes", "providers", "keys", "teams", "models", "prices")
 """Tables whose members have names of the user's."""
 
 

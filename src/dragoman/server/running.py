@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable
+from pathlib import Path
 
 from dragoman.server.configuration import Configuration, Surroundings
 from dragoman.server.process import Attend, Process
@@ -19,11 +20,12 @@ def serve(
     file: FileWatch | None = None,
     on_start: Callable[[], None] = lambda: None,
     quiet: bool = False,
+    shared: Path | None = None,
 ) -> None:
     """Serve until told to stop. `file` is the configuration's, to be looked at for changes; `quiet` leaves it
-    to others to log them. Raises `StartError`.
+    to others to log them; in `shared` the workers of this node count together. Raises `StartError`.
     """
-    service = Service(configuration, surroundings.folder)
+    service = Service(configuration, surroundings.folder, shared)
 
     def renewal(new: Configuration) -> Callable[[], None]:
         renew = service.renewal(new)

@@ -2,25 +2,27 @@
 
 import time
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from pathlib import Path
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from dragoman.access.holder import Holder, build_budgets, build_limits
 from dragoman.access.keys import KeyRing
 from dragoman.config.settings import Media, Settings
-from dragoman.conversation.usage import Usage
+from dragoman.console.opening import DeferredManagement, is_management
 from dragoman.coordination.opening import open_recollection
 from dragoman.dialects.registry import SPOKEN
-from dragoman.gateway.gateway import Costs, Gateway
+from dragoman.gateway.admission import Allowances
+from dragoman.gateway.gateway import Gateway
+from dragoman.ledger.pricing import Pricing
 from dragoman.models.overrides import build_profiles
-from dragoman.models.price import cost_of
 from dragoman.models.prices import Prices
 from dragoman.providers.price_list import build_prices
 from dragoman.providers.provider import Provider
 from dragoman.routing.router import Router
 from dragoman.routing.traffic import Traffic
 from dragoman.server.app import App, browser_ready
+from dragoman.server.backing import Backing
 from dragoman.server.configuration import Configuration
 from dragoman.server.http_server import HttpServer
 from dragoman.server.journal import Journal, configured_targets
@@ -35,14 +37,18 @@ from dragoman.upstream.remote_media import RemoteMedia
 class Service:
     """The whole gateway as an ASGI application, which closes what it opened when its lifespan ends."""
 
-    def __init__(self, configuration: Configuration, folder: Path | None) -> None:
-        """Take what to run with, and the folder for files; without one, what is kept is gone with it."""
+    def __init__(self, configuration: Configuration, folder: Path | None, shared: Path | None = None) -> None:
+        """Take what to run with, and the folder for files; without one, what is kept is gone with it.
+        `shared` is the file in which the workers of a node count together.
+        """
         settings, providers = configuration.settings, configuration.providers
         prices = build_prices(settings, providers)
+        self.backing = backing = Backing(settings, folder, shared)
         self.metrics = Metrics()
         self.metrics.configure(configured_targets(settings))
+        traffic = Traffic(settings.health, settings.queue)
         self.gateway = Gateway(
-            keys=configuration.keys,
+            keys=configuration.keys.with_directory(backing.directory),
             router=build_router(settings, providers, prices),
             providers=providers,
             dialects=SPOKEN,
@@ -50,23 +56,39 @@ class Service:
             embedded=EmbeddedTransport(FakeProvider(kept=0)),
             timeouts=settings.timeouts,
             journal=Journal(self.metrics),
+            ledger=backing.journal,
+            allowances=_allowances(settings, backing, traffic),
+            pricing=Pricing(prices, settings.ledger),
             now=time.time,
-            kept_responses=open_responses(folder),
+            kept_responses=open_responses(None if folder is None else backing.database),
             signatures=open_recollection(settings.coordination.url, settings.memory.max_signatures),
             remote_media=_media(settings.media),
             memory=settings.memory,
             retries=settings.retries,
-            traffic=Traffic(settings.health, settings.queue),
-            cost=_costs(prices),
         )
-        self.metrics.watch(self.gateway.traffic)
+        self.metrics.watch(traffic)
         self.settings = settings
-        self._app = App(self.gateway, self.metrics, settings)
+        self._app = App(self.gateway, self.metrics, settings, backing.follow(), backing.close)
+        self._management = DeferredManagement(self._build_management)
         self._front = browser_ready(self._app, settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request (ASGI)."""
-        await self._front(scope, receive, send)
+        if scope["type"] == "http" and is_management(scope["path"]):
+            await self._management(scope, receive, send)
+        else:
+            await self._front(scope, receive, send)
+
+    def _build_management(self) -> ASGIApp:
+        from dragoman.console.management import management_app  # noqa: PLC0415 - slow to import
+
+        return management_app(
+            settings=lambda: self.settings,
+            configured=lambda: self.gateway.keys.configured,
+            issuing=self.backing.issuing,
+            leases=self.backing.leases,
+            search=self.backing.search,
+        )
 
     def renewal(self, configuration: Configuration) -> Callable[[], None]:
         """Prepare to go on with another configuration; what is given back does so, in one step. Requests on
@@ -74,18 +96,20 @@ class Service:
         """
         settings, providers = configuration.settings, configuration.providers
         prices = build_prices(settings, providers)
-        router = build_router(settings, providers, prices)
+        router, pricing = build_router(settings, providers, prices), Pricing(prices, settings.ledger)
         front = browser_ready(self._app, settings)
 
         def renew() -> None:
             self.gateway.renew(
-                keys=configuration.keys,
+                keys=configuration.keys.with_directory(self.backing.directory),
                 router=router,
                 providers=providers,
                 timeouts=settings.timeouts,
                 retries=settings.retries,
-                cost=_costs(prices),
+                allowances=_allowances(settings, self.backing, self.gateway.traffic),
+                pricing=pricing,
             )
+            self.backing.journal.settings = settings.ledger
             self.gateway.traffic.configure(settings.health, settings.queue)
             self.metrics.configure(configured_targets(settings))
             self.settings = self._app.settings = settings
@@ -124,12 +148,20 @@ def build_router(
     )
 
 
-def _costs(prices: Prices) -> Costs:
-    def cost(provider: str, model: str, usage: Usage) -> Decimal | None:
-        price = prices.of(provider, model)
-        return None if price is None else cost_of(usage, price)
-
-    return cost
+def _allowances(settings: Settings, backing: Backing, traffic: Traffic) -> Allowances:
+    routes = {
+        name: Holder(
+            "route",
+            name,
+            name,
+            build_limits(route.limits),
+            build_budgets(route.budgets),
+            route.max_concurrent,
+        )
+        for name, route in settings.routes.items()
+        if route.limits or route.budgets or route.max_concurrent
+    }
+    return Allowances(backing.meters, backing.purse, routes, traffic, settings.queue.timeout)
 
 
 def _media(settings: Media) -> RemoteMedia | None:

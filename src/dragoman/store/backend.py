@@ -48,8 +48,10 @@ class Backend(Protocol):
         """Wait until nobody else changes the tables, and keep others from it until the transaction ends."""
         ...
 
-    async def begin(self, connection: AsyncConnection, *, writes: bool) -> None:
-        """Begin a transaction on a connection. It fails if the database does not answer there any more."""
+    async def begin(self, connection: AsyncConnection, *, writes: bool, limit: float | None) -> None:
+        """Begin a transaction on a connection, which takes at most `limit` seconds. It fails if the database
+        does not answer there any more.
+        """
         ...
 
     async def sever(self, connection: AsyncConnection) -> None:

@@ -35,7 +35,7 @@ class DatabaseResponses:
             await connection.execute(_DELETE, {"its_id": response.id, "its_key": response.key})
             await connection.execute(_INSERT, msgspec.structs.asdict(response))
 
-        await self._database.run(work)
+        await self._database.run(work, writes=True)
 
     async def get(self, response_id: str, key: str, now: float) -> KeptResponse | None:
         """See `ResponseStore.get`."""
@@ -53,7 +53,7 @@ class DatabaseResponses:
         async def work(connection: AsyncConnection) -> bool:
             return (await connection.execute(_DELETE, {"its_id": response_id, "its_key": key})).rowcount > 0
 
-        return await self._database.run(work)
+        return await self._database.run(work, writes=True)
 
     async def prune(self, now: float) -> int:
         """See `ResponseStore.prune`."""
@@ -63,7 +63,7 @@ class DatabaseResponses:
 
         pruned = 0
         while True:
-            gone = await self._database.run(work)
+            gone = await self._database.run(work, writes=True)
             pruned += gone
             if gone < _BATCH:
                 return pruned

@@ -40,7 +40,7 @@ class Database:
     """
 
     def __init__(self, location: Path | Secret, lock_limit: float = LOCK_LIMIT) -> None:
-        self._backend = _backend(location, lock_limit)
+        self._backend = backend_at(location, lock_limit)
         self._lock_limit = lock_limit
         self._engine: AsyncEngine | None = None
         self._opening = asyncio.Lock()
@@ -68,9 +68,9 @@ class Database:
         """The outcome of `work` in a transaction of its own: its changes are all there in the end, or none.
 
         Work that writes says so with `writes`. What it reads stays true on SQLite until it has written; on
-        Postgres, rows that have to stay as they are must be selected `with_for_update`. Where others are in the
-        way, and where a connection turns out to be dead before anything was committed, `work` is run again
-        from its beginning: it has to bear that. `limit` is the longest that it may take, in seconds.
+        Postgres, rows that have to stay as they are must be selected `with_for_update`. Where others are in
+        the way, and where a connection turns out to be dead before anything was committed, `work` is run
+        again from its beginning: it has to bear that. `limit` is the longest that it may take, in seconds.
 
         A caller that is cancelled leaves the work to its end: a connection that is let go of in the
         middle would stay open. Raises `StoreError` for whatever goes wrong with the database, or in
@@ -95,7 +95,7 @@ class Database:
         self, work: Callable[[AsyncConnection], Awaitable[T]], writes: bool, limit: float | None
     ) -> T:
         loop = asyncio.get_running_loop()
-        with self._failures():
+        with failures(self._backend):
             engine = await self._opened()
             end = loop.time() + self._lock_limit
             lost = 0
@@ -124,7 +124,7 @@ class Database:
     ) -> T:
         async with engine.connect() as connection:
             async with self._limited(connection, self._backend.answer_limit):
-                await self._backend.begin(connection, writes=writes)
+                await self._backend.begin(connection, writes=writes, limit=limit)
             async with self._limited(connection, limit):
                 try:
                     outcome = await work(connection)
@@ -205,22 +205,29 @@ class Database:
                     self._engine = self._backend.engine()
         return self._engine
 
-    @contextlib.contextmanager
-    def _failures(self) -> Generator[None]:
-        try:
-            yield
-        except DBAPIError as error:
-            raise self._unusable(self._backend.reason(error)) from None
-        except (SQLAlchemyError, sqlite3.Error) as error:
-            raise self._unusable(str(error)) from None
-        except OSError as error:
-            raise self._unusable(error.strerror or type(error).__name__) from None
-
     def _unusable(self, reason: str) -> StoreError:
         return StoreError(f"The database {self.place} cannot be used: {reason}.")
 
 
-def _backend(location: Path | Secret, lock_limit: float) -> Backend:
+@contextlib.contextmanager
+def failures(backend: Backend) -> Generator[None]:
+    """Whatever goes wrong with a database inside of this is raised as `StoreError`."""
+
+    def unusable(reason: str) -> StoreError:
+        return StoreError(f"The database {backend.place} cannot be used: {reason}.")
+
+    try:
+        yield
+    except DBAPIError as error:
+        raise unusable(backend.reason(error)) from None
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        raise unusable(str(error)) from None
+    except OSError as error:
+        raise unusable(error.strerror or type(error).__name__) from None
+
+
+def backend_at(location: Path | Secret, lock_limit: float = LOCK_LIMIT) -> Backend:
+    """What a `Database` there is over."""
     if isinstance(location, Path):
         return SqliteFile(location, lock_limit)
     from dragoman.store.postgres import Postgres  # noqa: PLC0415 - its driver is loaded only where it is used

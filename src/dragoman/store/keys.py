@@ -54,19 +54,27 @@ class Changes(msgspec.Struct, frozen=True):
     """Whether there is more after that revision: a step holds a few thousand keys."""
 
 
-class KeyStore(Protocol):
-    """Keys and teams. Every method raises `StoreError` when the store cannot be used.
+class KeySource(Protocol):
+    """What there is to know of keys and teams, step by step. Every method raises `StoreError` when the store
+    cannot be used.
+    """
+
+    async def changes(self, since: int) -> Changes:
+        """What was changed after a revision, as far as one step goes; for 0, without what is deleted."""
+        ...
+
+    async def agree_on_secret(self, fingerprint: str) -> bool:
+        """Whether this is the secret that keys are hashed with here; the first one that asks decides."""
+        ...
+
+
+class KeyStore(KeySource, Protocol):
+    """Keys and teams.
 
     Each change gets the next revision, in the order in which changes can be seen: whoever asks for what has
     changed since the last time misses nothing. Of keys that are not deleted, as of teams, no two have the
     same name.
     """
-
-    async def changes(self, since: int) -> Changes:
-        """What was changed after a revision, as far as one step goes; all there is, deleted things left out,
-        for 0.
-        """
-        ...
 
     async def keys(self) -> list[StoredKey]:
         """All keys that are not deleted, the newest first."""
@@ -98,10 +106,6 @@ class KeyStore(Protocol):
         another team has the name, and, with `empty`, `TeamInUseError` where keys belong to it. The keys of a
         team that is deleted are without a team from then on.
         """
-        ...
-
-    async def agree_on_secret(self, fingerprint: str) -> bool:
-        """Whether this is the secret that keys are hashed with here; the first one that asks decides."""
         ...
 
 

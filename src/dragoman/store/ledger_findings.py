@@ -219,13 +219,13 @@ class Share(msgspec.Struct, frozen=True):
 def read_request(row: RowMapping) -> RequestRow:
     """A row of `REQUESTS`."""
     read = {"tags": _decode(row["tags"]), "charges": _decode(row["charges"])}
-    return msgspec.convert({**row, **read, "usage": _usage(row)}, RequestRow)
+    return msgspec.convert(_values(row, RequestRow) | read, RequestRow)
 
 
 def read_attempt(row: RowMapping) -> AttemptRow:
     """A row of `ATTEMPTS`."""
     lines = [_item(line) for line in read_lines(row["cost_rows"])]
-    return msgspec.convert({**row, "cost_rows": lines, "usage": _usage(row)}, AttemptRow)
+    return msgspec.convert(_values(row, AttemptRow) | {"cost_rows": lines}, AttemptRow)
 
 
 def read_lines(column: str) -> tuple[CostRow, ...]:
@@ -233,8 +233,9 @@ def read_lines(column: str) -> tuple[CostRow, ...]:
     return _decode_lines(column)
 
 
-def _usage(row: RowMapping) -> dict[str, object]:
-    return {count: row[count] for count in UsageCounts.__struct_fields__}
+def _values(row: RowMapping, kind: type[RequestRow | AttemptRow]) -> dict[str, object]:
+    usage = {count: row[count] for count in UsageCounts.__struct_fields__}
+    return {name: usage if name == "usage" else row[name] for name in kind.__struct_fields__}
 
 
 def _item(line: CostRow) -> dict[str, object]:

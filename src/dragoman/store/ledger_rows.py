@@ -41,7 +41,8 @@ _TEXT = 4096
 _MOST_SMALL = 32_767
 _HOUR = 3600
 _DAY = 24 * _HOUR
-_UNFIT = re.compile("[\0\ud800-\udfff]")
+_UNFIT = re.compile("[\0\x10\ud800-\udfff]")
+"""NUL, with which Postgres ends a text; DLE, with which `AnyText` writes NUL; halves of surrogate pairs."""
 
 _encode = msgspec.json.Encoder().encode
 _read_charges = msgspec.json.Decoder(list[Charge]).decode
@@ -230,8 +231,7 @@ def _charges(entry: Entry) -> list[Charge]:
 
 
 def _usage(usage: UsageCounts) -> Row:
-    counts = msgspec.structs.astuple(usage)
-    return counts if max(filter(None, counts), default=0) <= MOST_COUNT else tuple(map(_count, counts))
+    return tuple(map(_count, msgspec.structs.astuple(usage)))
 
 
 def _json(value: object) -> str:
@@ -251,14 +251,14 @@ def text(value: str) -> str:
 
 
 def clean(value: str) -> str:
-    """The text with a replacement for what is no character in a database: NUL, and halves of pairs."""
-    if value.isascii() and "\0" not in value:
+    """The text with a replacement for what not every database can hold."""
+    if value.isprintable() or not _UNFIT.search(value):
         return value
     return _UNFIT.sub("\N{REPLACEMENT CHARACTER}", value)
 
 
 def _count(value: int | None) -> int | None:
-    return None if value is None else _bounded(value, MOST_COUNT)
+    return value if value is None or 0 <= value <= MOST_COUNT else _bounded(value, MOST_COUNT)
 
 
 def _money(value: int | None) -> int | None:

@@ -17,11 +17,11 @@ FILE = "dragoman.db"
 
 
 def open_database(url: Secret | None, folder: Path) -> "Database":
-    """The Postgres database of `url`; without one, the SQLite file in the data directory `folder`, which only its
-    owner may read.
+    """The Postgres database of `url`; without one, the SQLite file in the data directory `folder`, which only
+    its owner may read.
 
-    Nothing is opened before the first use. Raises `StoreError` for a URL that cannot be read. What is needed to
-    speak to a database is loaded here, which takes long enough to be done in a thread.
+    Nothing is opened before the first use. Raises `StoreError` for a URL that cannot be read. What is needed
+    to speak to a database is loaded here, which takes long enough to be done in a thread.
     """
     from dragoman.store.engine import Database  # noqa: PLC0415 - slow to import
 
@@ -29,7 +29,7 @@ def open_database(url: Secret | None, folder: Path) -> "Database":
 
 
 class SharedDatabase:
-    """The one database of a process, which everything that is kept goes through. It is loaded at the first use."""
+    """The one database of a process, for everything that is kept. It is loaded at the first use."""
 
     def __init__(self, url: Secret | None, folder: Path) -> None:
         self._url = url
@@ -64,8 +64,8 @@ class SharedDatabase:
 
 
 def open_responses(place: SharedDatabase | Path | None) -> ResponseStore:
-    """Kept answers in a database, or in the one of a data directory, which is closed with them; without a place,
-    in this process. Nothing is opened, and nothing can fail, before the first use.
+    """Kept answers in a database, or in the one of a data directory, which is closed with them; without a
+    place, in this process. Nothing is opened, and nothing can fail, before the first use.
     """
     match place:
         case None:

@@ -44,7 +44,7 @@ _UNREADABLE = (
 _SET_UP = select(
     *(
         func.set_config(name, bindparam(name), True)
-        for name in ("lock_timeout", "idle_in_transaction_session_timeout", "jit")
+        for name in ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout", "jit")
     )
 )
 
@@ -103,10 +103,12 @@ class Postgres:
         connection.execute(select(func.set_config("lock_timeout", f"{_MIGRATION_LIMIT}s", True)))
         connection.execute(select(func.pg_advisory_xact_lock(_TABLES_LOCK)))
 
-    async def begin(self, connection: AsyncConnection, *, writes: bool) -> None:
+    async def begin(self, connection: AsyncConnection, *, writes: bool, limit: float | None) -> None:
         """See `Backend.begin`. Transactions are READ COMMITTED: what must not change meanwhile is locked."""
         await connection.begin()
-        await connection.execute(_SET_UP, self._settings)
+        # a statement whose connection was severed ends too
+        patience = "0" if limit is None else f"{limit + 1:.3f}s"
+        await connection.execute(_SET_UP, self._settings | {"statement_timeout": patience})
 
     async def sever(self, connection: AsyncConnection) -> None:
         """See `Backend.sever`. The socket is shut: to cancel the question would need the server's answer."""

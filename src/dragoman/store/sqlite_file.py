@@ -32,18 +32,18 @@ class SqliteFile:
     answer_limit = None
 
     def __init__(self, path: Path, lock_limit: float) -> None:
-        self._path = path
+        self.path = path
         self._lock_limit = lock_limit
 
     @property
     def place(self) -> str:
         """See `Backend.place`."""
-        return str(self._path)
+        return str(self.path)
 
     def engine(self) -> AsyncEngine:
         """See `Backend.engine`. Each connection works in a thread of its own, and holds up nobody else."""
         engine = create_async_engine(
-            URL.create("sqlite+aiosqlite", database=str(self._path)),
+            URL.create("sqlite+aiosqlite", database=str(self.path)),
             # errors are logged, and parameters are what clients wrote
             hide_parameters=True,
             pool_size=_CONNECTIONS,
@@ -57,7 +57,7 @@ class SqliteFile:
     def sync_engine(self, *, writes: bool = False) -> Engine:
         """See `Backend.sync_engine`."""
         engine = create_engine(
-            URL.create("sqlite", database=str(self._path)),
+            URL.create("sqlite", database=str(self.path)),
             hide_parameters=True,
             poolclass=NullPool,
             connect_args=self._arguments(),
@@ -67,8 +67,8 @@ class SqliteFile:
 
     def prepare(self) -> None:
         """See `Backend.prepare`."""
-        create_file(self._path)
-        with contextlib.closing(sqlite3.connect(self._path, timeout=self._lock_limit)) as connection:
+        create_file(self.path)
+        with contextlib.closing(sqlite3.connect(self.path, timeout=self._lock_limit)) as connection:
             end = time.monotonic() + self._lock_limit
             while True:
                 try:
@@ -84,7 +84,7 @@ class SqliteFile:
     def lock(self, connection: Connection) -> None:
         """See `Backend.lock`. A transaction that writes is the only one that does."""
 
-    async def begin(self, connection: AsyncConnection, *, writes: bool) -> None:
+    async def begin(self, connection: AsyncConnection, *, writes: bool, limit: float | None) -> None:
         """See `Backend.begin`."""
         await connection.execution_options(**{_WRITES: writes})
         await connection.begin()

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from dragoman.testing.billing import Account
+
 
 class Incoming(msgspec.Struct, frozen=True):
     """One HTTP request. `path` has no query; `query` and `headers` (names in lower case) hold the
@@ -55,6 +57,8 @@ class Answer(msgspec.Struct, frozen=True):
     chunks: tuple[Chunk, ...]
     streamed: bool = False
     ending: Ending = Ending.WHOLE
+    account: Account | None = None
+    """What is needed to bill it; None for answers that cost nothing."""
 
     @property
     def body(self) -> bytes:

@@ -7,6 +7,7 @@ rules (`rules/`), then answered: with what a test has laid out (`script.py`), el
 """
 
 import hashlib
+import http
 import itertools
 import time
 from collections.abc import Callable, Mapping
@@ -21,6 +22,7 @@ from dragoman.dialects.dialect import Dialect, ModelCard, Reply
 from dragoman.dialects.registry import DIALECTS
 from dragoman.models.profile import families, profile_of
 from dragoman.testing.actor import act
+from dragoman.testing.billing import Account
 from dragoman.testing.bound_thinking import bind_thinking
 from dragoman.testing.completion import complete
 from dragoman.testing.counting import count_anthropic, count_gemini, count_responses
@@ -56,7 +58,7 @@ class FakeProvider:
     `clock` gives the time in Unix seconds. `script` holds what tests lay out, and what came: the
     latest `kept` requests, or all of them. `actor` is the model behind it all: it answers a request
     that kept the vendor's rules where nothing is laid out for it, and is told which extra parts of
-    an answer the request asks for.
+    an answer the request asks for; it may also say in what manner the answer goes out, or fails.
     """
 
     def __init__(
@@ -67,7 +69,7 @@ class FakeProvider:
         pace: float = 0.0,
         clock: Callable[[], float] = time.time,
         kept: int | None = None,
-        actor: Callable[[Request, frozenset[str]], Response] = act,
+        actor: Callable[[Request, frozenset[str]], Response | Scripted] = act,
     ) -> None:
         self.script = Script(kept)
         self._access = Access(keys, None if models is None else frozenset(models))
@@ -125,11 +127,19 @@ class FakeProvider:
         answer = None
         if scripted is None or scripted.checked or route.purpose is Purpose.COMPLETE:
             answer = self._checked(incoming, route, vendor, scripted, identity)
+        account = Account(
+            route.dialect if route.purpose is not Purpose.COMPLETE else "openai_completions",
+            incoming.body,
+            route.location,
+            embedding=route.purpose in {Purpose.EMBED, Purpose.EMBED_BATCH},
+        )
         if scripted is not None and isinstance(scripted.answer, Answer):
-            return scripted.answer
+            return _billed(scripted.answer, account if route.purpose is not Purpose.COUNT else None)
         if scripted is not None and isinstance(scripted.answer, Failure):
             return failed_answer(DIALECTS[route.dialect], scripted.answer, identity, scripted.delay)
-        return answer or self._spoken(incoming, route, scripted, identity)
+        if answer is not None:
+            return _billed(answer, account if route.purpose is not Purpose.COUNT else None)
+        return self._spoken(incoming, route, scripted, identity)
 
     def _checked(
         self, incoming: Incoming, route: Route, vendor: Vendor, scripted: Scripted | None, identity: str
@@ -199,11 +209,16 @@ class FakeProvider:
         if scripted is not None and isinstance(scripted.answer, Response):
             response, manner = scripted.answer, scripted
         else:
-            response = self._actor(request, _included(body))
+            said = self._actor(request, _included(body))
+            manner = said if isinstance(said, Scripted) else Scripted(said, pace=self._pace)
+            if isinstance(manner.answer, Answer):
+                return manner.answer
+            if isinstance(manner.answer, Failure):
+                return failed_answer(dialect, manner.answer, identity, manner.delay)
+            response = manner.answer
             profile = profile_of(request.model)
             if profile.preserved_thinking:
                 response = bind_thinking(response, profile.family, body)
-            manner = Scripted(response, pace=self._pace)
         now = int(self._clock())
         response = msgspec.structs.replace(
             response,
@@ -214,7 +229,8 @@ class FakeProvider:
         origin = f"fake/{profile_of(request.model).family}"
         reply = Reply(request, route.location, now, identity, "fp_demo", origin)
         write = streamed_answer if request.stream else whole_answer
-        return write(dialect, reply, response, manner)
+        account = Account(dialect.name, body, route.location, usage=response.usage)
+        return _billed(write(dialect, reply, response, manner), account)
 
     def _listed(self, dialect: Dialect, vendor: Vendor, wanted: str | None) -> Answer:
         names = self._models
@@ -231,6 +247,13 @@ class FakeProvider:
         if found is None:
             raise vendor.no_such_model(wanted)
         return json_answer(200, dialect.render_model(found))
+
+
+def _billed(answer: Answer, account: Account | None) -> Answer:
+    """A good answer with what it takes to bill it."""
+    if answer.status != http.HTTPStatus.OK:
+        return answer
+    return msgspec.structs.replace(answer, account=account)
 
 
 def _included(body: bytes) -> frozenset[str]:

@@ -14,6 +14,8 @@ import msgspec
 
 from dragoman.conversation.failure import Failure
 from dragoman.conversation.response import Response
+from dragoman.conversation.usage import Usage
+from dragoman.testing.billing import bill
 from dragoman.testing.exchange import Answer, Ending, Incoming
 
 
@@ -52,6 +54,9 @@ class Received:
         self.arrived = time.monotonic()
         self.answer: Answer | None = None
         """The answer, which need not have been sent yet; None until there is one."""
+        self.over = False
+        """Whether the last that the client gets of the answer has gone out, or the client has left."""
+        self._sent: int | None = None
         self._left: concurrent.futures.Future[float] = concurrent.futures.Future()
 
     @property
@@ -84,8 +89,30 @@ class Received:
         """When the client closed the connection before the answer was complete; None if it did not."""
         return self._left.result() if self._left.done() else None
 
+    def send(self, chunks: int) -> None:
+        """Note how many pieces of the answer have gone out. Without it, all of them count as having gone."""
+        self._sent = chunks
+
+    def finish(self) -> None:
+        """Note that nothing more goes out."""
+        self.over = True
+
+    @property
+    def billed(self) -> Usage | None:
+        """What the fake bills for the request, by what has gone out of the answer so far: see
+        `dragoman.testing.billing`. None for nothing.
+        """
+        answer = self.answer
+        if answer is None or answer.account is None:
+            return None
+        sent = len(answer.chunks) if self._sent is None else self._sent
+        whole = sent == len(answer.chunks) and answer.ending is Ending.WHOLE
+        out = b"".join(chunk.data for chunk in answer.chunks[:sent])
+        return bill(answer.account, out, streamed=answer.streamed, whole=whole)
+
     def leave(self) -> None:
         """Note that the client has closed the connection before the answer was complete."""
+        self.over = True
         if not self._left.done():
             self._left.set_result(time.monotonic())
 
@@ -157,6 +184,20 @@ class Script:
         """Every request so far, the earliest first."""
         with self._lock:
             return tuple(self._received)
+
+    @property
+    def billed(self) -> tuple[Usage, ...]:
+        """What is billed for every request so far that costs anything; wait for `settled` before."""
+        bills = [received.billed for received in self.received]
+        return tuple(usage for usage in bills if usage is not None)
+
+    def settled(self, timeout: float) -> None:
+        """Wait until no answer is on its way any more. Raises `TimeoutError` after `timeout` seconds."""
+        end = time.monotonic() + timeout
+        while not all(received.over for received in self.received):
+            if time.monotonic() > end:
+                raise TimeoutError("answers are still on their way")
+            time.sleep(0.005)
 
     def clear(self) -> None:
         """Forget what is laid out and what has come."""

@@ -204,22 +204,29 @@ class _Connection:
     async def _answer_all(self) -> None:
         while self._waiting:
             incoming, keep_alive = self._waiting.popleft()
-            self._answering, answer = self._provider.receive(incoming)
-            await self._send(answer, keep_alive=keep_alive, bodiless=incoming.method == "HEAD")
+            received, answer = self._provider.receive(incoming)
+            self._answering = received
+            received.send(0)
+            try:
+                await self._send(answer, received, keep_alive=keep_alive, bodiless=incoming.method == "HEAD")
+            finally:
+                received.finish()
             self._answering = None
             if not keep_alive or answer.ending is not Ending.WHOLE:
                 self._writer.close()
                 return
 
-    async def _send(self, answer: Answer, *, keep_alive: bool, bodiless: bool) -> None:
+    async def _send(self, answer: Answer, received: Received, *, keep_alive: bool, bodiless: bool) -> None:
         self._writer.write(_head(answer, keep_alive=keep_alive))
-        for chunk in answer.chunks:
+        for count, chunk in enumerate(answer.chunks, 1):
             if chunk.delay:
                 await asyncio.sleep(chunk.delay)
             if chunk.data and not bodiless:
                 framed = b"%x\r\n%b\r\n" % (len(chunk.data), chunk.data)
                 self._writer.write(framed if answer.streamed else chunk.data)
+                received.send(count)
                 await self._writer.drain()
+            received.send(count)
         match answer.ending:
             case Ending.WHOLE:
                 if answer.streamed:

@@ -3,11 +3,11 @@
 import pytest
 
 from dragoman.conversation.blocks import Text, Thinking, ToolCall
+from dragoman.conversation.cut_usage import MOST_HEARD, CutUsage
 from dragoman.conversation.events import ArgumentsDelta, BlockStarted, TextDelta, ThinkingDelta
 from dragoman.conversation.request import Message, Request, Role
 from dragoman.conversation.token_estimate import estimate_tokens
 from dragoman.conversation.usage import Usage
-from dragoman.gateway.cut_usage import MOST_HEARD, CutUsage
 
 REQUEST = Request("openai_chat", "m", (Message(Role.USER, (Text("Count to ten."),)),))
 ASKED = estimate_tokens(REQUEST)

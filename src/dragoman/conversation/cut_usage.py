@@ -1,10 +1,11 @@
-"""The tokens of a streamed answer that was cut short, by the gateway or by a client that left: its upstream
-was let go before it told them.
+"""The tokens of a streamed answer that was cut short: its upstream was let go before it told them, by whoever
+asked, or by a client that left.
 """
 
 import math
 
-from dragoman.conversation.events import ArgumentsDelta, Event, TextDelta, ThinkingDelta
+from dragoman.conversation.blocks import Text, Thinking, ToolCall
+from dragoman.conversation.events import ArgumentsDelta, BlockStarted, Event, TextDelta, ThinkingDelta
 from dragoman.conversation.request import Request
 from dragoman.conversation.token_estimate import estimate_text_tokens, estimate_tokens
 from dragoman.conversation.usage import Usage
@@ -14,7 +15,7 @@ MOST_HEARD = 16 * 1024
 
 
 class CutUsage:
-    """Hears what the client gets of an answer, and estimates what the upstream has not told of it."""
+    """Hears what comes of an answer, and estimates what the upstream has not told of it."""
 
     def __init__(self, request: Request | None = None, copies: int = 1) -> None:
         """Take the request, if it has been read, and how often it was sent."""
@@ -27,10 +28,21 @@ class CutUsage:
     def hear(self, event: Event) -> None:
         """Hear one event."""
         if isinstance(event, TextDelta | ThinkingDelta | ArgumentsDelta):
-            self._length += len(event.text)
-            if self._heard < MOST_HEARD:
-                self._said.append(event.text)
-                self._heard += len(event.text)
+            self._take(event.text)
+        elif isinstance(event, BlockStarted):
+            match event.block:
+                case Text(text=text) | Thinking(text=text):
+                    self._take(text)
+                case ToolCall(name=name, arguments=arguments):
+                    self._take(name + arguments)
+                case _:
+                    pass
+
+    def _take(self, text: str) -> None:
+        self._length += len(text)
+        if self._heard < MOST_HEARD and text:
+            self._said.append(text)
+            self._heard += len(text)
 
     def estimated(self, told: Usage | None, request: Request | None = None) -> Usage:
         """The usage so far with an estimate of what is missing; of the prompt where its request is known.
@@ -40,6 +52,9 @@ class CutUsage:
         told = told or Usage()
         request = request or self._request
         asked = None if told.prompt or request is None else self._copies * estimate_tokens(request)
-        share = self._length / self._heard if self._heard else 1
-        said = max(told.output or 0, math.ceil(share * estimate_text_tokens("".join(self._said))))
-        return told.updated(Usage(input=asked, output=said))
+        return told.updated(Usage(input=asked, output=max(told.output or 0, self._tokens())))
+
+    def _tokens(self) -> int:
+        if not self._heard:
+            return 0
+        return math.ceil(self._length / self._heard * estimate_text_tokens("".join(self._said)))

@@ -1,7 +1,9 @@
-"""How many tokens an answer has at most: the limit that a request sets itself, read without reading the request.
+"""How many tokens a request may take, as far as that can be told without reading it: the limit that it sets
+to its answer, and whether the bytes of its prompt tell anything.
 
 Vendors count reasoning inside the limit, with one exception: Anthropic's thinking budget may be larger than
-`max_tokens` where the model thinks between calls of tools, and is then written besides.
+`max_tokens` where the model thinks between calls of tools, and is then written besides. Some hosts of
+compatible formats leave reasoning out of it all the same.
 """
 
 import re
@@ -16,6 +18,22 @@ DEFAULT_OUTPUT = 4096
 """What counts where neither the request nor what is known of the model has a limit."""
 _COMPLETION = 16
 """OpenAI's own limit for requests to go on with a text that name none."""
+
+_MEDIA = (b"image", b"file", b"audio", b"video", b"document", b"nline")
+_KEPT = ("previous_response_id", "conversation", "cachedContent", "cached_content")
+_TOOLS = ("tools", "web_search_options", "plugins", "mcp_servers", "container")
+_HOSTED = (
+    b"earch",
+    b"fetch",
+    b"rl_context",
+    b"rlContext",
+    b"mcp",
+    b"computer",
+    b"code",
+    b"maps",
+    b"bash",
+    b"editor",
+)
 
 Fields = Mapping[str, msgspec.Raw]
 
@@ -48,6 +66,21 @@ def output_bound(dialect: str, head: Head, profile: Profile) -> int:
             limit = _limit(fields)
             whole = _otherwise(profile) if limit is None else limit
             return whole * head.candidates
+
+
+def plain(head: Head, body: bytes) -> bool:
+    """Whether there is nothing in a request whose tokens the bytes of its body do not tell: no media, no
+    files, no tool of the vendor's, nothing that the vendor keeps. Only a look at the bytes: text that speaks
+    of such things counts as if it had them.
+    """
+    fields = head.fields
+    if any(name in fields for name in _KEPT) or any(mark in body for mark in _MEDIA):
+        return False
+    if b'"pro"' in bytes(fields.get("reasoning", b"")):
+        return False  # the prompt is read several times
+    if bytes(fields.get("prompt", b"")).startswith(b"{"):
+        return False  # one that OpenAI keeps
+    return not any(mark in bytes(fields[name]) for name in _TOOLS if name in fields for mark in _HOSTED)
 
 
 def rendered_bound(body: bytes, profile: Profile, candidates: int = 1) -> int:

@@ -1,0 +1,91 @@
+"""What a gateway stands on: the store, and all that goes through it, or beside it, to others."""
+
+import asyncio
+import contextlib
+import functools
+import os
+import shutil
+import socket
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Never
+
+from dragoman.access.directory import KeyDirectory
+from dragoman.access.issuing import Issuing
+from dragoman.access.purse import Purse
+from dragoman.access.secret import find_secret, make_secret
+from dragoman.config.settings import Settings
+from dragoman.coordination.memory_meters import MemoryMeters
+from dragoman.coordination.meters import Meters
+from dragoman.coordination.opening import open_meters
+from dragoman.coordination.shared_meters import SharedMeters
+from dragoman.ledger.journal import LedgerJournal
+from dragoman.store.deferred_leases import DeferredLeases
+from dragoman.store.deferred_ledger import DeferredLedger
+from dragoman.store.opening import SharedDatabase
+from dragoman.store.shared_keys import SharedKeys
+
+if TYPE_CHECKING:
+    from dragoman.store.ledger_search import LedgerSearch
+
+_LAST_WORDS = 3.0
+"""Seconds that the ledger gets at the end to reach the store; what does not, waits in the journal."""
+
+
+class Backing:
+    """Keys, limits, budgets and the ledger of one process. Nothing is opened before it is used."""
+
+    def __init__(self, settings: Settings, folder: Path | None, shared: Path | None = None) -> None:
+        """Take the data directory; without one, what is kept is gone with it. `shared` is the file in which
+        the workers of a node count together.
+        """
+        self._temporary = None
+        if folder is None:
+            self._temporary = folder = Path(tempfile.mkdtemp(prefix="dragoman-"))
+        self.folder = folder
+        node = socket.gethostname()
+        self.database = SharedDatabase(settings.store.url, folder)
+        keys, secret = SharedKeys(self.database), settings.auth.secret
+        self.directory = KeyDirectory(keys, functools.partial(find_secret, secret, folder))
+        self.issuing = Issuing(keys, functools.partial(make_secret, secret, folder), time.time)
+        self.leases = DeferredLeases(self.database)
+        self.purse = Purse(self.leases, f"{node}-{os.getpid()}", time.time)
+        self.meters = open_meters(settings.coordination.url, _local_meters(shared))
+        self.journal = LedgerJournal(folder, settings.ledger, node)
+        self._ledger = DeferredLedger(self.database)
+
+    def follow(self) -> list[Callable[[], Awaitable[Never]]]:
+        """What goes on in the background, each until it is cancelled."""
+        return [
+            self.directory.follow,
+            self.purse.follow,
+            functools.partial(self.journal.follow, self._ledger),
+        ]
+
+    async def search(self) -> "LedgerSearch":
+        """Opens the ledger for reading."""
+        database = await self.database.get()
+        from dragoman.store.ledger_search import LedgerSearch  # noqa: PLC0415 - slow to import
+
+        return LedgerSearch(database)
+
+    async def close(self) -> None:
+        """Give back what others may use, bring to the store what can be brought, and let go of everything. No
+        request may be on its way any more. One part that fails leaves none open.
+        """
+        async with contextlib.AsyncExitStack() as parts:
+            if self._temporary is not None:
+                parts.push_async_callback(
+                    asyncio.to_thread, shutil.rmtree, self._temporary, ignore_errors=True
+                )
+            parts.push_async_callback(self.database.close)
+            parts.push_async_callback(self.directory.close)
+            parts.push_async_callback(self.journal.close, _LAST_WORDS)
+            parts.push_async_callback(self.purse.close)
+            parts.push_async_callback(self.meters.close)
+
+
+def _local_meters(shared: Path | None) -> Meters:
+    return MemoryMeters() if shared is None else SharedMeters.attach(shared)

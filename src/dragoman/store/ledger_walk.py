@@ -1,0 +1,171 @@
+"""Looking for requests, the newest first, without reading the whole ledger.
+
+Three ways, in this order:
+
+1. Something that is wanted is rare, and an index has it: its few rows are all looked at.
+2. The sums of hours and days say where wanted rows are: only those hours are looked at, and where few keys are
+   concerned, only the rows of these.
+3. What is left is common, or unknown to any index: rows are looked at from the newest on, in slices, until the page is
+   full or the patience is over. The next page goes on from there.
+
+No statement reads more than a slice or the few rows of the first way, whatever the database makes of it: indexes are
+offered one at a time.
+"""
+
+import contextlib
+import math
+import time
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, RowMapping, Select, func, literal, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from dragoman.store.ledger_filters import MOST_FOUND, Path, Position, Wanted, after, after_plain
+from dragoman.store.ledger_zones import Zone, find_zones
+from dragoman.store.tables import REQUESTS
+
+_C = REQUESTS.c
+_FIRST_SLICE, _LARGEST_SLICE = 500, 16_000
+"""Rows that are looked at in one step: as many as take some milliseconds, and more and more of them."""
+_FEW_KEYS = 16
+"""Keys whose rows are looked up one key after the other, rather than all rows of an hour."""
+_ALL = Path(())
+_SELECT = select(REQUESTS)
+_OLDEST = select(func.min(_C.began))
+_PLAIN_BEGAN = func.coalesce(_C.began, _C.began)
+
+
+class Walked(NamedTuple):
+    """What was found, and down to where rows were looked at; None where that is to the end, or to the last one
+    that was wanted.
+    """
+
+    rows: list[RowMapping]
+    stopped: Position | None = None
+
+
+class Walk:
+    """One search. `since` is when the oldest rows began, `most` how many are wanted, `end` when patience is over,
+    on the clock of `time.monotonic`.
+    """
+
+    def __init__(
+        self, connection: AsyncConnection, wanted: Wanted, since: float, most: int, end: float
+    ) -> None:
+        self._connection = connection
+        self._wanted = wanted
+        self._since = since
+        self._most = most
+        self._end = end
+        self._rows: list[RowMapping] = []
+        self._slice = _FIRST_SLICE
+
+    async def after(self, start: Position) -> Walked:
+        """The first wanted rows after a place."""
+        wanted = self._wanted
+        path = next((path for path in wanted.paths if path.ordered), _ALL)
+        # most of what people ask for is among the newest
+        position = await self._step(path.conditions, start, self._since)
+        if position is None or self._full:
+            return Walked(self._rows)
+        if wanted.paths:
+            rare, path = await self._choose(path, position)
+            if rare:
+                await self._read(path, position)
+                return Walked(self._rows)
+        oldest = (await self._connection.execute(_OLDEST)).scalar_one()
+        since = self._since if oldest is None else max(self._since, oldest)
+        async with contextlib.aclosing(find_zones(self._connection, wanted, position, since)) as zones:
+            async for zone in zones:
+                left = await self._through(zone, path, position, since)
+                if self._full:
+                    break
+                if left is not None:
+                    return Walked(self._rows, left)
+        return Walked(self._rows)
+
+    @property
+    def _full(self) -> bool:
+        return len(self._rows) >= self._most
+
+    async def _choose(self, path: Path, position: Position) -> tuple[bool, Path]:
+        """The index to follow from a place on, and whether what it has there is rare: one of which nothing more than
+        `MOST_FOUND` rows is left, else the one whose next rows reach back furthest.
+        """
+        reach = math.inf
+        for other in self._wanted.paths:
+            if not other.ordered:
+                few = select(literal(1)).where(*other.conditions).limit(MOST_FOUND + 1).subquery()
+                count = await self._connection.execute(select(func.count()).select_from(few))
+                if count.scalar_one() <= MOST_FOUND:
+                    return True, other
+                continue
+            began = await self._began(other.conditions, position, self._since, MOST_FOUND)
+            if began is None:
+                return True, other
+            if began < reach:
+                reach, path = began, other
+        return False, path
+
+    async def _through(self, zone: Zone, path: Path, position: Position, since: float) -> Position | None:
+        """Look at the rows of a zone. Where patience ends, what is left of it begins after the place given back."""
+        conditions = path.conditions
+        if zone.keys is not None and len(zone.keys) <= _FEW_KEYS:
+            conditions = (_C.key_id.in_(sorted(zone.keys)),)
+        place: Position | None = min(position, Position(zone.ends, 0))
+        while place is not None and not self._full:
+            if time.monotonic() > self._end:
+                return place
+            place = await self._step(conditions, place, max(since, zone.begins))
+        return None
+
+    async def _step(
+        self, conditions: tuple[ColumnElement[bool], ...], position: Position, since: float
+    ) -> Position | None:
+        """Look at the next slice; the place after it, or None where there is nothing more."""
+        began = await self._began(conditions, position, since, self._slice - 1)
+        self._slice = min(2 * self._slice, _LARGEST_SLICE)
+        least = since if began is None else began
+        await self._fetch(
+            _SELECT.where(*conditions, after(position), _C.began >= least, *self._wanted.rows).order_by(
+                _C.began.desc(), _C.id.desc()
+            )
+        )
+        # all rows that began at that very moment were in the slice
+        return None if began is None else Position(began, 0)
+
+    async def _began(
+        self, conditions: tuple[ColumnElement[bool], ...], position: Position, since: float, skipped: int
+    ) -> float | None:
+        """When the row began that comes after a place and so many others, without reading any row."""
+        found = await self._connection.execute(
+            select(_C.began)
+            .where(*conditions, after(position), _C.began >= since)
+            .order_by(_C.began.desc())
+            .offset(skipped)
+            .limit(1)
+        )
+        return found.scalar_one_or_none()
+
+    async def _read(self, path: Path, position: Position) -> None:
+        """Look at all rows that an index has after a place."""
+        if path.ordered:
+            await self._fetch(
+                _SELECT.where(
+                    *path.conditions, after(position), _C.began >= self._since, *self._wanted.rows
+                ).order_by(_C.began.desc(), _C.id.desc())
+            )
+            return
+        few = select(_C.id).where(*path.conditions).limit(MOST_FOUND).subquery()
+        await self._fetch(
+            _SELECT.where(
+                _C.id.in_(select(few.c.id)),
+                after_plain(position),
+                self._since <= _PLAIN_BEGAN,
+                *self._wanted.rows,
+            ).order_by(_PLAIN_BEGAN.desc(), _C.id.desc())
+        )
+
+    async def _fetch(self, query: Select[Any]) -> None:
+        found = await self._connection.execute(query.limit(self._most - len(self._rows)))
+        self._rows += found.mappings()

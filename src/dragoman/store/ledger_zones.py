@@ -1,0 +1,80 @@
+"""Where wanted requests are in time, as far as sums tell: hours without any need not be looked at."""
+
+import math
+from collections.abc import AsyncGenerator
+from typing import NamedTuple
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from dragoman.store.ledger_filters import Position, Wanted
+from dragoman.store.tables import ROLLUPS
+
+HOUR = 3600
+DAY = 24 * HOUR
+
+_DAYS = 31
+"""Days that are looked at in one step; four times as many in each later one."""
+
+_C = ROLLUPS.c
+_FIRST = select(func.min(_C.begins)).where(_C.span == 24)
+_LAST = select(func.max(_C.begins)).where(_C.span == 24)
+
+
+class Zone(NamedTuple):
+    """A time in which there may be wanted requests: from `begins` on, before `ends`."""
+
+    begins: float
+    ends: float
+    keys: frozenset[str] | None = None
+    """The ids of the keys that they are of; None where that is not known."""
+
+
+async def find_zones(
+    connection: AsyncConnection, wanted: Wanted, position: Position, since: float
+) -> AsyncGenerator[Zone]:
+    """The times in which wanted requests may be that come after a place, the newest first."""
+    if not wanted.sums:
+        yield Zone(since, math.inf)
+        return
+    first = (await connection.execute(_FIRST)).scalar_one()
+    last = (await connection.execute(_LAST)).scalar_one()
+    if first is None or last is None:
+        return
+    first = max(first, int(max(since, 0) // DAY) * DAY)
+    ends = min(last, int(min(position.began, 1e12) // DAY) * DAY) + DAY
+    days = _DAYS
+    while ends > first:
+        begins = max(first, ends - days * DAY)
+        found = await connection.execute(
+            select(_C.begins)
+            .where(_C.span == 24, _C.begins >= begins, _C.begins < ends, *wanted.sums)
+            .distinct()
+            .order_by(_C.begins.desc())
+        )
+        for day in found.scalars():
+            async for zone in _hours(connection, wanted, position, day):
+                yield zone
+        ends, days = begins, days * 4
+
+
+async def _hours(
+    connection: AsyncConnection, wanted: Wanted, position: Position, day: int
+) -> AsyncGenerator[Zone]:
+    """The hours of a day; those that follow on each other and are of the same keys are one zone."""
+    found = await connection.execute(
+        select(_C.begins, _C.key_id)
+        .where(
+            _C.span == 1,
+            _C.begins >= day,
+            _C.begins < day + DAY,
+            _C.begins <= position.began,
+            *wanted.sums,
+        )
+        .distinct()
+    )
+    hours: dict[int, set[str]] = {}
+    for begins, key in found:
+        hours.setdefault(begins, set()).add(key)
+    for begins in sorted(hours, reverse=True):
+        yield Zone(begins, begins + HOUR, frozenset(hours[begins]))
