@@ -11,7 +11,6 @@ told. Last, rows are added and slices of a budget lent, there and in an empty st
 import argparse
 import asyncio
 import contextlib
-import sqlite3
 import statistics
 import subprocess
 import sys
@@ -21,7 +20,6 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import msgspec
-import psycopg
 from ledger_bulk import fill
 from ledger_traffic import BEGINS, ENDS, all_shapes
 from sqlalchemy import func, select
@@ -96,18 +94,41 @@ def questions(known: str) -> Iterator[tuple[str, float, Question]]:
     yield page(1, "a team, a target, a model", team="team_04", target="gemini/gemini-2.5-pro", model="pro")
     yield page(1, "a model with another's target", model="sonnet", target="openai/gpt-4o")
     yield page(1, "two common things, never together", model="sonnet", dialect="gemini", status=402)
-    yield page(1, "a key, a dialect, cost, not streamed", key="key_0005", dialect="gemini", stream=False, cost_at_least=10**8)
+    yield page(
+        1,
+        "a key, a dialect, cost, not streamed",
+        key="key_0005",
+        dialect="gemini",
+        stream=False,
+        cost_at_least=10**8,
+    )
     yield page(1, "estimated, failed (never)", estimated=True, outcome="failed")
     yield "one request", 0.2, lambda search: search.entry(known)
     month = (float(BEGINS), float(ENDS))
     yield "a month by day", 0.2, lambda search: search.chart(Scope(), *month, "day")
     yield "a month by day, by key", 0.2, lambda search: search.chart(Scope(), *month, "day", "key")
     yield "a month by day, by target", 0.2, lambda search: search.chart(Scope(), *month, "day", "target")
-    yield "a month by day, one key by target", 0.2, lambda search: search.chart(Scope(key="key_0003"), *month, "day", "target")
-    yield "a week by hour, by target", 0.2, lambda search: search.chart(Scope(), month[1] - 7 * DAY, month[1], "hour", "target")
-    yield "a day by hour, by key", 0.2, lambda search: search.chart(Scope(), month[1] - DAY, month[1], "hour", "key")
+    yield (
+        "a month by day, one key by target",
+        0.2,
+        lambda search: search.chart(Scope(key="key_0003"), *month, "day", "target"),
+    )
+    yield (
+        "a week by hour, by target",
+        0.2,
+        lambda search: search.chart(Scope(), month[1] - 7 * DAY, month[1], "hour", "target"),
+    )
+    yield (
+        "a day by hour, by key",
+        0.2,
+        lambda search: search.chart(Scope(), month[1] - DAY, month[1], "hour", "key"),
+    )
     yield "totals of a month", 0.2, lambda search: search.summary(Scope(), month[0] + 3600, month[1] - 3600)
-    yield "the ten costliest keys", 0.2, lambda search: search.top(Scope(), month[0] + 3600, month[1] - 3600, "key")
+    yield (
+        "the ten costliest keys",
+        0.2,
+        lambda search: search.top(Scope(), month[0] + 3600, month[1] - 3600, "key"),
+    )
 
 
 async def ask(database: Database, question: Question) -> tuple[float, object]:
@@ -190,7 +211,9 @@ async def measure_writing(location: Path | Secret, words: str) -> None:
         account = Account(f"key:{number % 20}", "month", "UTC", 0.0, None)
         began = time.perf_counter()
         now = time.time()
-        await leases.take(account, 10**12, Wish(1, 10**6, 10**6), "benchmark", f"lease-{number}", now + 60, now)
+        await leases.take(
+            account, 10**12, Wish(1, 10**6, 10**6), "benchmark", f"lease-{number}", now + 60, now
+        )
         lent.append(time.perf_counter() - began)
     await database.close()
     print(

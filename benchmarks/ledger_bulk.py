@@ -1,13 +1,16 @@
 """Filling the tables of a ledger with very many rows, without the gateway's own way in."""
 
 import contextlib
+import itertools
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import psycopg
 from ledger_traffic import Request, all_shapes, traffic
-from sqlalchemy import Index, Table
+from sqlalchemy import Index
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateIndex
 
@@ -32,7 +35,8 @@ class Shape:
             (row[1:_BEGAN], row[_BEGAN + 1 : _UPSTREAM], row[_UPSTREAM + 1 :]) for row in batch.attempts
         ]
         _, _, *rest = next(row for row in batch.rollups if row[0] == 1)
-        self.place, self.sums = tuple(rest[:4]), rest[4:]
+        self.place: tuple[object, ...] = tuple(rest[:4])
+        self.sums = msgspec.convert(rest[4:], list[float])
 
 
 class Day:
@@ -57,21 +61,20 @@ class Day:
 
     def rollups(self) -> Iterator[Row]:
         """Rows of `rollups`."""
-        hours: dict[tuple[object, ...], list[float]] = {}
-        days: dict[tuple[object, ...], list[float]] = {}
-        for _, began, number in self._day:
-            shape = self._shapes[number]
-            for sums, place in (
-                (hours, (1, int(began // _HOUR) * _HOUR, *shape.place)),
-                (days, (24, int(began // _DAY) * _DAY, *shape.place)),
-            ):
-                known = sums.get(place)
-                sums[place] = (
-                    list(shape.sums) if known is None else [a + b for a, b in zip(known, shape.sums)]
-                )
-        for sums in (hours, days):
+        hours: dict[int, Counter[int]] = {}
+        for hour, requests in itertools.groupby(self._day, lambda request: int(request.began // _HOUR)):
+            hours[hour * _HOUR] = Counter(request.shape for request in requests)
+        spans = [(1, begins, counts) for begins, counts in hours.items()]
+        spans.append((24, min(hours) // _DAY * _DAY, sum(hours.values(), Counter[int]())))
+        for span, begins, counts in spans:
+            sums: dict[tuple[object, ...], list[float]] = {}
+            for number, count in counts.items():
+                shape = self._shapes[number]
+                known = sums.setdefault(shape.place, [0] * len(shape.sums))
+                for place, value in enumerate(shape.sums):
+                    known[place] += count * value
             for place in sorted(sums, key=str):
-                yield (*place, *sums[place])
+                yield (span, begins, *place, *sums[place])
 
 
 def fill(location: Path | Secret, rows: int) -> None:

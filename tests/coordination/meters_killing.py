@@ -1,7 +1,7 @@
 """Processes that count together and are killed at random moments; what was counted goes to standard output.
 
-Run as `meters_killing.py FOLDER KILLS SEED`. Each process draws one out of two buckets in one step, writes down
-that it has, puts one back into a third, and takes and leaves slots.
+Run as `meters_killing.py FOLDER KILLS SEED`. Each process draws one out of two buckets in one step, writes
+down that it has, owes one to a third, and takes and leaves slots.
 """
 
 import asyncio

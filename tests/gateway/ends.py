@@ -15,7 +15,7 @@ from dragoman.models.prices import Prices
 from dragoman.routing.traffic import Traffic
 from dragoman.store.entry import Entry
 from dragoman.store.error import StoreError
-from dragoman.store.leases import Balance, Lease, Short
+from dragoman.store.leases import Account, Balance, Lease, Short, Wish
 from dragoman.upstream.transport import UpstreamRequest, UpstreamResponse, read_to_end
 
 BROKEN = FailureError(Failure(FailureKind.BAD_GATEWAY, "The connection broke."))
@@ -133,7 +133,9 @@ class Book:
 class Leases:
     """A store of leases that is out of reach."""
 
-    async def take(self, *_: object) -> Lease | Short:
+    async def take(
+        self, account: Account, limit: int, wish: Wish, worker: str, lease: str, expires: float, now: float
+    ) -> Lease | Short:
         raise UNREACHABLE
 
     async def renew(self, leases: Sequence[str], expires: float) -> list[str]:

@@ -1,15 +1,8 @@
 """What the ledger writes: each request once, sums that are right, whatever clients write into a row."""
 
-import random
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-
 import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from sqlalchemy import Table, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from tests.ledger_books import DAY, NOON, check_books, entry, rows
 
 from dragoman.config.secret import Secret
 from dragoman.store.database_leases import DatabaseLeases
@@ -20,13 +13,10 @@ from dragoman.store.entry import AttemptEntry, BodyEntry, Charge, CostRow, Entry
 from dragoman.store.leases import Account, Lease, Wish
 from dragoman.store.ledger import UnfitEntriesError
 from dragoman.store.ledger_rows import ATTEMPT, BODY, MOST_COST, REQUEST, ROLLUP
-from dragoman.store.opening import SharedDatabase, open_database
-from dragoman.store.tables import ACCOUNTS, ATTEMPTS, BODIES, JOURNALS, REQUESTS, ROLLUPS
+from dragoman.store.opening import SharedDatabase
+from dragoman.store.tables import ACCOUNTS, ATTEMPTS, BODIES, JOURNALS, REQUESTS
 
 pytestmark = pytest.mark.anyio
-
-HOUR, DAY = 3600, 86_400
-NOON = 20_000 * DAY + 12 * HOUR
 
 ATTEMPT_1 = AttemptEntry(
     target="openai/gpt-4o",
@@ -96,56 +86,6 @@ FULL = Entry(
 )
 
 
-def entry(number: int, **fields: object) -> Entry:
-    """A small one, with fields of its own."""
-    found = Entry(f"req_{number}", NOON, "k", "key", "openai_chat", "m", 200)
-    return msgspec.structs.replace(found, **fields)
-
-
-async def rows(database: Database, table: Table) -> list[dict[str, object]]:
-    async def work(connection: AsyncConnection) -> list[dict[str, object]]:
-        found = await connection.execute(select(table).order_by(*table.primary_key))
-        return [dict(row) for row in found.mappings()]
-
-    return await database.run(work)
-
-
-def recounted(requests: Iterable[dict[str, object]]) -> dict[tuple[object, ...], list[float]]:
-    """Sums by hour and day, out of the rows of requests."""
-    sums: defaultdict[tuple[object, ...], list[float]] = defaultdict(lambda: [0] * 12)
-    for row in requests:
-        began = row["began"]
-        assert isinstance(began, float)
-        for span in (1, 24):
-            seconds = span * HOUR
-            place = (span, int(began // seconds) * seconds)
-            key = (*place, row["key_id"], row["team_id"], row["route"], row["target"])
-            counts = [row[name] or 0 for name in ("input", "output", "cache_read", "cache_write", "cost")]
-            added = [
-                *(1, bool(row["failure"]), row["cached"], row["unpriced"], *counts),
-                *(row["total"] or 0.0, row["first_token"] or 0.0, row["first_token"] is not None),
-            ]
-            for at, value in enumerate(added):
-                assert isinstance(value, int | float)
-                sums[key][at] += value
-    return dict(sums)
-
-
-async def check(database: Database) -> None:
-    """Sums are those of the rows, and accounts have spent what rows say."""
-    requests = await rows(database, REQUESTS)
-    sums = {tuple(row.values())[:6]: list(row.values())[6:] for row in await rows(database, ROLLUPS)}
-    assert sums == recounted(requests)
-    spent: defaultdict[object, int] = defaultdict(int)
-    for request in requests:
-        for charge in msgspec.json.decode(str(request["charges"]), type=list[Charge]):
-            spent[charge.account] += charge.amount
-    accounts = {row["id"]: row["spent"] for row in await rows(database, ACCOUNTS)}
-    assert {name: amount for name, amount in accounts.items() if amount} == {
-        name: amount for name, amount in spent.items() if amount
-    }
-
-
 @pytest.fixture
 def ledger(database: Database) -> DatabaseLedger:
     return DatabaseLedger(database)
@@ -187,7 +127,7 @@ async def test_a_request_is_written_with_all_that_is_known_of_it(
         "content": FULL.bodies[0].content,
         "truncated": True,
     }
-    await check(database)
+    await check_books(database)
 
 
 async def test_what_is_not_known_stays_unknown(ledger: DatabaseLedger, database: Database) -> None:
@@ -195,7 +135,7 @@ async def test_what_is_not_known_stays_unknown(ledger: DatabaseLedger, database:
     (request,) = await rows(database, REQUESTS)
     unknown = ("first_token", "total", "cost", *UsageCounts.__struct_fields__)
     assert [request[name] for name in unknown] == [None] * len(unknown)
-    await check(database)
+    await check_books(database)
 
 
 async def test_the_columns_are_those_of_the_tables() -> None:
@@ -235,7 +175,7 @@ async def test_what_is_there_already_is_not_written_again(ledger: DatabaseLedger
     assert len(await rows(database, ATTEMPTS)) == 1
     assert len(await rows(database, BODIES)) == 1
     assert [row["spent"] for row in await rows(database, ACCOUNTS)] == [7]
-    await check(database)
+    await check_books(database)
 
 
 @pytest.mark.parametrize("together", [True, False])
@@ -263,7 +203,7 @@ async def test_a_later_revision_takes_the_place_of_the_earlier(
     assert (request["revision"], request["cost"], request["key_id"]) == (1, 5, "other")
     assert [row["outcome"] for row in await rows(database, ATTEMPTS)] == ["answered"]
     assert {row["id"]: row["spent"] for row in await rows(database, ACCOUNTS)} == {"a": 4, "b": 5}
-    await check(database)
+    await check_books(database)
 
 
 @pytest.mark.parametrize("together", [True, False])
@@ -281,7 +221,7 @@ async def test_only_the_first_revision_is_taken_out_of_a_lease(
         await ledger.add("j", 10, batch, 1.0)
     (balance,) = await leases.balances([account.id], 1.0)
     assert (balance.spent, balance.lent) == (45, 70)
-    await check(database)
+    await check_books(database)
 
 
 HOSTILE = (
@@ -330,7 +270,7 @@ async def test_any_text_of_a_client_is_only_text(
     )
     assert (second["cost"], second["status"]) == (77, 200)
     assert len(await rows(database, ATTEMPTS)) == 1
-    await check(database)
+    await check_books(database)
 
 
 async def test_numbers_beyond_reason_are_bounded(ledger: DatabaseLedger, database: Database) -> None:
@@ -344,13 +284,14 @@ async def test_numbers_beyond_reason_are_bounded(ledger: DatabaseLedger, databas
     )
     assert await ledger.add("j", 10, [beyond], 1) == 1
     assert [row["cost"] for row in await rows(database, REQUESTS)] == [MOST_COST]
-    await check(database)
+    await check_books(database)
 
 
+@pytest.mark.parametrize("field", ["began", "queue"])
 async def test_entries_that_no_row_can_hold_are_told_apart_and_nothing_is_written(
-    ledger: DatabaseLedger, database: Database
+    ledger: DatabaseLedger, database: Database, field: str
 ) -> None:
-    unfit = entry(2, began=float("nan"))
+    unfit = entry(2, **{field: float("nan")})
     with pytest.raises(UnfitEntriesError) as raised:
         await ledger.add("j", 10, [entry(1), unfit], 1)
     assert "req_" not in str(raised.value)
@@ -362,7 +303,7 @@ async def test_many_entries_are_written_at_once(ledger: DatabaseLedger, database
     many = [entry(number, attempts=(ATTEMPT_1, ATTEMPT_2), cost=number) for number in range(1000)]
     assert await ledger.add("j", 10, many, 1) == 1000
     assert len(await rows(database, ATTEMPTS)) == 2000
-    await check(database)
+    await check_books(database)
 
 
 async def test_a_store_that_is_opened_later_is_the_same(

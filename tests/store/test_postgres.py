@@ -9,11 +9,11 @@ from collections.abc import AsyncGenerator
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
+from tests.postgres_server import PASSWORD, PostgresServer
 
 from dragoman.config.secret import Secret
 from dragoman.store.engine import Database
 from dragoman.store.error import StoreError
-from tests.postgres_server import PASSWORD, PostgresServer
 
 pytestmark = pytest.mark.anyio
 
@@ -280,8 +280,6 @@ async def test_urls_are_taken_as_people_write_them(postgres: PostgresServer, cha
         "postgresql://user:s3cret@word/@host/name",
         "postgresql://user:s3cret/word@host:5432/name",
         "postgresql://user:12/s3cret@host/name",
-        "postgresql://user:s3cret?word@host/name",
-        "postgresql://user:s3cret#word@host/name",
         "postgresql://user:s3cret%zz@host/name",
         "postgresql://user:s3cret@host/name?sslmod=require",
         "postgresql://user:s3cret@[::1/name",

@@ -4,6 +4,7 @@ from urllib.parse import quote
 
 import pytest
 
+from dragoman.config.bookkeeping import Store
 from dragoman.config.secret import Secret
 from dragoman.config.settings import Auth, Coordination, KeySettings, Settings
 from dragoman.providers.provider import Provider
@@ -21,6 +22,25 @@ def test_all_keys_of_clients_and_providers_are_secret() -> None:
     }
     found = secrets_of(settings, providers, "made-at-start")
     assert found == ["client-1", "client-2", "client-3", "up-1", "up-2", "up-3", "made-at-start"]
+
+
+def test_the_key_of_the_management_api_and_the_secret_of_keys_are_secret() -> None:
+    settings = Settings(auth=Auth(admin_key=Secret("admin-1"), secret=Secret("hashing-1")))
+    assert secrets_of(settings, {}) == ["admin-1", "hashing-1"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://user:hunter%4022@host:5432/name",
+        "postgresql://host/name?user=me&password=hunter%4022&sslmode=require",
+        "postgres://host/name?sslpassword=hunter%4022",
+    ],
+)
+def test_the_password_of_the_store_is_secret_wherever_its_url_has_it(url: str) -> None:
+    found = secrets_of(Settings(store=Store(Secret(url))), {})
+    assert {"hunter@22", "hunter%4022"} <= set(found)
+    assert not any(word in found for word in ("me", "user", "require", "name"))
 
 
 def test_the_value_of_a_header_is_secret_and_so_is_the_token_in_it() -> None:

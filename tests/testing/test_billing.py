@@ -95,7 +95,7 @@ def test_a_whole_answer_that_breaks_off_costs_its_prompt() -> None:
 def test_vectors_cost_their_input_and_counts_nothing() -> None:
     provider = FakeProvider()
     vectors = msgspec.json.encode({"model": "text-embedding-3-small", "input": "one two three"})
-    provider.answer("POST", "/v1/embeddings", "", HEADERS, vectors)
+    provider.answer("POST", "/v1/embeddings", "", {"content-type": "application/json"}, vectors)
     provider.answer(
         "POST",
         f"{MESSAGES}/count_tokens",

@@ -124,6 +124,9 @@ class KeyDirectory:
         more = True
         while more:
             changes = await self._store.changes(self._revision)
+            if changes.revision < self._revision:
+                self._clear()  # the store is another one, such as that of a backup
+                continue
             if self._secret is None and any(key.hashes for key in changes.keys):
                 self._secret = await self._checked_secret()
             await self._take(changes)
@@ -173,6 +176,11 @@ class KeyDirectory:
         for digest in digests:
             self._known.pop(digest, None)
             self._ending.pop(digest, None)
+
+    def _clear(self) -> None:
+        for known in (self._known, self._ending, self._hashes, self._teams):
+            known.clear()
+        self._revision = 0
 
     def _complain(self, problem: str) -> None:
         """Say once what is wrong, until it is right again or something else is."""

@@ -44,7 +44,7 @@ class Lending:
         self._margin = lease_time / 6
         """By how much the clocks of processes may differ."""
         self._live: set[Pocket] = set()
-        self._next_renewal = 0.0
+        self._renewed = 0.0
         self._next_look = 0.0
         self._next_pruning = 0.0
         self._away_since = 0.0
@@ -87,8 +87,10 @@ class Lending:
         if looking:
             self._next_look = now + _PAUSE
         try:
-            if self.away or (self._live and now >= self._next_renewal):
-                self._next_renewal = now + self._lease_time / 3
+            # a clock that was set back does not keep leases from being renewed
+            due = self._live and abs(moment - self._renewed) >= self._lease_time / 3
+            if self.away or due:
+                self._renewed = moment
                 await self._renew(self._live)
                 self._found()
             for pocket in list(self._live):

@@ -166,14 +166,18 @@ class Purse:
 
     async def follow(self) -> Never:
         """Renew leases, give back what is idle, and find the store when it was away, until cancelled."""
-        sweep = 0
+        loop = asyncio.get_running_loop()
+        swept = loop.time()
         while True:
             await asyncio.sleep(_TICK)
-            await self._lending.tend()
-            sweep += 1
-            if sweep * _TICK >= _SWEEP:
-                sweep = 0
+            await self.tend()
+            if loop.time() - swept >= _SWEEP:
+                swept = loop.time()
                 self._forget_unused()
+
+    async def tend(self) -> None:
+        """Do what is due now of all that."""
+        await self._lending.tend()
 
     async def close(self) -> None:
         """Give back what is not used."""

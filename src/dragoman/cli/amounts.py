@@ -2,15 +2,12 @@
 
 import datetime as dt
 import re
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 import click
 import msgspec
 
 from dragoman.config.allowance import BudgetSettings, LimitSettings
-
-F = TypeVar("F", bound=Callable[..., object])
 
 _LIMIT = re.compile(r"(?P<most>[0-9][0-9_]*(?:\.[0-9]+)?)/(?P<per>second|minute|hour|day)")
 _BUDGET = re.compile(
@@ -18,27 +15,6 @@ _BUDGET = re.compile(
 )
 _WAIT = re.compile(r"(?P<count>[0-9]{1,6})(?P<unit>[smhdw])")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-
-REQUESTS = click.option("--requests", multiple=True, metavar="N/TIME", help="Most requests, as 100/minute.")
-TOKENS = click.option("--tokens", multiple=True, metavar="N/TIME", help="Most tokens, as 1000000/day.")
-COST = click.option("--cost", multiple=True, metavar="USD/TIME", help="Most US dollars, as 5/hour.")
-BUDGET = click.option(
-    "--budget",
-    "budgets",
-    multiple=True,
-    metavar="USD/PERIOD[@ZONE]",
-    help="Most US dollars in a period of the calendar: day, week, month or total, as 50/month@Europe/Berlin.",
-)
-MAX_CONCURRENT = click.option(
-    "--max-concurrent", type=click.IntRange(1, 1_000_000), help="Most requests that are served at once."
-)
-
-
-def allowances(command: F) -> F:
-    """The options that say what somebody is held to."""
-    for option in (MAX_CONCURRENT, BUDGET, COST, TOKENS, REQUESTS):
-        command = option(command)
-    return command
 
 
 def parse_limits(

@@ -19,11 +19,6 @@ def run(config: Path | None) -> None:
     """Print the store, teams, keys, providers and routes. Ends with status 2 on a wrong file."""
     settings, providers = load(config)
     router = build_router(settings, providers, build_prices(settings, providers))
-    try:
-        store = open_database(settings.store.url, data_directory())
-    except StoreError as error:
-        fail(f"store.url: {error}")
-    click.echo(f"store: {store.place}")
     for name, team in settings.teams.items():
         members = [key for key, one in settings.keys.items() if one.team == name]
         rules = [*rules_in_words(team), f"keys {', '.join(members)}" if members else "no keys in this file"]
@@ -36,6 +31,11 @@ def run(config: Path | None) -> None:
     for name in settings.routes:
         for line in describe_route(router.resolve(name), settings):
             click.echo(line)
+    if settings.store.url is not None:
+        try:
+            click.echo(f"store: {open_database(settings.store.url, data_directory()).place}")
+        except StoreError as error:
+            fail(f"store.url: {error}")
     click.echo("The configuration is fine.")
 
 

@@ -15,6 +15,8 @@ _LONGEST = 200
 _INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 """Categories of Unicode that could break or forge a line of a log: controls, marks that reorder text, halves
 of characters, ends of lines."""
+_MACHINES_OWN = {"localtime", "posixrules", "Factory"}
+"""What some systems have among their time zones, and every machine may take for something else."""
 
 
 def check_rules(rules: Rules, path: KeyPath, error: Complaint) -> None:
@@ -62,8 +64,11 @@ def _check_zone(budget: BudgetSettings, path: KeyPath, error: Complaint) -> None
     if budget.zone == "UTC":
         return
     try:
-        zoneinfo.ZoneInfo(budget.zone)
+        known = zoneinfo.ZoneInfo(budget.zone).key not in _MACHINES_OWN
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        near = difflib.get_close_matches(budget.zone, sorted(zoneinfo.available_timezones()), n=1)
+        known = False
+    if not known:
+        places = sorted(name for name in zoneinfo.available_timezones() if "/" in name)
+        near = difflib.get_close_matches(budget.zone, places, n=1)
         hint = f"did you mean {quoted(near[0])}?" if near else 'write a name such as "Europe/Berlin"'
-        raise error(path, f"there is no time zone {quoted(budget.zone)}", hint) from None
+        raise error(path, f"there is no time zone {quoted(budget.zone)}", hint)

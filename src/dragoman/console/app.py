@@ -16,8 +16,15 @@ from dragoman.config.settings import Settings
 from dragoman.console.admission import Admission
 from dragoman.console.opening import BASE
 from dragoman.console.operation import Answer, Asked, Operation
-from dragoman.console.problem import ProblemAnswer, ProblemError
-from dragoman.console.reading import check_media_type, decode_body, decode_parameters, is_visible, read_body
+from dragoman.console.problem import Problem, ProblemAnswer, ProblemError
+from dragoman.console.reading import (
+    check_media_type,
+    decode_body,
+    decode_parameters,
+    is_visible,
+    read_body,
+    shown,
+)
 from dragoman.store.error import StoreError
 
 SECURE = (
@@ -130,7 +137,9 @@ async def _nothing(scope: Scope, _receive: Receive, _send: Send) -> None:
 
 async def _refuse(error: ProblemError, scope: Scope, send: Send) -> None:
     answer = Answer(status=error.status, headers=error.headers)
-    await _respond(scope, send, answer, msgspec.json.encode(ProblemAnswer(error.problem)))
+    problem = error.problem
+    said = Problem(problem.type, shown(problem.message), problem.param and shown(problem.param))
+    await _respond(scope, send, answer, msgspec.json.encode(ProblemAnswer(said)))
 
 
 async def _respond(scope: Scope, send: Send, answer: Answer, data: bytes) -> None:

@@ -71,8 +71,9 @@ def decode_body(body: bytes, kind: type[T]) -> T:
         if unknown is None:
             raise from_failure(error) from None
         place = error.failure.param
-        path = f"{place}.{unknown['name']}" if place else unknown["name"]
-    raise invalid(f"'{shown(path)}': there is no such field.", shown(path))
+        name = unknown["name"][:80]
+        path = f"{place}.{name}" if place else name
+    raise invalid(f"'{path}': there is no such field.", path)
 
 
 def decode_parameters(query: bytes, kind: type[T] | None) -> T | None:
@@ -90,7 +91,7 @@ def decode_parameters(query: bytes, kind: type[T] | None) -> T | None:
     for name, value in pairs:
         if name not in fields:
             known = f"known here: {', '.join(sorted(fields))}" if fields else "none are taken here"
-            raise invalid(f"'{shown(name)}' is no parameter; {known}.", shown(name))
+            raise invalid(f"'{name[:80]}' is no parameter; {known}.", name[:80])
         check_visible(value, name)
         if fields[name]:
             found[name] = [*found.get(name, []), value]
@@ -145,10 +146,8 @@ def is_visible(text: str) -> bool:
 
 
 def shown(text: str) -> str:
-    """Text of whoever asks, as it can be said back: short, and with nothing that a terminal would obey."""
-    return "".join(
-        character if is_visible(character) else "\N{REPLACEMENT CHARACTER}" for character in text[:80]
-    )
+    """Text of whoever asks as it is said back: with nothing that a terminal would obey."""
+    return "".join(one if is_visible(one) else "\N{REPLACEMENT CHARACTER}" for one in text)
 
 
 @functools.cache

@@ -5,7 +5,16 @@ asked, or by a client that left.
 import math
 
 from dragoman.conversation.blocks import Text, Thinking, ToolCall
-from dragoman.conversation.events import ArgumentsDelta, BlockStarted, Event, TextDelta, ThinkingDelta
+from dragoman.conversation.events import (
+    MEANINGFUL,
+    ArgumentsDelta,
+    BlockStarted,
+    Event,
+    Stopped,
+    TextDelta,
+    ThinkingDelta,
+    UsageReported,
+)
 from dragoman.conversation.request import Request
 from dragoman.conversation.token_estimate import estimate_text_tokens, estimate_tokens
 from dragoman.conversation.usage import Usage
@@ -46,8 +55,8 @@ class CutUsage:
 
     def estimated(self, told: Usage | None, request: Request | None = None) -> Usage:
         """The usage so far with an estimate of what is missing; of the prompt where its request is known.
-        Vendors that tell the output at the
-        beginning mean its first tokens: more than those may have been said.
+        Vendors that tell the output at the beginning mean its first tokens: more than those may have been
+        said.
         """
         told = told or Usage()
         request = request or self._request
@@ -58,3 +67,40 @@ class CutUsage:
         if not self._heard:
             return 0
         return math.ceil(self._length / self._heard * estimate_text_tokens("".join(self._said)))
+
+
+class CutUsages:
+    """The same for the answers to several copies of a request: each may have told all, or been cut."""
+
+    def __init__(self, copies: int = 1) -> None:
+        """Take how often the request was sent."""
+        self._cuts = [CutUsage() for _ in range(copies)]
+        self._told: list[Usage | None] = [None] * copies
+        self._begun = [False] * copies
+        self._stopped = [False] * copies
+
+    def hear(self, event: Event, copy: int = 0) -> None:
+        """Hear one event of one answer, as it came from the upstream: what is cut off here was written."""
+        self._cuts[copy].hear(event)
+        if isinstance(event, UsageReported):
+            known = self._told[copy]
+            self._told[copy] = event.usage if known is None else known.updated(event.usage)
+        self._begun[copy] = self._begun[copy] or isinstance(event, MEANINGFUL)
+        self._stopped[copy] = self._stopped[copy] or isinstance(event, Stopped)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every answer has come to its end and told what it took: nothing has to be estimated."""
+        return all(
+            stopped and told is not None for stopped, told in zip(self._stopped, self._told, strict=True)
+        )
+
+    def total(self, request: Request | None) -> Usage:
+        """What all answers took together, as far as they have told it, and else as estimated."""
+        total = Usage()
+        for copy, told in enumerate(self._told):
+            if told is not None and (self._stopped[copy] or not self._begun[copy]):
+                total = total.plus(told)
+            else:
+                total = total.plus(self._cuts[copy].estimated(told, request))
+        return total

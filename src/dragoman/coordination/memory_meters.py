@@ -95,7 +95,8 @@ class MemoryMeters:
     def _begin(self, name: str, now: float) -> _Bucket:
         for _ in range(min(_LOOKED_AT, len(self._buckets))):
             old, bucket = self._buckets.popitem(last=False)
-            if bucket.used > (now - bucket.at) * bucket.rate:
+            # one that was touched just now may belong to the same draw
+            if bucket.at == now or bucket.used > (now - bucket.at) * bucket.rate:
                 self._buckets[old] = bucket
         bucket = self._buckets[name] = _Bucket(now)
         return bucket

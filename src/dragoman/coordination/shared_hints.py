@@ -20,8 +20,9 @@ from dragoman.coordination.hints import LONGEST, PAUSE, Hear
 
 RECORDS: Final = 256
 """How many are kept: who looks once a second may miss what is more."""
+RECORD: Final = 512
+"""Bytes of each. The first stands for the file."""
 
-_RECORD: Final = 512
 _MAGIC: Final = 0x64726167_68696E74
 _HEAD: Final = struct.Struct("@QdQQ")
 """Of a record: its number, until when it holds on the monotonic clock, who wrote it, and its length."""
@@ -48,7 +49,7 @@ class SharedHints:
         path = folder / "hints"
         with path.open("xb") as file:
             file.write(_MAGIC.to_bytes(8, sys.byteorder))
-            file.truncate(_RECORD * (RECORDS + 1))
+            file.truncate(RECORD * (RECORDS + 1))
         return path
 
     @classmethod
@@ -87,7 +88,7 @@ class SharedHints:
         found: list[tuple[str, float]] = []
         for number in range(max(self._known, latest - RECORDS) + 1, latest + 1):
             begin = _place(number)
-            record = self._map[begin : begin + _RECORD]
+            record = self._map[begin : begin + RECORD]
             written, until, who, length = _HEAD.unpack_from(record)
             # it may be written anew while it is read
             if written == number == self._words[begin // 8] and who != self._who:
@@ -116,4 +117,4 @@ class SharedHints:
 
 def _place(number: int) -> int:
     """Where the record of a number begins, in bytes."""
-    return _RECORD * (1 + number % RECORDS)
+    return RECORD * (1 + number % RECORDS)

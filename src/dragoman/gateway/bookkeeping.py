@@ -26,14 +26,14 @@ def note(gateway: Gateway, call: Call, record: Record) -> None:
     state = (record.client_left, record.failure is None, record.cost, len(record.attempts), running)
     if state == record.noted:
         return
-    entry = entry_of(call, record, gateway.now())
+    entry = entry_of(call, record, gateway.now(), gateway.node)
     record.noted = state
     record.revision += 1
     gateway.ledger.write(entry)
 
 
-def entry_of(call: Call, record: Record, now: float) -> Entry:
-    """The entry of an exchange, as far as it has come at `now`, in Unix seconds."""
+def entry_of(call: Call, record: Record, now: float, node: str = "") -> Entry:
+    """The entry of an exchange, as far as it has come at `now`, in Unix seconds, in a process named `node`."""
     key, last, moment = call.key, record.last, time.monotonic()
     began = now - moment
     charges = [charge for attempt in record.attempts for charge in attempt.charges]
@@ -69,6 +69,7 @@ def entry_of(call: Call, record: Record, now: float) -> Entry:
         estimated=record.estimated or any(one.estimated for one in record.attempts),
         cost=record.cost,
         unpriced=any(one.unpriced for one in record.attempts),
+        node=node,
         attempts=tuple(
             [_attempt(one, began, moment, answered=one is record.answered) for one in record.attempts]
         ),

@@ -79,6 +79,7 @@ class Gateway:
         remote_media: MediaSource | None = None,
         memory: Memory | None = None,
         retries: Retries | None = None,
+        node: str = "",
     ) -> None:
         """Take the parts. `now` gives the time in Unix seconds. Without `remote_media`, nothing is fetched
         for upstreams that take no URLs.
@@ -98,6 +99,8 @@ class Gateway:
         self.ledger = ledger
         self.allowances = allowances
         self.pricing = pricing
+        self.node = node
+        """The name of this process, for people who read the ledger."""
         self.draining = False
         """Whether the gateway is being stopped: what is on its way may end, and nothing else should come."""
         self.learnt = Learnt()

@@ -31,7 +31,7 @@ FOLDER = "journal"
 FILE_BYTES = 16 * 1024 * 1024
 """After so many bytes another file is begun, so that what has been read can be deleted."""
 
-_GATHER = 0.2
+GATHER = 0.2
 """Seconds for which entries gather before they are read."""
 _REST = 1.0
 """Seconds for which the journal counts as full after a write has failed; then it is tried again."""
@@ -155,7 +155,7 @@ class LedgerJournal:
                 self._idle = True
                 await self._bell.wait()
             if not self._flushes:
-                await self._bell.wait(_GATHER)
+                await self._bell.wait(GATHER)
             end = self._written
             while self._written - counts.unread_bytes < end:
                 file, moment = self._files[0], time.time()

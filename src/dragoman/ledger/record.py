@@ -49,8 +49,9 @@ def parse_records(piece: bytes, mark: bytes, *, final: bool) -> Iterator[Found]:
             yield Found(content, stop)
             at = stop
             continue
-        at = piece.find(mark, at + 1)
-        if at < 0:
+        following = piece.find(mark, at + 1)
+        if following < 0:
             # the end of the piece may cut a mark in two
-            at = end if final else max(end - MARK_BYTES + 1, 1)
+            following = end if final else max(end - MARK_BYTES + 1, at + 1)
+        at = following
         yield Found(None, at)

@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Never
+from typing import TYPE_CHECKING
 
 from dragoman.access.directory import KeyDirectory
 from dragoman.access.issuing import Issuing
@@ -24,6 +24,7 @@ from dragoman.coordination.shared_meters import SharedMeters
 from dragoman.ledger.journal import LedgerJournal
 from dragoman.store.deferred_leases import DeferredLeases
 from dragoman.store.deferred_ledger import DeferredLedger
+from dragoman.store.error import StoreError
 from dragoman.store.opening import SharedDatabase
 from dragoman.store.shared_keys import SharedKeys
 
@@ -45,24 +46,36 @@ class Backing:
         if folder is None:
             self._temporary = folder = Path(tempfile.mkdtemp(prefix="dragoman-"))
         self.folder = folder
-        node = socket.gethostname()
+        host = socket.gethostname()
+        self.node = f"{host}-{os.getpid()}"
         self.database = SharedDatabase(settings.store.url, folder)
         keys, secret = SharedKeys(self.database), settings.auth.secret
         self.directory = KeyDirectory(keys, functools.partial(find_secret, secret, folder))
         self.issuing = Issuing(keys, functools.partial(make_secret, secret, folder), time.time)
         self.leases = DeferredLeases(self.database)
-        self.purse = Purse(self.leases, f"{node}-{os.getpid()}", time.time)
+        self.purse = Purse(self.leases, self.node, time.time)
         self.meters = open_meters(settings.coordination.url, _local_meters(shared))
-        self.journal = LedgerJournal(folder, settings.ledger, node)
+        self.journal = LedgerJournal(folder, settings.ledger, host)
         self._ledger = DeferredLedger(self.database)
+        self._spends = any(
+            one.budgets
+            for one in (*settings.keys.values(), *settings.teams.values(), *settings.routes.values())
+        )
 
-    def follow(self) -> list[Callable[[], Awaitable[Never]]]:
-        """What goes on in the background, each until it is cancelled."""
+    def follow(self) -> list[Callable[[], Awaitable[None]]]:
+        """What goes on in the background, until it is cancelled."""
         return [
+            self.warm_up,
             self.directory.follow,
             self.purse.follow,
             functools.partial(self.journal.follow, self._ledger),
         ]
+
+    async def warm_up(self) -> None:
+        """Open the store at once where budgets will ask for it: the first request need not wait for that."""
+        if self._spends:
+            with contextlib.suppress(StoreError):
+                await self.leases.balances((), time.time())
 
     async def search(self) -> "LedgerSearch":
         """Opens the ledger for reading."""

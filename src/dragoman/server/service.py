@@ -65,6 +65,7 @@ class Service:
             remote_media=_media(settings.media),
             memory=settings.memory,
             retries=settings.retries,
+            node=backing.node,
         )
         self.metrics.watch(traffic)
         self.settings = settings

@@ -23,7 +23,7 @@ class AnyText(TypeDecorator[str]):
     @override
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[str]:
         # the order of a language is slow, finds no prefix in an index, and changes with the system's library
-        return dialect.type_descriptor(Text(collation="C") if dialect.name == "postgresql" else Text())
+        return Text(collation="C") if dialect.name == "postgresql" else Text()
 
     @override
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:

@@ -7,7 +7,8 @@ import tempfile
 from collections.abc import Callable, Generator
 from pathlib import Path
 
-from sqlalchemy import delete
+from sqlalchemy import delete, inspect
+from sqlalchemy.exc import DatabaseError
 
 from dragoman.store import migrations
 from dragoman.store.backend import Backend
@@ -15,7 +16,7 @@ from dragoman.store.copying import copy_tables, tables_in_use
 from dragoman.store.error import StoreError
 from dragoman.store.migration import bring_up_to_date, stored_version
 from dragoman.store.sqlite_file import SqliteFile
-from dragoman.store.tables import FACTS
+from dragoman.store.tables import FACTS, RESPONSES
 
 _LOCK_LIMIT = 30.0
 
@@ -44,15 +45,14 @@ def restore(backend: Backend, source: Path, report: Callable[[str, int], None]) 
     is not empty and for a file that is no backup.
     """
     with tempfile.TemporaryDirectory(prefix="dragoman-") as folder:
-        copied = Path(folder) / "backup.db"
-        # of a copy: the backup may be older than the tables, and is not to be changed
-        _copy_file(source, copied)
-        draft = SqliteFile(copied, _LOCK_LIMIT)
-        if not _is_store(draft):
-            raise StoreError(f"{source} is no backup of a store.")
-        bring_up_to_date(draft)
+        copy = SqliteFile(source, _LOCK_LIMIT)
+        if _version_of(copy) != migrations.NEWEST:
+            # the backup is not to be changed
+            copy = SqliteFile(Path(folder) / "backup.db", _LOCK_LIMIT)
+            _copy_file(source, copy.path)
+            bring_up_to_date(copy)
         bring_up_to_date(backend)
-        reading, writing = draft.sync_engine(), backend.sync_engine(writes=True)
+        reading, writing = copy.sync_engine(), backend.sync_engine(writes=True)
         try:
             with reading.begin() as old, writing.begin() as new:
                 backend.lock(new)
@@ -68,11 +68,17 @@ def restore(backend: Backend, source: Path, report: Callable[[str, int], None]) 
             writing.dispose()
 
 
-def _is_store(file: SqliteFile) -> bool:
+def _version_of(file: SqliteFile) -> str | None:
+    """The version of the tables in a backup. Raises `StoreError` for what is none."""
     engine = file.sync_engine()
     try:
         with engine.begin() as connection:
-            return stored_version(connection) is not None
+            version = stored_version(connection)
+            if version is None and not inspect(connection).has_table(RESPONSES.name):
+                raise StoreError(f"{file.place} is no backup of a store.")
+            return version
+    except DatabaseError as error:
+        raise StoreError(f"{file.place} is no backup of a store: {file.reason(error)}.") from None
     finally:
         engine.dispose()
 

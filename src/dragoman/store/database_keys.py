@@ -39,7 +39,7 @@ from dragoman.store.tables import FACTS, KEY_HASHES, KEYS, TEAMS
 
 R = TypeVar("R", bound=Rules)
 
-PAGE = 2000
+PAGE = 500
 """The most keys of one step of `changes`."""
 
 _REVISION = "revision"

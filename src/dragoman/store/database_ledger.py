@@ -1,7 +1,8 @@
 """The ledger in the database, as it is written."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+import contextlib
+from collections.abc import Collection, Generator, Mapping, Sequence
 
 import msgspec
 from sqlalchemy import bindparam, delete, insert, select
@@ -79,17 +80,16 @@ class DatabaseLedger:
             if last.revision < entry.revision:
                 latest[request_id] = first, entry
         read = {"name": journal, "position": position, "updated": now}
-        everything = await _batch(latest, {})
+        with _fitting():
+            everything = await _batch(latest, {})
 
         async def work(connection: AsyncConnection) -> int:
-            try:
+            with _fitting():
                 batch = everything
                 if latest and (known := await _known(connection, latest)):
                     batch = await _batch(latest, known)
                 await self._write(connection, batch, now)
                 await connection.execute(self._move_on, read)
-            except (DataError, IntegrityError, OverflowError, ValueError) as error:
-                raise UnfitEntriesError(type(error).__name__) from None
             return len(batch.requests)
 
         return await self._database.run(work, writes=True)
@@ -121,6 +121,14 @@ class DatabaseLedger:
                 )
         if batch.charges:
             await charge(connection, batch.charges, now)
+
+
+@contextlib.contextmanager
+def _fitting() -> Generator[None]:
+    try:
+        yield
+    except (DataError, IntegrityError, OverflowError, ValueError) as error:
+        raise UnfitEntriesError(type(error).__name__) from None
 
 
 async def _known(connection: AsyncConnection, ids: Collection[str]) -> dict[str, CountedRow]:

@@ -51,7 +51,7 @@ class Changes(msgspec.Struct, frozen=True):
     keys: tuple[StoredKey, ...]
     teams: tuple[StoredTeam, ...]
     more: bool = False
-    """Whether there is more after that revision: a step holds a few thousand keys."""
+    """Whether there is more after that revision: a step holds some hundred keys."""
 
 
 class KeySource(Protocol):

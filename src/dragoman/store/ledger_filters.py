@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, true
 
-from dragoman.store.ledger_rows import clean, name
+from dragoman.store.ledger_rows import name
 from dragoman.store.tables import ATTEMPTS, REQUESTS, ROLLUPS
 
 LEFT = 499
@@ -268,7 +268,7 @@ def _sums(filters: Filters, holders: Holders) -> tuple[_Condition, ...]:
 
 
 def _begins_with(text: str) -> _Condition:
-    first, last = clean(text), clean(text) + _LAST
+    first, last = name(text), name(text) + _LAST
     inner = ATTEMPTS.c
     upstream = select(inner.id).where(
         inner.request_id == _C.request_id,
@@ -280,7 +280,7 @@ def _begins_with(text: str) -> _Condition:
 
 
 def _ids_beginning_with(text: str) -> Any:
-    first, last = clean(text), clean(text) + _LAST
+    first, last = name(text), name(text) + _LAST
     inner = ATTEMPTS.c
     own = select(_C.id).where(_C.request_id >= first, _C.request_id < last).limit(MOST_FOUND + 1).subquery()
     upstream = (

@@ -39,7 +39,7 @@ from dragoman.store.ledger_findings import (
     read_request,
 )
 from dragoman.store.ledger_holders import find_holders
-from dragoman.store.ledger_rows import clean
+from dragoman.store.ledger_rows import name
 from dragoman.store.ledger_sums import read_chart, read_summary, read_top
 from dragoman.store.ledger_walk import Walk
 from dragoman.store.tables import ATTEMPTS, BODIES, REQUESTS
@@ -101,7 +101,7 @@ class LedgerSearch:
         """One request with its attempts, the cost of each line by line, and what is kept of bodies."""
 
         async def work(connection: AsyncConnection) -> RequestDetail | None:
-            its = clean(request_id)
+            its = name(request_id)
             found = await connection.execute(select(REQUESTS).where(REQUESTS.c.request_id == its))
             row = found.mappings().one_or_none()
             if row is None:
@@ -133,7 +133,7 @@ class LedgerSearch:
         async def work(connection: AsyncConnection) -> Body | None:
             found = await connection.execute(
                 select(BODIES.c.kind, BODIES.c.media_type, BODIES.c.content, BODIES.c.truncated).where(
-                    BODIES.c.request_id == clean(request_id), BODIES.c.kind == clean(kind)
+                    BODIES.c.request_id == name(request_id), BODIES.c.kind == name(kind)
                 )
             )
             row = found.one_or_none()

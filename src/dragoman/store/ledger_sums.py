@@ -1,10 +1,9 @@
 """Charts and totals of the ledger, out of the sums that are kept as rows arrive."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-from sqlalchemy import Column, ColumnElement, and_, func, select
+from sqlalchemy import Column, ColumnElement, and_, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dragoman.store.ledger_filters import FilterError
@@ -23,7 +22,8 @@ _COLUMNS: dict[By, Column[Any]] = {
     "route": _C.route,
     "target": _C.target,
 }
-_SUMS = tuple(func.sum(_C[name]) for name in Sums.__struct_fields__)
+# Postgres would add up whole numbers to decimal ones
+_SUMS = tuple(cast(func.coalesce(func.sum(_C[name]), 0), _C[name].type) for name in Sums.__struct_fields__)
 _SECONDS: dict[Span, int] = {"hour": HOUR, "day": DAY}
 
 _Conditions = Sequence[ColumnElement[bool]]
@@ -48,7 +48,7 @@ async def read_chart(
     costs: dict[str, int] = {}
     for moment, *values in found:
         line = "" if by is None else values.pop()
-        sums = _sums(values)
+        sums = Sums(*values)
         points.setdefault(line, []).append(Point(moment, sums))
         costs[line] = costs.get(line, 0) + sums.cost
     names = await names_of(connection, by, points)
@@ -63,7 +63,7 @@ async def read_summary(connection: AsyncConnection, scope: _Conditions, begins: 
     total = Sums()
     for part in _parts(begins, ends):
         found = await connection.execute(select(*_SUMS).where(part, *scope))
-        total = total.plus(_sums(found.one()))
+        total = total.plus(Sums(*found.one()))
     return total
 
 
@@ -82,7 +82,7 @@ async def read_top(
     for part in _parts(begins, ends):
         found = await connection.execute(select(*_SUMS, column).where(part, *scope).group_by(column))
         for *values, line in found:
-            shares[line] = shares.get(line, Sums()).plus(_sums(values))
+            shares[line] = shares.get(line, Sums()).plus(Sums(*values))
     lines = sorted(shares, key=lambda line: (-shares[line].measure(order), line))[:count]
     names = await names_of(connection, by, lines)
     return tuple(Share(line, names.get(line, line), shares[line]) for line in lines)
@@ -109,14 +109,3 @@ def _bounds(begins: float, ends: float, seconds: int) -> tuple[int, int]:
     if not begins < ends <= 1e12:
         raise FilterError("ends", "this has to be later than `begins`")
     return int(begins // seconds) * seconds, -int(-ends // seconds) * seconds
-
-
-def _sums(values: Iterable[Any]) -> Sums:
-    # Postgres adds up whole numbers to decimal ones
-    columns = zip(Sums.__struct_fields__, values, strict=True)
-    return msgspec.convert(
-        {name: float(value or 0) if name in _DURATIONS else int(value or 0) for name, value in columns}, Sums
-    )
-
-
-_DURATIONS = frozenset({"total", "first_token"})

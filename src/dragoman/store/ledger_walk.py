@@ -25,10 +25,8 @@ from dragoman.store.ledger_zones import Zone, find_zones
 from dragoman.store.tables import REQUESTS
 
 _C = REQUESTS.c
-_FIRST_SLICE, _LARGEST_SLICE = 500, 16_000
+FIRST_SLICE, LARGEST_SLICE = 500, 16_000
 """Rows that are looked at in one step: as many as take some milliseconds, and more and more of them."""
-_FEW_KEYS = 16
-"""Keys whose rows are looked up one key after the other, rather than all rows of an hour."""
 _ALL = Path(())
 _SELECT = select(REQUESTS)
 _OLDEST = select(func.min(_C.began))
@@ -58,7 +56,7 @@ class Walk:
         self._most = most
         self._end = end
         self._rows: list[RowMapping] = []
-        self._slice = _FIRST_SLICE
+        self._slice = FIRST_SLICE
 
     async def after(self, start: Position) -> Walked:
         """The first wanted rows after a place."""
@@ -110,7 +108,7 @@ class Walk:
     async def _through(self, zone: Zone, path: Path, position: Position, since: float) -> Position | None:
         """Look at the rows of a zone. Where patience ends, what is left of it begins after the place given back."""
         conditions = path.conditions
-        if zone.keys is not None and len(zone.keys) <= _FEW_KEYS:
+        if zone.keys is not None:
             conditions = (_C.key_id.in_(sorted(zone.keys)),)
         place: Position | None = min(position, Position(zone.ends, 0))
         while place is not None and not self._full:
@@ -124,7 +122,7 @@ class Walk:
     ) -> Position | None:
         """Look at the next slice; the place after it, or None where there is nothing more."""
         began = await self._began(conditions, position, since, self._slice - 1)
-        self._slice = min(2 * self._slice, _LARGEST_SLICE)
+        self._slice = min(2 * self._slice, LARGEST_SLICE)
         least = since if began is None else began
         await self._fetch(
             _SELECT.where(*conditions, after(position), _C.began >= least, *self._wanted.rows).order_by(

@@ -13,6 +13,9 @@ from dragoman.store.tables import ROLLUPS
 HOUR = 3600
 DAY = 24 * HOUR
 
+FEW_KEYS = 16
+"""Keys whose rows are looked up one key after the other, rather than all rows of an hour."""
+
 _DAYS = 31
 """Days that are looked at in one step; four times as many in each later one."""
 
@@ -27,7 +30,7 @@ class Zone(NamedTuple):
     begins: float
     ends: float
     keys: frozenset[str] | None = None
-    """The ids of the keys that they are of; None where that is not known."""
+    """The ids of the keys that they are of, if these are few; else None."""
 
 
 async def find_zones(
@@ -61,7 +64,7 @@ async def find_zones(
 async def _hours(
     connection: AsyncConnection, wanted: Wanted, position: Position, day: int
 ) -> AsyncGenerator[Zone]:
-    """The hours of a day; those that follow on each other and are of the same keys are one zone."""
+    """The hours of a day; where some that follow on each other are of few keys, or all of many, they are one."""
     found = await connection.execute(
         select(_C.begins, _C.key_id)
         .where(
@@ -76,5 +79,20 @@ async def _hours(
     hours: dict[int, set[str]] = {}
     for begins, key in found:
         hours.setdefault(begins, set()).add(key)
-    for begins in sorted(hours, reverse=True):
-        yield Zone(begins, begins + HOUR, frozenset(hours[begins]))
+    begins = ends = day + DAY
+    keys: set[str] = set()
+    for hour in sorted(hours, reverse=True):
+        union = keys | hours[hour]
+        alike = len(union) <= FEW_KEYS or min(len(keys), len(hours[hour])) > FEW_KEYS
+        if keys and not (alike and hour + HOUR == begins):
+            yield _zone(begins, ends, keys)
+            ends, union = hour + HOUR, hours[hour]
+        elif not keys:
+            ends = hour + HOUR
+        begins, keys = hour, union
+    if keys:
+        yield _zone(begins, ends, keys)
+
+
+def _zone(begins: int, ends: int, keys: set[str]) -> Zone:
+    return Zone(begins, ends, frozenset(keys) if len(keys) <= FEW_KEYS else None)

@@ -42,11 +42,11 @@ class SharedDatabase:
         """The database. Raises `StoreError` once this is closed, and for a URL that cannot be read."""
         if self._database is None:
             async with self._loading:
-                if self._closed:
-                    raise StoreError("The database is closed.")
-                if self._database is None:
+                if self._database is None and not self._closed:
                     # in a thread: loading takes long enough for other requests to notice
                     self._database = await asyncio.to_thread(open_database, self._url, self._folder)
+        if self._database is None or self._closed:
+            raise StoreError("The database is closed.")
         return self._database
 
     async def exists(self) -> bool:

@@ -39,7 +39,7 @@ _PORT = re.compile(r"[0-9,]*")
 _NAME = re.compile(r"[^@]*")
 _UNREADABLE = (
     "The URL of the database cannot be read. It has to be like postgresql://user:password@host:5432/name; in "
-    "the password, @ is written as %40, / as %2F, : as %3A, # as %23, ? as %3F, and % as %25."
+    "user and password, @ is written as %40, / as %2F, : as %3A and % as %25."
 )
 _SET_UP = select(
     *(

@@ -98,3 +98,25 @@ counts = st.none() | st.integers(0, 10**7)
 @given(st.builds(Usage, st.integers(0, 10**7), st.integers(0, 10**7), counts, counts))
 def test_counts_come_back_as_they_went_out(usage: Usage) -> None:
     assert parse_usage(msgspec.json.decode(render_usage(usage), type=UsageWire)) == usage
+
+
+def test_pictures_and_sound_are_parts_of_what_is_in_no_cache() -> None:
+    got = parse(
+        prompt_tokens=100,
+        completion_tokens=50,
+        prompt_tokens_details={"cached_tokens": 80, "image_tokens": 12, "audio_tokens": 90},
+        completion_tokens_details={"image_tokens": 30, "audio_tokens": 10},
+    )
+    assert (got.input, got.image_input, got.audio_input) == (20, 12, 20)
+    assert (got.output, got.image_output, got.audio_output) == (50, 30, 10)
+
+
+def test_pictures_are_told_to_clients_in_the_words_of_compatible_hosts() -> None:
+    wire = json.loads(render_usage(Usage(input=9, output=5, image_input=3, image_output=4)))
+    assert wire["prompt_tokens_details"] == {"image_tokens": 3}
+    assert wire["completion_tokens_details"] == {"image_tokens": 4}
+
+
+@pytest.mark.parametrize("told", [{"server_tool_use": {"web_search_requests": 2}}, {"num_search_queries": 2}])
+def test_hosts_count_searches_of_the_web_in_fields_of_their_own(told: dict[str, object]) -> None:
+    assert parse(prompt_tokens=1, completion_tokens=1, **told).searches == 2

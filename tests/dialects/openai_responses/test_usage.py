@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dragoman.conversation.usage import Usage
-from dragoman.dialects.openai_responses.answer_wire import UsageWire
-from dragoman.dialects.openai_responses.usage import parse_usage, render_usage
+from dragoman.dialects.openai_responses.answer_wire import AnswerWire, UsageWire
+from dragoman.dialects.openai_responses.usage import parse_usage, render_usage, usage_of
 
 
 def parsed(wire: dict[str, object]) -> Usage:
@@ -83,3 +83,45 @@ def test_what_is_written_is_read_as_the_same_counts(
 ) -> None:
     usage = Usage(given_tokens, made + reasoning, read, written, reasoning=reasoning)
     assert parsed(json.loads(render_usage(usage))) == usage
+
+
+def answer(*items: dict[str, object], **usage: object) -> Usage | None:
+    body: dict[str, object] = {"output": items, "usage": {"input_tokens": 9, "output_tokens": 2, **usage}}
+    return usage_of(msgspec.json.decode(msgspec.json.encode(body), type=AnswerWire))
+
+
+def test_searches_of_the_web_are_counted_and_opened_pages_are_not() -> None:
+    usage = answer(
+        {"type": "web_search_call", "action": {"type": "search", "query": "a"}},
+        {"type": "web_search_call", "action": {"type": "open_page", "url": "https://a.example"}},
+        {"type": "web_search_call"},
+        {"type": "message", "content": [{"type": "output_text", "text": "a web_search_call"}]},
+    )
+    assert usage == Usage(input=9, output=2, searches=2)
+
+
+def test_an_answer_without_searches_says_nothing_of_them() -> None:
+    assert answer({"type": "message", "content": []}) == Usage(input=9, output=2)
+
+
+def test_what_a_host_says_of_its_searches_counts() -> None:
+    usage = answer({"type": "web_search_call"}, server_side_tool_usage_details={"web_search_calls": 3})
+    assert usage == Usage(input=9, output=2, searches=3)
+
+
+def test_without_usage_there_is_nothing_to_count() -> None:
+    body = msgspec.json.encode({"output": [{"type": "web_search_call"}]})
+    assert usage_of(msgspec.json.decode(body, type=AnswerWire)) is None
+
+
+def test_pictures_and_sound_are_parts_of_what_is_in_no_cache() -> None:
+    usage = parsed(
+        {
+            "input_tokens": 100,
+            "input_tokens_details": {"cached_tokens": 95, "image_tokens": 40, "audio_tokens": 2},
+            "output_tokens": 20,
+            "output_tokens_details": {"image_tokens": 15},
+        }
+    )
+    assert (usage.input, usage.image_input, usage.audio_input) == (5, 5, 2)
+    assert usage.image_output == 15
