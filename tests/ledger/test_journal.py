@@ -134,14 +134,16 @@ def test_no_more_is_held_than_was_allowed(tmp_path: Path) -> None:
     assert len(read(files(tmp_path)[0])) > 10
 
 
-def test_it_is_full_when_there_is_no_place_at_all(tmp_path: Path) -> None:
+def test_it_is_full_when_there_is_no_room_at_all(tmp_path: Path) -> None:
     journal = opened(tmp_path, max_journal_bytes=MEBIBYTE)
-    size = MEBIBYTE - 200
-    assert journal.write(entry(1, bodies=(BodyEntry("request", "t", bytes(size)),)))
-    assert not journal.full
-    journal.settings = msgspec.convert({"max_journal_bytes": MEBIBYTE}, Ledger)
-    journal.counts.unread_bytes = MEBIBYTE
+    one = entry(1, bodies=(BodyEntry("request", "t", b""),))
+    journal.write(one)
+    room = MEBIBYTE - 2 * journal.counts.unread_bytes
+    # the length of longer bytes takes four bytes more
+    assert journal.write(msgspec.structs.replace(one, bodies=(BodyEntry("request", "t", bytes(room - 3)),)))
+    assert journal.counts.unread_bytes == MEBIBYTE
     assert journal.full
+    assert not journal.write(entry(2))
 
 
 FULL_DISK = """
@@ -237,7 +239,7 @@ def test_a_record_is_little_more_than_its_entry(tmp_path: Path) -> None:
 def test_many_open_files_are_not_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FILE_BYTES", 1)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    used = len(os.listdir("/proc/self/fd"))
+    used = len(list(Path("/proc/self/fd").iterdir()))
     resource.setrlimit(resource.RLIMIT_NOFILE, (used + 10, hard))
     try:
         journal = opened(tmp_path)

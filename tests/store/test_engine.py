@@ -7,9 +7,10 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -187,6 +188,86 @@ async def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     path = tmp_path / "file" / "dragoman.db"
     async with opened(path) as store:
         assert await refused(store) == f"The database {path} cannot be used: File exists."
+
+
+AS_NOBODY = """
+import asyncio, os, pathlib, sys
+os.setgroups([]), os.setgid(65534), os.setuid(65534)
+from sqlalchemy import text
+from dragoman.store.engine import Database
+from dragoman.store.error import StoreError
+
+async def main():
+    database = Database(pathlib.Path(sys.argv[1]))
+    try:
+        await database.run(lambda connection: connection.execute(text("SELECT 1")))
+    except StoreError as error:
+        print(error)
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user can look into."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def said_to_nobody(path: Path) -> str:
+    program = [sys.executable, "-c", AS_NOBODY, path]
+    return subprocess.run(program, check=True, capture_output=True, text=True).stdout
+
+
+only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user for a moment")
+
+
+@only_root
+def test_a_folder_that_cannot_be_written_to_is_said(open_folder: Path) -> None:
+    path = open_folder / "dragoman.db"
+    assert said_to_nobody(path) == f"The database {path} cannot be used: Permission denied.\n"
+    path.touch()
+    os.chown(path, 65534, -1)
+    said = f"The database {path} cannot be used: the folder {open_folder} cannot be written to.\n"
+    assert said_to_nobody(path) == said
+
+
+@only_root
+def test_a_file_of_another_user_is_said(open_folder: Path) -> None:
+    open_folder.chmod(0o777)
+    path = open_folder / "dragoman.db"
+    path.touch(0o644)
+    assert said_to_nobody(path) == f"The database {path} cannot be used: Permission denied.\n"
+
+
+@only_root
+async def test_a_link_that_somebody_else_has_put_there_is_not_followed(tmp_path: Path) -> None:
+    path = tmp_path / "dragoman.db"
+    path.symlink_to(tmp_path / "elsewhere.db")
+    os.chown(path, 65534, -1, follow_symlinks=False)
+    async with opened(path) as store:
+        assert await refused(store) == f"The database {path} cannot be used: it is a link of another user's."
+    assert not (tmp_path / "elsewhere.db").exists()
+
+
+async def test_a_link_of_the_users_own_leads_to_the_file(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "dragoman.db").symlink_to(tmp_path / "disk" / "file.db")
+    async with opened(tmp_path / "dragoman.db") as store:
+        await store.put(RESPONSE)
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["file.db"]
+
+
+async def test_a_file_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None:
+    path = tmp_path / "dragoman.db"
+    path.touch(0o644)
+    path.chmod(0o644)
+    async with opened(path) as store:
+        await store.put(RESPONSE)
+        modes = {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
+    assert modes == {0o600}
 
 
 async def test_once_the_trouble_is_over_the_same_store_works(tmp_path: Path) -> None:

@@ -106,11 +106,6 @@ class KeyRing:
         """A ring of these keys, named by their order from 1."""
         return cls(_numbered(keys))
 
-    @property
-    def configured(self) -> tuple[KeyInfo, ...]:
-        """The keys of the configuration, or the one of the first start."""
-        return tuple(self._hashes.values())
-
     def with_directory(self, directory: KeyDirectory) -> "KeyRing":
         """The same ring, which knows the virtual keys too."""
         return KeyRing(self._hashes, self.is_open, self.created, directory)

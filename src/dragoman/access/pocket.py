@@ -63,8 +63,8 @@ class Pocket:
         self.lowered = False
         """Whether the limit has become less than what the lease was taken under."""
         self.lease = ""
-        self.fresh_until = math.inf
-        """From then on the lease has to be renewed before anything is spent out of it."""
+        self.fresh_until = 0.0
+        """From then on the lease has to be renewed before anything is spent out of it; 0 without a lease."""
         self.amount = 0
         """What the lease holds that is not charged."""
         self.reserved = 0
@@ -94,7 +94,7 @@ class Pocket:
         """
         if away:
             return self.free + (self.limit if self.left is None else self.left) >= nanos
-        return self.free >= nanos and moment < self.fresh_until
+        return self.free >= nanos and (moment < self.fresh_until or not self.lease)
 
     def settle(self, reserved: int, nanos: int, now: Callable[[], float]) -> tuple[Charge, ...]:
         """Charge something in place of what was set aside."""
@@ -138,7 +138,7 @@ class Pocket:
         """The lease is no more. What is open is covered by nothing."""
         self.lease = ""
         self.amount = 0
-        self.renewed(math.inf)
+        self.fresh_until = 0.0
 
     def recover(self, moment: float) -> None:
         """The store is there again: the ledger brings what was spent meanwhile to the account soon."""

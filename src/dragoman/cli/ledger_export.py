@@ -26,8 +26,8 @@ Row = dict[str, object]
 
 def run(config: Path | None, since: str | None, until: str | None, kind: str, output: Path | None) -> None:
     """Write the ledger to a new file or to standard output, page by page."""
-    begins = parse_moment(since, "--since") if since else 0.0
-    ends = parse_moment(until, "--until") if until else float(sys.maxsize)
+    begins = parse_moment(since, "--since") if since is not None else 0.0
+    ends = parse_moment(until, "--until") if until is not None else float(sys.maxsize)
     settings = read_settings(config)
     render = _csv if kind == "csv" else _json_lines
 

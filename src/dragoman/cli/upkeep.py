@@ -64,11 +64,11 @@ def prune(config: Path | None, before: str | None, *, dry_run: bool, as_json: bo
     """Forget what is old, or say how much that is."""
     settings, now = read_settings(config), time.time()
     limits = limits_of(settings.ledger, now)
-    if before:
+    if before is not None:
         moment = parse_moment(before, "--before")
         if moment > now:
             raise click.BadParameter("that is in the future", param_hint="--before")
-        limits = Limits(now, moment, max(moment, limits.bodies or 0.0))
+        limits = Limits(now, moment, moment)
     elif limits.requests is None:
         click.echo("Requests are kept for good ([ledger] retention is 0); --before says otherwise.", err=True)
     gone = with_database(settings, lambda database: (prunable if dry_run else forget)(database, limits))

@@ -9,8 +9,9 @@ from dragoman.conversation.usage import Usage
 from dragoman.gateway.answer_headers import error_headers, render_losses
 from dragoman.gateway.call import Call, Client
 from dragoman.gateway.gateway import Gateway
+from dragoman.gateway.overheard import OverheardClient
 from dragoman.gateway.record import AttemptRecord, Record, render_route
-from dragoman.store.entry import AttemptEntry, Charge, Entry, UsageCounts
+from dragoman.store.entry import AttemptEntry, BodyEntry, Charge, Entry, UsageCounts
 
 LEFT = 499
 """The status of requests whose client has left, as nginx has it."""
@@ -18,22 +19,40 @@ LEFT = 499
 _NO_USAGE = UsageCounts()
 
 
-def note(gateway: Gateway, call: Call, record: Record) -> None:
+def overhear(gateway: Gateway, client: Client) -> Client:
+    """The client, with its answer kept where the ledger keeps bodies."""
+    settings = gateway.ledger.settings
+    return client if settings.bodies == "off" else OverheardClient(client, 2 * settings.max_body_bytes)
+
+
+def note_end(gateway: Gateway, call: Call, record: Record, client: Client) -> None:
+    """Bring an exchange that has ended to the ledger, with what is kept of its bodies."""
+    record.ended = time.monotonic()
+    if isinstance(client, OverheardClient):
+        note(gateway, call, record, client.bodies(call, gateway.bodies))
+    else:
+        note(gateway, call, record)
+    gateway.journal(record)
+
+
+def note(gateway: Gateway, call: Call, record: Record, bodies: tuple[BodyEntry, ...] = ()) -> None:
     """Bring an exchange to the ledger as it is now. If it is there already, only where something has changed
-    since: another attempt has ended, or the client has left.
+    since: another attempt has ended, the client has left, or there are bodies to keep.
     """
     running = sum(one.ended is None and one is not record.answered for one in record.attempts)
     state = (record.client_left, record.failure is None, record.cost, len(record.attempts), running)
-    if state == record.noted:
+    if state == record.noted and not bodies:
         return
-    entry = entry_of(call, record, gateway.now(), gateway.node)
+    entry = entry_of(call, record, gateway.now(), gateway.node, bodies)
     record.noted = state
     record.revision += 1
     gateway.ledger.write(entry)
 
 
-def entry_of(call: Call, record: Record, now: float, node: str = "") -> Entry:
-    """The entry of an exchange, as far as it has come at `now`, in Unix seconds, in a process named `node`."""
+def entry_of(
+    call: Call, record: Record, now: float, node: str = "", bodies: tuple[BodyEntry, ...] = ()
+) -> Entry:
+    """The entry of an exchange, as far as it has come at `now`, in Unix seconds. `node` is who serves it."""
     key, last, moment = call.key, record.last, time.monotonic()
     began = now - moment
     charges = [charge for attempt in record.attempts for charge in attempt.charges]
@@ -74,6 +93,7 @@ def entry_of(call: Call, record: Record, now: float, node: str = "") -> Entry:
             [_attempt(one, began, moment, answered=one is record.answered) for one in record.attempts]
         ),
         charges=tuple(_joined(charges) if len(charges) > 1 else charges),
+        bodies=bodies,
     )
 
 

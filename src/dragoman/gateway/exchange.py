@@ -21,7 +21,7 @@ from dragoman.dialects.format_choice import spoken_format
 from dragoman.gateway.answer_headers import wants_strictness
 from dragoman.gateway.attempt import Attempt, UnservableError
 from dragoman.gateway.attempts import Attempts, Open
-from dragoman.gateway.bookkeeping import note, refuse
+from dragoman.gateway.bookkeeping import note, note_end, overhear, refuse
 from dragoman.gateway.call import Call, Client
 from dragoman.gateway.conversation_prefix import conversation_prefix
 from dragoman.gateway.delivery import Accepted, Delivery, asked, opening_headers
@@ -66,7 +66,7 @@ class Exchange:
     def __init__(self, gateway: Gateway, call: Call, client: Client) -> None:
         self._gateway = gateway
         self._call = call
-        self._client = client
+        self._client = overhear(gateway, client)
         self._record = Record(call.request_id, call.dialect.name, began=time.monotonic(), key=call.key.name)
         self._outlet: Outlet | None = None
         self._request: Request | None = None
@@ -105,9 +105,7 @@ class Exchange:
         finally:
             if self._outlet is not None:
                 self._outlet.close()
-            record.ended = time.monotonic()
-            note(gateway, call, record)
-            gateway.journal(record)
+            note_end(gateway, call, record, self._client)
 
     async def _served(self, complete: Resumed) -> None:
         """Answer a complete request at one of its route's targets. Raises `FailureError` if none does."""

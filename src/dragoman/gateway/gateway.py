@@ -18,6 +18,7 @@ from dragoman.gateway.admission import Allowances
 from dragoman.gateway.inlining import MediaSource
 from dragoman.gateway.record import Record
 from dragoman.gateway.repairs import Learnt
+from dragoman.ledger.bodies import BodyKeeper
 from dragoman.ledger.pricing import Pricing
 from dragoman.providers.provider import Provider
 from dragoman.routing.router import Router
@@ -25,6 +26,7 @@ from dragoman.routing.traffic import Traffic
 from dragoman.store.entry import Entry
 from dragoman.store.error import StoreError
 from dragoman.store.responses import ResponseStore
+from dragoman.telemetry.redaction import Redactor
 from dragoman.upstream.transport import Transport
 
 UPKEEP = 600.0
@@ -80,6 +82,7 @@ class Gateway:
         memory: Memory | None = None,
         retries: Retries | None = None,
         node: str = "",
+        bodies: BodyKeeper | None = None,
     ) -> None:
         """Take the parts. `now` gives the time in Unix seconds. Without `remote_media`, nothing is fetched
         for upstreams that take no URLs.
@@ -99,6 +102,7 @@ class Gateway:
         self.ledger = ledger
         self.allowances = allowances
         self.pricing = pricing
+        self.bodies = bodies or BodyKeeper(ledger.settings, Redactor(()))
         self.node = node
         """The name of this process, for people who read the ledger."""
         self.draining = False
@@ -127,13 +131,14 @@ class Gateway:
         retries: Retries,
         allowances: Allowances,
         pricing: Pricing,
+        bodies: BodyKeeper,
     ) -> None:
         """Go on with another configuration, from the next request on: those on their way keep the route that
         they have. What is known of the targets' health stays.
         """
         self.keys, self.router, self.providers = keys, router, providers
         self.timeouts, self.retries = timeouts, retries
-        self.allowances, self.pricing = allowances, pricing
+        self.allowances, self.pricing, self.bodies = allowances, pricing, bodies
 
     async def upkeep(self) -> None:
         """Let go of kept answers whose time is over, from time to time, until cancelled."""

@@ -14,7 +14,7 @@ from dragoman.conversation.prompt_bound import prompt_bound
 from dragoman.dialects.dialect import Dialect, WireRequest
 from dragoman.gateway.attempt import Attempt
 from dragoman.gateway.attempts import Attempts, Open
-from dragoman.gateway.bookkeeping import note, refuse
+from dragoman.gateway.bookkeeping import note, note_end, overhear, refuse
 from dragoman.gateway.call import Call, Client
 from dragoman.gateway.entrance import admitted
 from dragoman.gateway.gateway import Gateway
@@ -54,7 +54,7 @@ class Inquiry:
     def __init__(self, gateway: Gateway, call: Call, client: Client, purpose: str) -> None:
         self.gateway = gateway
         self.call = call
-        self._client = client
+        self._client = overhear(gateway, client)
         self.record = Record(
             call.request_id, call.dialect.name, began=time.monotonic(), key=call.key.name, purpose=purpose
         )
@@ -77,9 +77,7 @@ class Inquiry:
             record.failure = BUG
             raise
         finally:
-            record.ended = time.monotonic()
-            note(self.gateway, self.call, record)
-            self.gateway.journal(record)
+            note_end(self.gateway, self.call, record, self._client)
 
     async def first_that_answers(
         self,

@@ -14,6 +14,7 @@ from dragoman.coordination.opening import open_recollection
 from dragoman.dialects.registry import SPOKEN
 from dragoman.gateway.admission import Allowances
 from dragoman.gateway.gateway import Gateway
+from dragoman.ledger.bodies import BodyKeeper
 from dragoman.ledger.pricing import Pricing
 from dragoman.models.overrides import build_profiles
 from dragoman.models.prices import Prices
@@ -28,6 +29,8 @@ from dragoman.server.http_server import HttpServer
 from dragoman.server.journal import Journal, configured_targets
 from dragoman.store.opening import open_responses
 from dragoman.telemetry.metrics import Metrics
+from dragoman.telemetry.redaction import Redactor
+from dragoman.telemetry.secrets import secrets_of
 from dragoman.testing.provider import FakeProvider
 from dragoman.upstream.aiohttp_transport import AiohttpTransport
 from dragoman.upstream.embedded import EmbeddedTransport
@@ -66,6 +69,7 @@ class Service:
             memory=settings.memory,
             retries=settings.retries,
             node=backing.node,
+            bodies=_bodies(settings, providers),
         )
         self.metrics.watch(traffic)
         self.settings = settings
@@ -98,7 +102,7 @@ class Service:
         settings, providers = configuration.settings, configuration.providers
         prices = build_prices(settings, providers)
         router, pricing = build_router(settings, providers, prices), Pricing(prices, settings.ledger)
-        front = browser_ready(self._app, settings)
+        front, bodies = browser_ready(self._app, settings), _bodies(settings, providers)
 
         def renew() -> None:
             self.gateway.renew(
@@ -109,6 +113,7 @@ class Service:
                 retries=settings.retries,
                 allowances=_allowances(settings, self.backing, self.gateway.traffic),
                 pricing=pricing,
+                bodies=bodies,
             )
             self.backing.journal.settings = settings.ledger
             self.gateway.traffic.configure(settings.health, settings.queue)
@@ -163,6 +168,10 @@ def _allowances(settings: Settings, backing: Backing, traffic: Traffic) -> Allow
         if route.limits or route.budgets or route.max_concurrent
     }
     return Allowances(backing.meters, backing.purse, routes, traffic, settings.queue.timeout)
+
+
+def _bodies(settings: Settings, providers: Mapping[str, Provider]) -> BodyKeeper:
+    return BodyKeeper(settings.ledger, Redactor(secrets_of(settings, providers)))
 
 
 def _media(settings: Media) -> RemoteMedia | None:

@@ -233,6 +233,11 @@ def read_lines(column: str) -> tuple[CostRow, ...]:
     return _decode_lines(column)
 
 
+def read_usage(row: RowMapping) -> UsageCounts:
+    """The counts in a row of either."""
+    return UsageCounts(*(row[count] for count in UsageCounts.__struct_fields__))
+
+
 def _values(row: RowMapping, kind: type[RequestRow | AttemptRow]) -> dict[str, object]:
     usage = {count: row[count] for count in UsageCounts.__struct_fields__}
     return {name: usage if name == "usage" else row[name] for name in kind.__struct_fields__}

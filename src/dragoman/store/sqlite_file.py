@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from dragoman.store.backend import Dialect
+from dragoman.store.error import StoreError
 
 _CONNECTIONS = 4
 _PAUSE = 0.02
@@ -115,9 +116,14 @@ def _busy(error: BaseException | None) -> bool:
 
 def create_file(path: Path) -> None:
     """Make sure that the file is there, and only for its owner; the files that SQLite puts beside it take its
-    mode. One that others could read is closed to them. Raises `OSError`.
+    mode. One of this user's that others could read is closed to them. Raises `OSError`, and `StoreError` where
+    the folder cannot be written to and for a link that somebody else has put there.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        found = path.lstat()
+        if stat.S_ISLNK(found.st_mode) and found.st_uid not in {0, os.geteuid()}:
+            raise StoreError(f"The database {path} cannot be used: it is a link of another user's.")
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         found = os.fstat(file)
@@ -125,6 +131,10 @@ def create_file(path: Path) -> None:
             os.fchmod(file, 0o600)
     finally:
         os.close(file)
+    folder = path.resolve().parent
+    if not os.access(folder, os.W_OK):
+        # SQLite would say that it cannot open the file
+        raise StoreError(f"The database {path} cannot be used: the folder {folder} cannot be written to.")
 
 
 def _listen(engine: Engine) -> None:
