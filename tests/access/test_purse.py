@@ -169,6 +169,11 @@ async def test_what_costs_nothing_is_set_aside_and_charged_nowhere(purse: Purse,
     assert store.asked == ["take"]
 
 
+async def test_what_was_said_to_cost_nothing_counts_when_it_has_cost_something(purse: Purse) -> None:
+    (await purse.reserve(KEY[:1], 0)).settle(2 * DOLLAR)
+    assert (await refused(purse, KEY[:1], 9 * DOLLAR)).left == 8 * DOLLAR
+
+
 async def test_a_reservation_that_nobody_settles_is_a_bug_that_is_told(
     purse: Purse,
 ) -> None:

@@ -134,7 +134,7 @@ async def test_it_is_said_once_that_the_store_is_away_and_once_that_it_is_there(
             assert purse.degraded
             await back(purse, store)
             await spend(purse, KEY, DOLLAR)
-    assert [one["log_level"] for one in entries] == ["warning", "warning"]
+    assert [one["log_level"] for one in entries] == ["warning", "info"]
     assert entries[0]["reason"] == "The database is away."
 
 
@@ -159,6 +159,46 @@ async def test_what_was_spent_meanwhile_counts_before_it_has_come_to_the_store_a
         assert await left(purse, KEY) == 3 * DOLLAR
         await spend(purse, KEY, 3 * DOLLAR)
         assert await left(purse, KEY) == 0
+
+
+async def test_what_was_spent_of_an_unknown_account_is_seen_by_others_too(
+    purse: Purse, store: Store, clock: Clock, database: Database
+) -> None:
+    store.away = True
+    charges = await spend(purse, KEY, DOLLAR)
+    # by now the store is known to be away, and nobody asks it of this one
+    charges += await spend(purse, UNKNOWN, DOLLAR)
+    open_ = await purse.reserve(UNKNOWN, DOLLAR)
+    other = Purse(Store(database), "other", clock, patience=0)
+    async with following(purse):
+        await back(purse, store)
+        await until(lambda: store.asked.count("take") >= 2)
+        await asyncio.sleep(0.2)
+        assert await left(other, UNKNOWN) == DOLLAR
+        charges += open_.settle(0)
+        await ingest(database, charges)
+        clock.now += 31
+        await asyncio.sleep(0.6)
+        assert await left(other, UNKNOWN) == 2 * DOLLAR
+        assert await left(other, KEY) == 9 * DOLLAR
+    await other.close()
+
+
+async def test_what_the_store_may_have_done_is_given_back_without_another_request(
+    purse: Purse, store: Store, database: Database, clock: Clock
+) -> None:
+    (await purse.reserve(KEY, 6 * DOLLAR)).release()
+    store.mute = True
+    clock.now += 1
+    async with following(purse):
+        await until(lambda: purse.degraded)
+        await back(purse, store)
+        await asyncio.sleep(1.3)
+    # the lease that was given back in doubt is nobody's any more
+    clock.now += 61
+    other = Purse(Store(database), "other", clock, patience=0)
+    assert await left(other, KEY) == 10 * DOLLAR
+    await other.close()
 
 
 async def test_processes_overrun_at_most_by_what_was_left_for_each(database: Database, clock: Clock) -> None:

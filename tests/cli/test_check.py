@@ -232,8 +232,10 @@ def test_teams_limits_and_budgets_are_told(check: Check) -> None:
         budgets = [{ amount = 0.5, per = "day" }]
     """
     assert check(text) == [
-        "team research: 60 requests a minute; $2.50 an hour; a budget of $50.00 a month in Europe/Berlin; "
-        "a budget of $900.00 in all; keys alice",
+        (
+            "team research: 60 requests a minute; $2.50 an hour; "
+            "a budget of $50.00 a month in Europe/Berlin; a budget of $900.00 in all; keys alice"
+        ),
         "team idle: no keys in this file",
         "key alice: team research; only models gpt-*; 1000 tokens a day",
         "route x: local/m",

@@ -119,6 +119,11 @@ async def test_a_process_that_is_stopped_in_the_middle_holds_nobody_up_for_long(
         await meters.leave([Slot("a", 1)])
     assert time.monotonic() - began < 1
     assert meters.degraded
+    # also one that comes only now
+    late = start()
+    await late.attach(path)
+    assert (await late.draw([draw])).refused is None
+    assert await late.enter([Slot("a", 1)]) is None
     other.kill()
     # now it counts with the others again, who have drawn nothing
     assert (await meters.draw([draw])).refused is None

@@ -88,6 +88,15 @@ async def test_what_is_kept_carries_our_name_and_ends_by_itself(server: ValkeySe
         assert 29_000 < client.pttl("dragoman:slots:a") <= 31_000
 
 
+async def test_a_bucket_that_fills_up_for_ages_is_kept_for_long_enough(
+    server: ValkeyServer, url: Secret
+) -> None:
+    async with opened(url) as meters:
+        assert (await meters.draw([Draw("a", 1, 1e30, 1)])).refused is None
+        assert (await meters.draw([Draw("a", 1, 1e30, 1)])).refused == 0
+        assert server.client().ttl("dragoman:bucket:a") > 365 * DAY
+
+
 async def test_a_full_bucket_is_not_kept(server: ValkeyServer, url: Secret) -> None:
     async with opened(url) as meters:
         await meters.draw([Draw("a", 10, 60, 5)])

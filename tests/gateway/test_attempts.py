@@ -57,7 +57,7 @@ def unservable(words: str = "It takes no pictures.") -> UnservableError:
 
 
 BUSY = failed()
-FREE = Admission(allowances(), (), lambda _: None, until=0.0)
+FREE = Admission(allowances(), (), Record("req_1", "openai_chat", 0.0), until=0.0)
 """What those are held to who are held to nothing."""
 QUICK = Retries(3, backoff=0.001)
 

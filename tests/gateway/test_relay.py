@@ -262,9 +262,9 @@ async def test_a_gateway_that_is_stopped_says_so_in_the_stream() -> None:
 @pytest.mark.parametrize("written", range(3))
 async def test_a_gateway_that_is_stopped_leaves_no_hole_in_an_answer(written: int) -> None:
     """A slow client is just being sent a piece; that the answer is complete afterwards is no excuse."""
-    client, upstream = Reader(slow=0.02), Upstream(ANSWER[0], ANSWER[1], b"".join(ANSWER[2:]))
+    client, upstream = Reader(slow=0.2), Upstream(ANSWER[0], ANSWER[1], b"".join(ANSWER[2:]))
     task = asyncio.ensure_future(run(client, upstream))
-    await asyncio.sleep(0.01 + 0.02 * written)
+    await asyncio.sleep(0.1 + 0.2 * written)
     task.cancel()
     await task
     pieces = [ANSWER[0], ANSWER[1], b"".join(ANSWER[2:])]

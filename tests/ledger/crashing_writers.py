@@ -1,16 +1,17 @@
 """Processes that write entries, bring them to the store, and are killed at any moment, several at a time.
 
-Run as `crashing_writers.py FOLDER ROUNDS SEED [URL]`. It writes the ids of the requests of which a writer had been
-told that they are written down, one in a line, to `FOLDER/told`. Everything is loaded once; writers are forks.
+Run as `crashing_writers.py FOLDER ROUNDS LIFE SEED [URL]`. It writes the ids of the requests of which a writer
+had been told that they are written down, one in a line, to `FOLDER/told`. LIFE is the longest pause between two
+kills, in seconds. Everything is loaded once; writers are forks.
 """
 
 import asyncio
 import os
-import random
 import signal
 import sys
 import time
 from pathlib import Path
+from random import Random
 
 from dragoman.config.bookkeeping import Ledger
 from dragoman.config.secret import Secret
@@ -23,7 +24,7 @@ WRITERS = 2
 NOON = 20_000 * 86_400 + 43_200
 
 
-def entry(randomly: random.Random, number: int) -> Entry:
+def entry(randomly: Random, number: int) -> Entry:
     cost = randomly.randrange(1000)
     attempts = tuple(
         AttemptEntry("a/b", "", "openai_chat", "passthrough", "answered", 1.0, cost=cost)
@@ -47,7 +48,7 @@ def entry(randomly: random.Random, number: int) -> Entry:
 
 
 async def write(folder: Path, url: Secret | None, told: int, seed: int) -> None:
-    randomly = random.Random(seed)
+    randomly = Random(seed)  # noqa: S311 - no secret
     database = open_database(url, folder)
     ledger = journal.LedgerJournal(folder, Ledger(), "node")
     following = asyncio.create_task(ledger.follow(DatabaseLedger(database)))
@@ -75,21 +76,23 @@ def fork(folder: Path, url: Secret | None, seed: int) -> tuple[int, int]:
     return process, reading
 
 
-def main(folder: Path, rounds: int, seed: int, url: Secret | None) -> None:
+def main(folder: Path, rounds: int, life: float, seed: int, url: Secret | None) -> None:
     """Kill writers as often as that."""
-    randomly = random.Random(seed)
+    randomly = Random(seed)  # noqa: S311 - no secret
     with (folder / "told").open("wb") as told:
         for _ in range(rounds):
             writers = [fork(folder, url, randomly.randrange(2**32)) for _ in range(WRITERS)]
             for process, _reading in writers:
-                time.sleep(randomly.random() * 0.15)
+                time.sleep(randomly.random() * life)
                 os.kill(process, signal.SIGKILL)
             for process, reading in writers:
                 os.waitpid(process, 0)
-                with open(reading, "rb") as pipe:
-                    told.write(pipe.read())
+                while piece := os.read(reading, 65_536):
+                    told.write(piece)
+                os.close(reading)
 
 
 if __name__ == "__main__":
     given = sys.argv[1:]
-    main(Path(given[0]), int(given[1]), int(given[2]), Secret(given[3]) if given[3:] else None)
+    address = Secret(given[4]) if given[4:] else None
+    main(Path(given[0]), int(given[1]), float(given[2]), int(given[3]), address)

@@ -1,6 +1,5 @@
 """Searching the ledger: what is found, in which order, and how quickly it gives up."""
 
-
 import math
 import random
 from collections.abc import AsyncIterator, Sequence
@@ -43,7 +42,14 @@ def drawn(seed: int, count: int) -> list[Entry]:
     found: list[Entry] = []
     for number in range(count):
         status, failure = draw.choices(
-            [(200, ""), (429, "rate_limit"), (503, "overloaded"), (499, ""), (200, "bad_gateway"), (404, "not_found")],
+            [
+                (200, ""),
+                (429, "rate_limit"),
+                (503, "overloaded"),
+                (499, ""),
+                (200, "bad_gateway"),
+                (404, "not_found"),
+            ],
             [80, 5, 5, 4, 2, 4],
         )[0]
         key = draw.choices(range(30), [60] + [1] * 29)[0]
@@ -78,7 +84,18 @@ def drawn(seed: int, count: int) -> list[Entry]:
 
 def fits(entry: Entry, filters: Filters) -> bool:
     """What the filters say, said once more."""
-    same = ("owner", "route", "model", "target", "dialect", "status", "failure", "stream", "cached", "unpriced")
+    same = (
+        "owner",
+        "route",
+        "model",
+        "target",
+        "dialect",
+        "status",
+        "failure",
+        "stream",
+        "cached",
+        "unpriced",
+    )
     outcomes = {
         "ok": entry.status < 400 and not entry.failure,
         "failed": entry.failure != "" and entry.status != 499,
@@ -159,7 +176,9 @@ async def search(database: Database) -> AsyncIterator[LedgerSearch]:
     yield LedgerSearch(database, patience=30, limit=30)
 
 
-@pytest.mark.parametrize("sizes", [(10_000, 500, 16_000), (15, 20, 60), (2, 3, 3)], ids=["usual", "small", "tiny"])
+@pytest.mark.parametrize(
+    "sizes", [(10_000, 500, 16_000), (15, 20, 60), (2, 3, 3)], ids=["usual", "small", "tiny"]
+)
 async def test_pages_hold_exactly_what_was_asked_for_in_order(
     database: Database, search: LedgerSearch, monkeypatch: pytest.MonkeyPatch, sizes: tuple[int, int, int]
 ) -> None:
@@ -186,7 +205,9 @@ async def test_rows_that_come_meanwhile_neither_show_twice_nor_shift_pages(
     first = await search.page(Filters(), None, 4)
     await write(database, [entry(number, BEGINS + number) for number in range(100, 110)], "later")
     second = await search.page(Filters(), first.next, 100)
-    assert [row.request_id for row in (*first.rows, *second.rows)] == [f"req_{n:04}" for n in range(9, -1, -1)]
+    assert [row.request_id for row in (*first.rows, *second.rows)] == [
+        f"req_{n:04}" for n in range(9, -1, -1)
+    ]
     assert second.next is None
 
 
@@ -223,7 +244,9 @@ async def test_a_question_that_takes_too_long_is_stopped_with_words_and_the_next
         assert sum(point.sums.requests for line in chart.series for point in line.points) == 2000
 
 
-@pytest.mark.parametrize("cursor", ["", "!", "AAAA", "x" * 100, "é", "\x00", "\ud800", "f_gAAAAAAAAAAAAAAAAAAA"])
+@pytest.mark.parametrize(
+    "cursor", ["", "!", "AAAA", "x" * 100, "é", "\x00", "\ud800", "f_gAAAAAAAAAAAAAAAAAAA"]
+)
 async def test_a_wrong_cursor_is_refused(search: LedgerSearch, cursor: str) -> None:
     with pytest.raises(FilterError, match="before: this is no `next` of an earlier page"):
         await search.page(Filters(), cursor)
@@ -246,7 +269,19 @@ async def test_a_time_that_ends_before_it_begins_is_refused(search: LedgerSearch
         await search.chart(Scope(), BEGINS, BEGINS + 100 * DAY, "hour")
 
 
-HOSTILE = ("'; DROP TABLE requests; --", "%", "_", "\\", "a\x00b", "\x10", "\x100", "\ud800", '"', "\r\n", "é" * 400)
+HOSTILE = (
+    "'; DROP TABLE requests; --",
+    "%",
+    "_",
+    "\\",
+    "a\x00b",
+    "\x10",
+    "\x100",
+    "\ud800",
+    '"',
+    "\r\n",
+    "é" * 400,
+)
 
 
 @pytest.mark.parametrize("words", HOSTILE, ids=[str(number) for number in range(len(HOSTILE))])
@@ -275,13 +310,20 @@ async def test_a_request_is_shown_with_its_attempts_and_the_cost_line_by_line(
             *(target, "1", "anthropic", "translate", outcome, BEGINS + 1),
             usage=UsageCounts(input=1000, output=20, searches=3),
             cost=33_000_000,
-            cost_rows=(CostRow("input", 1000, "3"), CostRow("output", 20, "0.075"), CostRow("searches", 3, "10")),
+            cost_rows=(
+                CostRow("input", 1000, "3"),
+                CostRow("output", 20, "0.075"),
+                CostRow("searches", 3, "10"),
+            ),
             price_source="a list, 2026-11-22",
             upstream_request_id=f"up_{target}",
         )
         for target, outcome in (("a/x", "failed"), ("b/y", "answered"))
     )
-    bodies = (BodyEntry("request", "application/json", b"{}"), BodyEntry("answer", "text/plain", b"Good day", True))
+    bodies = (
+        BodyEntry("request", "application/json", b"{}"),
+        BodyEntry("answer", "text/plain", b"Good day", True),
+    )
     whole = entry(
         7,
         tags=("x", "y"),
@@ -323,7 +365,13 @@ async def test_charts_and_totals_are_the_sums_of_the_rows(database: Database, se
         begins, ends = BEGINS + DAY + 100, BEGINS + 9 * DAY + 7300
         first, last = begins // seconds * seconds, -(-ends // seconds) * seconds
         inside = [one for one in entries if first <= one.began < last]
-        for by, field in (("key", "key_id"), ("team", "team_id"), ("route", "route"), ("target", "target"), (None, "")):
+        for by, field in (
+            ("key", "key_id"),
+            ("team", "team_id"),
+            ("route", "route"),
+            ("target", "target"),
+            (None, ""),
+        ):
             chart = await search.chart(Scope(), begins, ends, span, by)
             assert (chart.begins, chart.ends) == (first, last)
             for line in chart.series:
@@ -359,7 +407,8 @@ async def test_the_first_of_a_list_have_most(database: Database, search: LedgerS
     await write(database, entries)
     by_cost = await search.top(Scope(), BEGINS, ENDS, "key", 3)
     costs = {
-        key: sum(one.cost or 0 for one in entries if one.key_id == key) for key in {one.key_id for one in entries}
+        key: sum(one.cost or 0 for one in entries if one.key_id == key)
+        for key in {one.key_id for one in entries}
     }
     assert [(share.id, share.sums.cost) for share in by_cost] == sorted(
         costs.items(), key=lambda pair: -pair[1]
@@ -374,7 +423,13 @@ async def test_the_first_of_a_list_have_most(database: Database, search: LedgerS
 
 
 async def test_an_empty_ledger_has_empty_answers(search: LedgerSearch) -> None:
-    for filters in (Filters(), Filters(key="k"), Filters(target="t"), Filters(outcome="failed"), Filters(text="r")):
+    for filters in (
+        Filters(),
+        Filters(key="k"),
+        Filters(target="t"),
+        Filters(outcome="failed"),
+        Filters(text="r"),
+    ):
         assert await search.page(filters) == Page(())
     assert (await search.chart(Scope(), BEGINS, ENDS, "day", "key")).series == ()
     assert await search.summary(Scope(), BEGINS, ENDS) == Sums()
@@ -399,15 +454,16 @@ async def test_no_more_than_two_searches_take_connections(database: Database, se
     assert sorted(done) == list(range(12))
 
 
-async def test_a_row_that_was_replaced_is_found_as_it_is_now(database: Database, search: LedgerSearch) -> None:
+async def test_a_row_that_was_replaced_is_found_as_it_is_now(
+    database: Database, search: LedgerSearch
+) -> None:
     ledger = DatabaseLedger(database)
     await ledger.add("j", 1, [entry(1, target="a/b", cost=5)], 1.0)
-    await ledger.add("j", 2, [entry(1, target="c/d", cost=7, status=503, failure="overloaded", revision=1)], 1.0)
+    await ledger.add(
+        "j", 2, [entry(1, target="c/d", cost=7, status=503, failure="overloaded", revision=1)], 1.0
+    )
     assert (await search.page(Filters(target="a/b"))).rows == ()
     (row,) = (await search.page(Filters(target="c/d", outcome="failed"))).rows
     assert (row.cost, row.revision) == (7, 1)
     chart = await search.chart(Scope(), BEGINS, ENDS, "day", "target")
     assert [(line.id, line.points[0].sums.cost) for line in chart.series] == [("c/d", 7)]
-
-
-

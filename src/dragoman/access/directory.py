@@ -53,6 +53,8 @@ class KeyDirectory:
         self._teams: dict[str, Holder] = {}
         self._looking = asyncio.Lock()
         self._next: asyncio.Task[bool] | None = None
+        self._current: asyncio.Task[bool] | None = None
+        """The look that has begun; held here, because those who asked for it may leave."""
         self._looked = -PERIOD
         self._trouble: str | None = None
 
@@ -107,7 +109,8 @@ class KeyDirectory:
     async def _look(self) -> bool:
         async with self._looking:
             await asyncio.sleep(max(0.0, self._looked + _PAUSE - time.monotonic()))
-            self._next = None  # what is changed from here on, this look may miss
+            # what is changed from here on, this look may miss
+            self._current, self._next = self._next, None
             try:
                 await self._read()
             except (StoreError, ConfigError) as error:

@@ -53,10 +53,10 @@ class Lending:
         """Whether the store could not be reached when it was last tried."""
 
     def watch(self, pocket: Pocket) -> None:
-        """Look after a pocket, until there is nothing in it."""
+        """Look after a pocket until there is nothing in it."""
         self._live.add(pocket)
 
-    async def ask(self, pocket: Pocket, needs: int) -> tuple[Short, int] | None:
+    async def ask(self, pocket: Pocket, need: int) -> tuple[Short, int] | None:
         """Ask for what one more request needs, together with all others that ask just now.
 
         Where that cannot be had, the store's answer, and what was free here when it was asked. None says that
@@ -66,10 +66,9 @@ class Lending:
         if question is None:
             question = pocket.question = Question()
             question.task = asyncio.create_task(self._put(pocket, question))
-            self._live.add(pocket)
         included = not question.put
         if included:
-            question.needs.append(needs)
+            question.needs.append(need)
         # whoever waits may be cancelled; what was asked for is received all the same
         done, _ = await asyncio.wait({question.task}, timeout=_ANSWER_LIMIT)
         if not done:
@@ -99,7 +98,7 @@ class Lending:
                     self._live.discard(pocket)
             await self._return({pocket for pocket in self._live if self._idle(pocket, moment)})
             if looking:
-                await self._cover([pocket for pocket in self._live if pocket.free < 0], moment)
+                await self._mend(moment)
                 await self._prune(now, moment)
         except StoreError as error:
             self._lost(str(error))
@@ -130,7 +129,7 @@ class Lending:
             # what was lent under a higher limit may not be there any more
             pocket.lowered = False
             await self._return({pocket})
-        if self._now() >= pocket.fresh_until:
+        if pocket.lease and self._now() >= pocket.fresh_until:
             await self._renew([pocket])
         question.put = True
         question.free = free = pocket.free
@@ -196,10 +195,12 @@ class Lending:
         if lease and amount:
             await self._store.give_back({lease: amount})
 
-    async def _cover(self, pockets: Iterable[Pocket], moment: float) -> None:
-        """Take what covers open requests that no lease covers, so that others see it too."""
-        for pocket in pockets:
-            if moment < pocket.ends and pocket.free < 0 and not self.away:
+    async def _mend(self, moment: float) -> None:
+        """Settle what is unsure, and take what covers open requests without a lease, for others to see."""
+        for pocket in list(self._live):
+            if pocket.unsure and pocket.question is None:
+                await self._let_go(pocket)
+            if pocket.free < 0 and moment < pocket.ends and not self.away:
                 await self.ask(pocket, 0)
 
     async def _prune(self, now: float, moment: float) -> None:
@@ -233,6 +234,4 @@ class Lending:
         moment = self._now()
         for pocket in self._live:
             pocket.recover(moment)
-        _log.warning(
-            "the store is there again: budgets are exact", away_for=round(moment - self._away_since, 1)
-        )
+        _log.info("the store is there again: budgets are exact", away_for=round(moment - self._away_since, 1))

@@ -191,11 +191,14 @@ class Purse:
             wanted = self._wanted(budgets, moment)
             lacking = next((one for one in wanted if not one.allows(nanos, moment, away=lending.away)), None)
             if lacking is None:
+                for pocket in wanted:
+                    lending.watch(pocket)
                 return self._set_aside(list(wanted), nanos, moment)
             holder, budget = wanted[lacking]
             if lending.away:
                 left = lacking.free + (lacking.limit if lacking.left is None else lacking.left)
                 raise BudgetSpentError(holder, budget, max(left, 0), nanos, lacking.account.ends)
+            lending.watch(lacking)
             answer = await lending.ask(lacking, nanos)
             if answer is None or lacking.allows(nanos, self._now(), away=lending.away):
                 continue

@@ -39,16 +39,18 @@ def ledger() -> None:
 @click.option("--unpriced/--priced", default=None, help="Used something that had no price, or not.")
 @click.option("--estimated/--not-estimated", default=None, help="With counts that are ours, or the vendor's.")
 @click.option("--id", "text", metavar="TEXT", help="How its id, or an upstream's id of it, begins.")
-@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="The most requests.")
+@click.option(
+    "--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="The most requests."
+)
 @click.option("--before", metavar="WORD", help="Go on where an earlier search has ended.")
 @JSON
 def search(config: Path | None, **orders: object) -> None:
     """Find requests, the newest first. Everything that is said has to hold."""
     import msgspec  # noqa: PLC0415 - slow imports wait until they are needed
 
-    from dragoman.cli.ledger_search import Orders, search as run  # noqa: PLC0415 - as above
+    from dragoman.cli import ledger_search  # noqa: PLC0415 - as above
 
-    run(config, msgspec.convert(orders, Orders))
+    ledger_search.search(config, msgspec.convert(orders, ledger_search.Orders))
 
 
 @ledger.command()
@@ -73,22 +75,26 @@ def show(config: Path | None, request_id: str, as_json: bool) -> None:
 )
 @SINCE
 @UNTIL
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="The most lines.")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="The most lines."
+)
 @JSON
 def costs(config: Path | None, **orders: object) -> None:
-    """Show what keys, teams, routes or targets have cost, the most costly first: of whole hours. Without a date, of
-    the last 30 days.
+    """Show what keys, teams, routes or targets have cost, the most costly first: of whole hours. Without a
+    date, of the last 30 days.
     """
     import msgspec  # noqa: PLC0415 - as above
 
-    from dragoman.cli.ledger_search import CostOrders, costs as run  # noqa: PLC0415 - as above
+    from dragoman.cli import ledger_search  # noqa: PLC0415 - as above
 
-    run(config, msgspec.convert(orders, CostOrders))
+    ledger_search.costs(config, msgspec.convert(orders, ledger_search.CostOrders))
 
 
 @ledger.command()
 @CONFIG
-@click.option("--since", metavar="DATE", required=True, help="Requests that began from then on, as 2026-11-01 (UTC).")
+@click.option(
+    "--since", metavar="DATE", required=True, help="Requests that began from then on, as 2026-11-01 (UTC)."
+)
 @click.option("--until", metavar="DATE", help="And before then. Default: up to now.")
 @click.option("--model", metavar="PATTERN", help="Only of models like this, as anthropic/* or *sonnet*.")
 @click.option("--dry-run", is_flag=True, help="Change nothing, and say what would change.")
@@ -96,8 +102,8 @@ def costs(config: Path | None, **orders: object) -> None:
 def recompute(
     config: Path | None, since: str, until: str | None, model: str | None, dry_run: bool, as_json: bool
 ) -> None:
-    """Compute the costs of requests once more, from what they used, with the prices of today: those of this version,
-    and those of the configuration. Sums and budgets follow.
+    """Compute the costs of requests once more, from what they used, with the prices of today: those of this
+    version, and those of the configuration. Sums and budgets follow.
 
     May be broken off at any moment and run again. What has no price now keeps the cost that it has.
     """

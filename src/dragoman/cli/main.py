@@ -6,6 +6,7 @@ import click
 
 from dragoman import __version__
 from dragoman.cli.keys import keys
+from dragoman.cli.ledger import ledger
 from dragoman.cli.options import CONFIG
 from dragoman.cli.store import store
 from dragoman.cli.teams import teams
@@ -87,6 +88,7 @@ def explain(**orders: object) -> None:
 main.add_command(keys)
 main.add_command(teams)
 main.add_command(store)
+main.add_command(ledger)
 
 
 REPORT = click.Path(path_type=Path, dir_okay=False, writable=True)

@@ -29,7 +29,8 @@ def open_meters(url: Secret | None, local: Meters | None = None) -> Meters:
     No connection is made before it is needed. Raises `ValueError` for a URL that is none of a server, without
     showing it.
     """
-    local = local or MemoryMeters()
+    if local is None:
+        local = MemoryMeters()
     if url is None:
         return local
     from dragoman.coordination.valkey_meters import ValkeyMeters  # noqa: PLC0415 - slow to import

@@ -43,10 +43,9 @@ class SharedMeters:
         self._alone = MemoryMeters(now)
         self._troubled = float("-inf")
         self._closed = False
-        table.lock(SLOTS, PATIENCE)
-        try:
+        self._column: int | None = None
+        if self._locked(SLOTS):
             self._column = table.join()
-        finally:
             table.unlock(SLOTS)
 
     @staticmethod

@@ -18,10 +18,11 @@ from dragoman.coordination.meters import SLACK, Draw, Drawn, Level, Meters, Slot
 from dragoman.coordination.pocket import LARGE, Ask, Pocket, level_of
 from dragoman.coordination.valkey_connection import NAMESPACE, PAUSE, ValkeyConnection
 
-OPERATION_LIMIT: Final = 0.2
-CONNECT_LIMIT: Final = 0.2
-"""Seconds that the server has, for an answer and for a new connection. Only those wait who meet with a
-failure first: afterwards nobody but a task of its own asks whether it is back.
+OPERATION_LIMIT: Final = 0.5
+CONNECT_LIMIT: Final = 0.5
+"""Seconds that the server has, for an answer and for a new connection: more than a busy process is ever late
+by, for it would count for itself then. Only those wait who meet with a failure first: afterwards nobody but a
+task of its own asks whether the server is back.
 """
 LIFETIME: Final = 30.0
 """Seconds for which a slot is taken unless its process says that it still is."""

@@ -24,7 +24,7 @@ local function used_of(key)
 end
 local function keep(key, used, rate)
   if used > 0 then
-    local ends = math.ceil(used / rate * 1000) + 1000
+    local ends = math.min(math.ceil(used / rate * 1000) + 1000, 1e12)
     redis.call('SET', key, struct.pack('<ddd', used, now, rate), 'PX', string.format('%.0f', ends))
   else
     redis.call('DEL', key)

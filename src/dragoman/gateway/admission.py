@@ -23,8 +23,8 @@ from dragoman.access.limits import (
 )
 from dragoman.access.purse import BudgetSpentError, Purse, Reservation, budget_failure
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
-from dragoman.conversation.rate_limit import RateLimit
 from dragoman.coordination.meters import Meters, Slot
+from dragoman.gateway.record import Record
 from dragoman.routing.traffic import ClientLimit, Traffic
 from dragoman.store.entry import Charge
 
@@ -84,13 +84,13 @@ class Admission:
         self,
         allowances: Allowances,
         holders: tuple[Holder, ...],
-        told: Callable[[Sequence[RateLimit]], None],
+        record: Record,
         *,
         until: float,
         priority: int = 0,
     ) -> None:
-        """Take who is held to anything, and who is told how limits stand that clients may know; `until` is
-        when the exchange is over, on the clock of `time.monotonic`.
+        """Take who is held to anything, and where it is noted how the limits stand; `until` is when the
+        exchange is over, on the clock of `time.monotonic`.
         """
         self._allowances = allowances
         self._holders = holders
@@ -98,8 +98,7 @@ class Admission:
         self._priority = priority
         self._place: AbstractAsyncContextManager[None] | None = None
         self._slots: tuple[Slot, ...] = ()
-        self._told = told
-        self._limits: tuple[RateLimit, ...] = ()
+        self._record = record
         self._counted, self._used = _claims(holders) if holders else ((), ())
         self._budgets = tuple((holder, budget) for holder in holders for budget in holder.budgets)
         self.limited = bool(self._budgets or self._used)
@@ -126,9 +125,9 @@ class Admission:
         if self._holders:
             await self._leave()
 
-    async def set_aside(self, tokens: int, nanos: int, least: int) -> Hold | None:
+    async def set_aside(self, tokens: int, nanos: int, least: Callable[[], int]) -> Hold | None:
         """Set aside what an upstream request may take at most: so many tokens and nano-dollars, of which it
-        takes `least` without an answer.
+        takes `least()` without an answer.
 
         Raises `FailureError` where a limit (429) or a budget (402) does not admit that much.
         """
@@ -144,7 +143,7 @@ class Admission:
             if back := draws_for(self._used, needed):
                 await meters.put_back(back)
             if isinstance(error, BudgetSpentError):
-                raise FailureError(budget_failure(error, least)) from None
+                raise FailureError(budget_failure(error, least())) from None
             raise
         return Hold(meters, self._used, needed, paid)
 
@@ -180,8 +179,7 @@ class Admission:
         if not claims:
             return
         drawn = await self._allowances.meters.draw(draws_for(claims, needed))
-        self._limits += tuple(rate_limits(claims, drawn.levels))
-        self._told(self._limits)
+        self._record.rate_limits += tuple(rate_limits(claims, drawn.levels))
         if drawn.refused is not None:
             raise FailureError(refusal(claims, needed, drawn))
 

@@ -125,8 +125,10 @@ class Attempt:
         """Set aside what the request may take at most, with so many tokens of prompt and answer. Raises
         `FailureError` where limits or budgets do not admit that much.
         """
-        most, least = self.worst(quote, prompt, answer), self.worst(quote, prompt, 0)
-        self._hold = await self.admission.set_aside(prompt + answer, most, least)
+        most = self.worst(quote, prompt, answer)
+        self._hold = await self.admission.set_aside(
+            prompt + answer, most, lambda: self.worst(quote, prompt, 0)
+        )
 
     def worst(self, quote: Quote, prompt: int, answer: int) -> int:
         """What so many tokens cost at most, in nano-dollars; 0 where nobody has to know."""

@@ -146,13 +146,22 @@ def _seconds(began: float | None, moment: float | None) -> float | None:
     return None if began is None or moment is None else round(moment - began, 6)
 
 
+def limit_headers(gateway: Gateway, call: Call, record: Record) -> list[tuple[str, str]]:
+    """What the client's format says of its limits."""
+    return call.dialect.rate_limit_headers(record.rate_limits, gateway.now()) if record.rate_limits else []
+
+
 async def refuse(gateway: Gateway, call: Call, record: Record, failure: Failure, client: Client) -> None:
     """Tell a client that has been sent nothing yet why it gets no answer."""
     failed = call.dialect.render_error(failure, call.request_id)
     record.status = failed.status
     retried = failure.retryable and len(record.attempts) > 1
     headers = error_headers(
-        failed.headers, failure, render_route(record), retried=retried, limits=record.limit_headers
+        failed.headers,
+        failure,
+        render_route(record),
+        retried=retried,
+        limits=limit_headers(gateway, call, record),
     )
     note(gateway, call, record)
     await client.respond(failed.status, headers, failed.body)

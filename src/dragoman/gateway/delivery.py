@@ -16,6 +16,7 @@ from dragoman.conversation.response import Response
 from dragoman.dialects.dialect import Dialect, Emulation, Head, Reply, Target
 from dragoman.gateway.answer_headers import answer_headers
 from dragoman.gateway.attempt import Attempt
+from dragoman.gateway.bookkeeping import limit_headers
 from dragoman.gateway.call import Call, Client
 from dragoman.gateway.emulation import emulate
 from dragoman.gateway.fan_in import joined
@@ -249,7 +250,7 @@ class Delivery:
             record.losses if record.report_losses else (),
             secrets(accepted.provider),
             route=render_route(record),
-            limits=record.limit_headers,
+            limits=limit_headers(self._gateway, self._call, record),
         )
 
 

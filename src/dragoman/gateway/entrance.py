@@ -1,10 +1,7 @@
 """Who comes in: whose key it is, what it may ask for, and what it is held to."""
 
-from collections.abc import Sequence
-
 from dragoman.access.key_info import KeyInfo
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
-from dragoman.conversation.rate_limit import RateLimit
 from dragoman.gateway.admission import Admission
 from dragoman.gateway.call import Call
 from dragoman.gateway.gateway import Gateway
@@ -74,13 +71,10 @@ def admitted(gateway: Gateway, call: Call, record: Record, route: Route) -> Admi
     if (held := gateway.allowances.routes.get(route.name)) is not None:
         holders = (*holders, held)
 
-    def told(limits: Sequence[RateLimit]) -> None:
-        record.limit_headers = tuple(call.dialect.rate_limit_headers(limits, gateway.now()))
-
     return Admission(
         gateway.allowances,
         holders,
-        told,
+        record,
         until=record.began + route.timeouts.total,
         priority=key.priority,
     )

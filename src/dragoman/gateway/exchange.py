@@ -21,7 +21,7 @@ from dragoman.dialects.format_choice import spoken_format
 from dragoman.gateway.answer_headers import wants_strictness
 from dragoman.gateway.attempt import Attempt, UnservableError
 from dragoman.gateway.attempts import Attempts, Open
-from dragoman.gateway.bookkeeping import note, note_end, overhear, refuse
+from dragoman.gateway.bookkeeping import limit_headers, note, note_end, overhear, refuse
 from dragoman.gateway.call import Call, Client
 from dragoman.gateway.conversation_prefix import conversation_prefix
 from dragoman.gateway.delivery import Accepted, Delivery, asked, opening_headers
@@ -199,7 +199,9 @@ class Exchange:
         if self._outlet is not None:
             record = self._record
             losses = record.losses if record.report_losses else ()
-            self._outlet.headers = opening_headers(call, losses, render_route(record), record.limit_headers)
+            self._outlet.headers = opening_headers(
+                call, losses, render_route(record), limit_headers(gateway, call, record)
+            )
         upstreams = await send_all(
             gateway.transport(provider),
             address(call, planned.dialect, planned.wire, provider, attempt.resend, fresh=attempt.last_chance),

@@ -14,7 +14,7 @@ from dragoman.conversation.prompt_bound import prompt_bound
 from dragoman.dialects.dialect import Dialect, WireRequest
 from dragoman.gateway.attempt import Attempt
 from dragoman.gateway.attempts import Attempts, Open
-from dragoman.gateway.bookkeeping import note, note_end, overhear, refuse
+from dragoman.gateway.bookkeeping import limit_headers, note, note_end, overhear, refuse
 from dragoman.gateway.call import Call, Client
 from dragoman.gateway.entrance import admitted
 from dragoman.gateway.gateway import Gateway
@@ -65,7 +65,9 @@ class Inquiry:
         try:
             whole = await answer()
             note(self.gateway, self.call, record)
-            await self._client.respond(200, [*whole.headers, *record.limit_headers], whole.body)
+            await self._client.respond(
+                200, [*whole.headers, *limit_headers(self.gateway, self.call, record)], whole.body
+            )
         except FailureError as error:
             await self._refuse(error)
         except asyncio.CancelledError:

@@ -6,6 +6,7 @@ import msgspec
 
 from dragoman.conversation.failure import Failure
 from dragoman.conversation.loss import Loss
+from dragoman.conversation.rate_limit import RateLimit
 from dragoman.conversation.response import StopReason
 from dragoman.conversation.usage import Usage
 from dragoman.gateway.answer_headers import render_losses, render_place
@@ -130,8 +131,8 @@ class Record(msgspec.Struct):
     """The HTTP status that the client is sent."""
     cached: bool = False
     """Whether the answer was kept from an earlier request."""
-    limit_headers: tuple[tuple[str, str], ...] = ()
-    """What the client's format says of its limits."""
+    rate_limits: tuple[RateLimit, ...] = ()
+    """How the limits stand that clients may know of."""
     noted: tuple[object, ...] | None = None
     """As what it was written down last."""
     revision: int = 0

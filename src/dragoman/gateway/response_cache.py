@@ -2,7 +2,8 @@
 
 What is looked up is the request as it goes upstream, down to the last byte, and what is kept is the
 upstream's answer as it came: all that stands between it and the client is done anew for every client. Of
-requests that are the same and come at the same time, one goes upstream; the others wait for what becomes of it.
+requests that are the same and come at the same time, one goes upstream; the others wait for what becomes of
+it.
 """
 
 import asyncio

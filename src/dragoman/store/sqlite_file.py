@@ -116,8 +116,8 @@ def _busy(error: BaseException | None) -> bool:
 
 def create_file(path: Path) -> None:
     """Make sure that the file is there, and only for its owner; the files that SQLite puts beside it take its
-    mode. One of this user's that others could read is closed to them. Raises `OSError`, and `StoreError` where
-    the folder cannot be written to and for a link that somebody else has put there.
+    mode. One of this user's that others could read is closed to them. Raises `OSError`, and `StoreError`
+    where the folder cannot be written to and for a link that somebody else has put there.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with contextlib.suppress(FileNotFoundError):
