@@ -14,6 +14,12 @@ DAY = 86_400.0
 SEEDS = range(20)
 
 
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, bool]]:
+    """What meters promise hangs on no event loop; the tests of each kind of them run on both."""
+    return "asyncio", {"use_uvloop": True}
+
+
 def hardly(name: str, most: float, amount: float = 1) -> Draw:
     """Out of a bucket that hardly fills up while a test runs."""
     return Draw(name, most, DAY, amount)

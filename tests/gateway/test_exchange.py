@@ -256,7 +256,7 @@ async def test_kept_answers_whose_time_is_over_are_let_go(monkeypatch: pytest.Mo
     await kept.put(KeptResponse("new", "k", 0.0, 9.5, None, b"", b""))
     monkeypatch.setattr(gateway_module, "UPKEEP", 0.001)
     task = asyncio.ensure_future(service.gateway.upkeep())
-    await asyncio.sleep(0.02)
+    await asyncio.sleep(0.3)
     task.cancel()
     assert await kept.get("old", "k", 0.0) is None
     assert await kept.get("new", "k", 0.0) is not None

@@ -1,8 +1,8 @@
 """Processes that write entries, bring them to the store, and are killed at any moment, several at a time.
 
-Run as `crashing_writers.py FOLDER ROUNDS LIFE SEED [URL]`. It writes the ids of the requests of which a writer
-had been told that they are written down, one in a line, to `FOLDER/told`. LIFE is the longest pause between two
-kills, in seconds. Everything is loaded once; writers are forks.
+Run as `crashing_writers.py FOLDER ROUNDS LIFE SEED [URL]`. It writes the ids of the requests of which a
+writer had been told that they are written down, one in a line, to `FOLDER/told`. LIFE is the longest that a
+writer lives, in seconds. Everything is loaded once; writers are forks.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from dragoman.store.database_ledger import DatabaseLedger
 from dragoman.store.entry import AttemptEntry, BodyEntry, Charge, Entry, UsageCounts
 from dragoman.store.opening import open_database
 
-WRITERS = 2
+WRITERS = 4
 NOON = 20_000 * 86_400 + 43_200
 
 
@@ -62,6 +62,13 @@ async def write(folder: Path, url: Secret | None, told: int, seed: int) -> None:
         await asyncio.sleep(randomly.random() * 0.01)
 
 
+async def prepare(folder: Path, url: Secret | None) -> None:
+    """Load whatever is loaded at the first use, and make the tables."""
+    database = open_database(url, folder)
+    await DatabaseLedger(database).position("none")
+    await database.close()
+
+
 def fork(folder: Path, url: Secret | None, seed: int) -> tuple[int, int]:
     """A writer, and where it tells what it has written down."""
     reading, told = os.pipe()
@@ -79,11 +86,14 @@ def fork(folder: Path, url: Secret | None, seed: int) -> tuple[int, int]:
 def main(folder: Path, rounds: int, life: float, seed: int, url: Secret | None) -> None:
     """Kill writers as often as that."""
     randomly = Random(seed)  # noqa: S311 - no secret
+    asyncio.run(prepare(folder, url))
     with (folder / "told").open("wb") as told:
         for _ in range(rounds):
             writers = [fork(folder, url, randomly.randrange(2**32)) for _ in range(WRITERS)]
-            for process, _reading in writers:
-                time.sleep(randomly.random() * life)
+            lives = sorted(randomly.random() * life for _ in writers)
+            began = time.monotonic()
+            for (process, _reading), lives_for in zip(writers, lives, strict=True):
+                time.sleep(max(0.0, began + lives_for - time.monotonic()))
                 os.kill(process, signal.SIGKILL)
             for process, reading in writers:
                 os.waitpid(process, 0)

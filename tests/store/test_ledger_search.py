@@ -12,7 +12,7 @@ from dragoman.store.database_ledger import DatabaseLedger
 from dragoman.store.engine import Database
 from dragoman.store.entry import AttemptEntry, BodyEntry, Charge, CostRow, Entry, UsageCounts
 from dragoman.store.ledger_filters import FilterError, Filters, Scope
-from dragoman.store.ledger_findings import CostItem, Page, Sums
+from dragoman.store.ledger_findings import By, CostItem, Page, Span, Sums
 from dragoman.store.ledger_search import LedgerSearch
 from dragoman.store.time_limit import SearchLimitError
 

@@ -262,7 +262,7 @@ def _nanos(dollars: str | None, option: str) -> int | None:
         amount = Decimal(dollars)
     except InvalidOperation:
         amount = Decimal(-1)
-    if not 0 <= amount <= 1_000_000_000:
+    if not (amount.is_finite() and 0 <= amount <= 1_000_000_000):
         raise click.BadParameter("write an amount of US dollars, such as 0.25", param_hint=option)
     return to_nanos(amount)
 

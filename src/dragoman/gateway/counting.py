@@ -15,6 +15,7 @@ from dragoman.dialects.dialect import Counting, Dialect, Head, Target
 from dragoman.gateway.answer_headers import answer_headers
 from dragoman.gateway.attempt import Attempt
 from dragoman.gateway.call import Call, Client
+from dragoman.gateway.entrance import check_model
 from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.inlining import inlined, needs_inlining
 from dragoman.gateway.inquiry import COUNT, ESTIMATED, Inquiry, Told, Whole
@@ -50,6 +51,7 @@ class _Count:
         gateway, inquiry = self._inquiry.gateway, self._inquiry
         head = self._counting.read_head(self._call.body, self._call.location)
         inquiry.record.model = head.model
+        check_model(self._call.key, head.model)
         complete = await resumed(gateway, self._call, head)
         self._call = complete.call
         route = within(gateway.router.resolve(head.model), complete.held_by)

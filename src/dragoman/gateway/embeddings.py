@@ -13,6 +13,7 @@ from dragoman.dialects.dialect import Dialect, Embedding, Head
 from dragoman.gateway.answer_headers import answer_headers, wants_strictness
 from dragoman.gateway.attempt import Attempt, UnservableError
 from dragoman.gateway.call import Call, Client
+from dragoman.gateway.entrance import check_model
 from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.inquiry import ESTIMATED, Inquiry, Told, Whole
 from dragoman.gateway.losses import check_losses, localized
@@ -45,6 +46,7 @@ class _Embeddings:
         call, inquiry = self._call, self._inquiry
         head = self._ours.read_head(call.body, call.location)
         inquiry.record.model = head.model
+        check_model(call.key, head.model)
         route = inquiry.gateway.router.resolve(head.model)
         dialects = inquiry.gateway.dialects
         targets = [

@@ -43,21 +43,25 @@ async def authenticate(gateway: Gateway, key: str | None) -> KeyInfo:
     return known
 
 
-def admitted(gateway: Gateway, call: Call, record: Record, route: Route) -> Admission:
-    """What the request is held to, to be entered. Raises `FailureError` for a model that the key may not use,
-    and where nothing can be written down any more.
-    """
-    key = call.key
-    if not key.may_use(record.model):
+def check_model(key: KeyInfo, model: str) -> None:
+    """Refuse a model that the key may not use, before anything is told of it. Raises `FailureError`."""
+    if not key.may_use(model):
         raise FailureError(
             Failure(
                 FailureKind.PERMISSION,
-                f"The API key '{key.name}' may not use the model '{record.model[:100]}'. "
+                f"The API key '{key.name}' may not use the model '{model[:100]}'. "
                 f"It may use: {', '.join(key.routes)}.",
                 param="model",
                 code="model_not_allowed",
             )
         )
+
+
+def admitted(gateway: Gateway, call: Call, record: Record, route: Route) -> Admission:
+    """What the request is held to, to be entered. Raises `FailureError` where nothing can be written down any
+    more.
+    """
+    key = call.key
     if gateway.ledger.full and gateway.ledger.settings.when_full == "refuse":
         raise FailureError(
             Failure(

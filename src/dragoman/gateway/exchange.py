@@ -25,7 +25,7 @@ from dragoman.gateway.bookkeeping import limit_headers, note, note_end, overhear
 from dragoman.gateway.call import Call, Client
 from dragoman.gateway.conversation_prefix import conversation_prefix
 from dragoman.gateway.delivery import Accepted, Delivery, asked, opening_headers
-from dragoman.gateway.entrance import admitted
+from dragoman.gateway.entrance import admitted, check_model
 from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.inlining import inlined, needs_inlining
 from dragoman.gateway.kept_answers import Resumed, resumed, within
@@ -110,6 +110,7 @@ class Exchange:
     async def _served(self, complete: Resumed) -> None:
         """Answer a complete request at one of its route's targets. Raises `FailureError` if none does."""
         gateway, record, key, head = self._gateway, self._record, self._call.key, complete.head
+        check_model(key, head.model)
         route = within(gateway.router.resolve(head.model), complete.held_by)
         record.route = route.name if route.configured else ""
 

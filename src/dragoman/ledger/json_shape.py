@@ -99,7 +99,7 @@ _TOOL = frozenset(
 )
 """A field `name` beside one of these is the name of a tool."""
 
-_TOOL_TYPES = frozenset(("function", "tool", "custom"))
+_TOOL_TYPES = ("function", "tool", "custom")
 _TOOL_FIELDS = frozenset(("function", "functionCall", "functionResponse", "function_call"))
 _WORD = re.compile(r"[A-Za-z0-9_.:/+*-]{1,80}")
 _MEDIA = re.compile(r"data:([a-z]+/[A-Za-z0-9.+-]{1,60})?[^,]{0,60},")

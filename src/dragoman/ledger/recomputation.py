@@ -1,7 +1,7 @@
 """Computing costs once more, with the prices of today: after a price was put right, or found at last.
 
-Rows, sums and what accounts have spent change together, some hundred requests at a time. It may be broken off and
-begun again at any moment: what has its right cost stays as it is.
+Rows, sums and what accounts have spent change together, some hundred requests at a time. It may be broken off
+and begun again at any moment: what has its right cost stays as it is.
 """
 
 import fnmatch
@@ -30,7 +30,7 @@ async def recompute(
     dry: bool = False,
 ) -> Corrected:
     """Put the costs of all requests right that began from `since` on and before `until`, in Unix seconds; with
-    `dry`, only say what would become of them. `report` is told of all that was done so far after every step.
+    `dry`, only say what would become of them. `report` is told after every step of all that was done so far.
 
     Raises `StoreError` when the store cannot be used; what was done so far is kept.
     """
@@ -46,8 +46,8 @@ async def recompute(
 
 
 class Correction:
-    """The right cost of attempts, with these prices. `pattern` is a shell-style pattern of `provider/model` or of
-    `model`, in either case; other models are left alone.
+    """The right cost of attempts, with these prices. `pattern` is a shell-style pattern of `provider/model` or
+    of `model`, in either case; other models are left alone.
     """
 
     def __init__(self, pricing: Pricing, pattern: str | None = None) -> None:

@@ -19,7 +19,7 @@ from dragoman.dialects.registry import DIALECTS
 from dragoman.gateway.call import Call
 from dragoman.gateway.counting import count
 from dragoman.gateway.embeddings import embed
-from dragoman.gateway.entrance import authenticate
+from dragoman.gateway.entrance import authenticate, check_model
 from dragoman.gateway.exchange import exchange
 from dragoman.gateway.explanation import explain_posted
 from dragoman.gateway.gateway import Gateway
@@ -81,7 +81,7 @@ class App:
         """`upkeep` goes on in the background from the start to the end; `close` is called when the gateway is
         closed.
         """
-        self._upkeep = (gateway.upkeep, metrics.keep_current, *upkeep)
+        self._upkeep = upkeep
         self._close = close
         self._gateway = gateway
         self._metrics = metrics
@@ -129,7 +129,10 @@ class App:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
-                upkeep += [asyncio.ensure_future(one()) for one in self._upkeep]
+                upkeep += [
+                    asyncio.ensure_future(one())
+                    for one in (self._gateway.upkeep, self._metrics.keep_current, *self._upkeep)
+                ]
                 self._started = True
             if message["type"] == "lifespan.shutdown":
                 self._started = False
@@ -198,6 +201,7 @@ class App:
                 cards = [card for card in gateway.router.cards() if call.key.may_use(card.id)]
                 body = dialect.render_models(cards)
             case ModelEntry(model=model):
+                check_model(call.key, model)
                 body = dialect.render_model(gateway.router.card(model))
             case KeptAnswer(id=identity):
                 kept = delete_answer if method == "DELETE" else show_answer

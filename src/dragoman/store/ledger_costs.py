@@ -1,4 +1,5 @@
-"""Costs in the ledger, put right afterwards: in rows, in sums, and in what accounts have spent, all at once."""
+"""Costs in the ledger, put right afterwards: in rows, in sums, and in what accounts have spent, all at once.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -103,9 +104,9 @@ class DatabaseCosts:
         *,
         dry: bool = False,
     ) -> tuple[Corrected, Position | None]:
-        """Put the costs of up to `most` requests right, in one transaction: those after a place in the order of
-        time, the oldest first, that began before `until`. Also where the last of them is; None if there were none.
-        With `dry`, nothing is changed. `correct` may be asked about an attempt more than once.
+        """Put the costs of up to `most` requests right, in one transaction: those after a place in the order
+        of time, the oldest first, that began before `until`. Also where the last of them is; None if there
+        were none. With `dry`, nothing is changed. `correct` may be asked about an attempt more than once.
 
         Raises `StoreError` when the store cannot be used.
         """

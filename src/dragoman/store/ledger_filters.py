@@ -17,8 +17,8 @@ LEFT = 499
 """The status of requests whose client did not wait for the answer."""
 
 MOST_FOUND = 10_000
-"""Where an index knows of no more rows than these, all of them are looked at; where it knows of more, the newest
-come first."""
+"""Where an index knows of no more rows than these, all of them are looked at; where it knows of more, the
+newest come first."""
 
 Outcome = Literal["ok", "failed", "left", "4xx", "5xx"]
 """How requests ended: answered, with a failure, with a client that left, with such a status."""
@@ -89,7 +89,9 @@ class Holders(NamedTuple):
 
 
 class Position(NamedTuple):
-    """A place in the order of requests, the newest first: after the one that began then and has this number."""
+    """A place in the order of requests, the newest first: after the one that began then and has this
+    number.
+    """
 
     began: float
     number: int

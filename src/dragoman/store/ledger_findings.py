@@ -1,4 +1,5 @@
-"""What a search of the ledger finds. Money is in nano-dollars, times in Unix seconds, durations in seconds."""
+"""What a search of the ledger finds. Money is in nano-dollars, times in Unix seconds, durations in seconds.
+"""
 
 from decimal import Decimal
 from typing import Literal

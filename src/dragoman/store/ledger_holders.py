@@ -62,8 +62,8 @@ async def _teams(connection: AsyncConnection, said: str) -> tuple[str, ...]:
 
 
 async def names_of(connection: AsyncConnection, by: By | None, ids: Collection[str]) -> dict[str, str]:
-    """The present names of keys or teams, as far as they are known; of routes and targets none, they are names
-    themselves.
+    """The present names of keys or teams, as far as they are known; of routes and targets none: they are
+    names themselves.
     """
     match by:
         case "key":

@@ -1,7 +1,7 @@
 """Reading the ledger: pages of requests, all of one request, charts and totals.
 
-No question holds up the gateway: a search gives what it has found when its patience is over, anything else is stopped
-after some seconds, and of many questions at once only two are asked at a time.
+No question holds up the gateway: a search gives what it has found when its patience is over, anything else is
+stopped after some seconds, and of many questions at once only two are asked at a time.
 """
 
 import asyncio
@@ -61,8 +61,9 @@ _AT_ONCE = 2
 
 
 class LedgerSearch:
-    """The ledger of a database. Every method raises `StoreError` when the store cannot be used, `SearchLimitError`,
-    which is one, for what cannot be found in time, and `FilterError` for what makes no sense.
+    """The ledger of a database. Every method raises `StoreError` when the store cannot be used,
+    `SearchLimitError`, which is one, for what cannot be found in time, and `FilterError` for what makes no
+    sense.
     """
 
     def __init__(self, database: Database, *, patience: float = PATIENCE, limit: float = LIMIT) -> None:
@@ -72,7 +73,9 @@ class LedgerSearch:
         self._turn = asyncio.Semaphore(_AT_ONCE)
 
     async def page(self, filters: Filters, before: str | None = None, count: int = 50) -> Page:
-        """Up to `count` requests, the newest first: from the newest on, or from where another page's `next` says."""
+        """Up to `count` requests, the newest first: from the newest on, or from where another page's `next`
+        says.
+        """
         if not 1 <= count <= MOST_ROWS:
             raise FilterError("count", f"this has to be from 1 to {MOST_ROWS}")
         since = filters.begins or 0.0
@@ -144,8 +147,8 @@ class LedgerSearch:
     async def chart(
         self, scope: Scope, begins: float, ends: float, span: Span, by: By | None = None
     ) -> Chart:
-        """Sums of the hours or days, in UTC, from the one in which `begins` is to the one that `ends` ends, in one
-        line, or in one for each key, team, route or target.
+        """Sums of the hours or days, in UTC, from the one in which `begins` is to the one that `ends` ends, in
+        one line, or in one for each key, team, route or target.
         """
 
         async def work(connection: AsyncConnection) -> Chart:

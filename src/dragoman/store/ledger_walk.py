@@ -3,13 +3,13 @@
 Three ways, in this order:
 
 1. Something that is wanted is rare, and an index has it: its few rows are all looked at.
-2. The sums of hours and days say where wanted rows are: only those hours are looked at, and where few keys are
-   concerned, only the rows of these.
-3. What is left is common, or unknown to any index: rows are looked at from the newest on, in slices, until the page is
-   full or the patience is over. The next page goes on from there.
+2. The sums of hours and days say where wanted rows are: only those hours are looked at, and where few keys
+   are concerned, only the rows of these.
+3. What is left is common, or unknown to any index: rows are looked at from the newest on, in slices, until the
+   page is full or the patience is over. The next page goes on from there.
 
-No statement reads more than a slice or the few rows of the first way, whatever the database makes of it: indexes are
-offered one at a time.
+No statement reads more than a slice or the few rows of the first way, whatever the database makes of it:
+indexes are offered one at a time.
 """
 
 import contextlib
@@ -34,8 +34,8 @@ _PLAIN_BEGAN = func.coalesce(_C.began, _C.began)
 
 
 class Walked(NamedTuple):
-    """What was found, and down to where rows were looked at; None where that is to the end, or to the last one
-    that was wanted.
+    """What was found, and down to where rows were looked at; None where that is to the end, or to the last
+    one that was wanted.
     """
 
     rows: list[RowMapping]
@@ -43,8 +43,8 @@ class Walked(NamedTuple):
 
 
 class Walk:
-    """One search. `since` is when the oldest rows began, `most` how many are wanted, `end` when patience is over,
-    on the clock of `time.monotonic`.
+    """One search. `since` is when the oldest rows began, `most` how many are wanted, `end` when patience is
+    over, on the clock of `time.monotonic`.
     """
 
     def __init__(
@@ -87,8 +87,8 @@ class Walk:
         return len(self._rows) >= self._most
 
     async def _choose(self, path: Path, position: Position) -> tuple[bool, Path]:
-        """The index to follow from a place on, and whether what it has there is rare: one of which nothing more than
-        `MOST_FOUND` rows is left, else the one whose next rows reach back furthest.
+        """The index to follow from a place on, and whether what it has there is rare: one of which no more
+        than `MOST_FOUND` rows are left, else the one whose next rows reach back furthest.
         """
         reach = math.inf
         for other in self._wanted.paths:
@@ -106,7 +106,9 @@ class Walk:
         return False, path
 
     async def _through(self, zone: Zone, path: Path, position: Position, since: float) -> Position | None:
-        """Look at the rows of a zone. Where patience ends, what is left of it begins after the place given back."""
+        """Look at the rows of a zone. Where patience ends, what is left of it begins after the place that is
+        given back.
+        """
         conditions = path.conditions
         if zone.keys is not None:
             conditions = (_C.key_id.in_(sorted(zone.keys)),)

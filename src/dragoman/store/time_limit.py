@@ -25,8 +25,8 @@ class SearchLimitError(StoreError):
 
 @contextlib.asynccontextmanager
 async def time_limit(connection: AsyncConnection, seconds: float) -> AsyncGenerator[None]:
-    """What is asked inside of this ends after so many seconds: all together on SQLite, each question by itself on
-    Postgres. Then it raises `SearchLimitError`.
+    """What is asked inside of this ends after so many seconds: all together on SQLite, each question by itself
+    on Postgres. Then it raises `SearchLimitError`.
     """
     driver = (await connection.get_raw_connection()).driver_connection
     try:
@@ -43,8 +43,8 @@ async def time_limit(connection: AsyncConnection, seconds: float) -> AsyncGenera
             or getattr(error.orig, "sqlstate", None) == _CANCELED
         ):
             raise SearchLimitError(
-                f"The search was stopped after {seconds:g} seconds. Ask for a shorter time, or for something rarer, "
-                "such as a key or a status."
+                f"The search was stopped after {seconds:g} seconds. Ask for a shorter time, or for something "
+                "rarer, such as a key or a status."
             ) from None
         raise
     finally:
