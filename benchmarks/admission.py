@@ -91,7 +91,9 @@ class Road:
 
     async def send(self, request: UpstreamRequest, connect_timeout: float) -> UpstreamResponse:
         """See `Transport.send`."""
-        del request, connect_timeout
+        del connect_timeout
+        if request.connected is not None:
+            request.connected()
         return Whole()
 
     async def close(self) -> None:

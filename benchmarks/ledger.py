@@ -4,13 +4,14 @@
 
 Makes a ledger, in an SQLite file or in the empty Postgres database of a URL, with the traffic of a month (see
 `ledger_traffic.py`); one that is there already is used as it is. Then each question is asked: once with the
-operating system's cache empty, where this user may empty it, and several times in a row, of which the median is
-told. Last, rows are added and slices of a budget lent, there and in an empty store.
+operating system's cache empty, where this user may empty it, and several times in a row, of which the median
+is told. Last, rows are added and slices of a budget lent, there and in an empty store.
 """
 
 import argparse
 import asyncio
 import contextlib
+import shlex
 import statistics
 import subprocess
 import sys
@@ -216,11 +217,11 @@ async def measure_writing(location: Path | Secret, words: str) -> None:
         )
         lent.append(time.perf_counter() - began)
     await database.close()
-    print(
-        f"{words}: {BATCH} rows in {statistics.median(batches) * 1000:.1f} ms (most {max(batches) * 1000:.1f}), "
-        f"a lease in {statistics.median(lent) * 1000:.2f} ms (most {max(lent) * 1000:.2f})",
-        flush=True,
-    )
+    print(f"{words}: {BATCH} rows in {_milliseconds(batches)}, a lease in {_milliseconds(lent)}", flush=True)
+
+
+def _milliseconds(seconds: list[float]) -> str:
+    return f"{statistics.median(seconds) * 1000:.1f} ms (most {max(seconds) * 1000:.1f})"
 
 
 async def prepared(location: Path | Secret, rows: int) -> None:
@@ -253,7 +254,7 @@ def main() -> None:
 
     def restart() -> None:
         if options.restart:
-            subprocess.run(options.restart, shell=True, check=True)
+            subprocess.run(shlex.split(options.restart), check=True)
 
     with tempfile.TemporaryDirectory(prefix="dragoman-ledger-") as folder:
         location = Secret(options.url) if options.url else options.file or Path(folder) / "ledger.db"

@@ -1,8 +1,8 @@
 """Rows for a ledger of many millions: the traffic of a month, the same for the same seed.
 
-Two hundred keys of twenty teams use a dozen routes, some a hundred times as much as others. Most columns are those of
-one of some thousands of requests that are drawn once: that is quick to make, and as varied as it has to be. Among the
-common rows are some of a kind that is found nowhere else.
+Two hundred keys of twenty teams use a handful of routes, some a hundred times as much as others. Most columns
+are those of one of some thousands of requests that are drawn once: that is quick to make, and as varied as it
+has to be. Among the common rows are some of a kind that is found nowhere else.
 """
 
 import itertools
@@ -86,8 +86,8 @@ class Request(NamedTuple):
 
 
 def traffic(rows: int, shapes: int, odd: dict[str, range], seed: int = SEED) -> Iterator[list[Request]]:
-    """So many requests, day by day, each day in the order in which they began. The first `shapes` shapes are the
-    common ones, `odd` are those of the oddities.
+    """So many requests, day by day, each day in the order in which they began. The first `shapes` shapes are
+    the common ones, `odd` are those of the oddities.
     """
     draw = random.Random(seed + 1)  # noqa: S311 - the same each time
     hours = [BEGINS + 3600 * hour for hour in range(24 * DAYS)]
@@ -109,8 +109,7 @@ def traffic(rows: int, shapes: int, odd: dict[str, range], seed: int = SEED) -> 
 
 
 def _places(rows: int, odd: dict[str, range], draw: random.Random) -> Iterator[tuple[int, int]]:
-    for oddity in ODDITIES:
-        count, first, last, _ = ODDITIES[oddity]
+    for oddity, (count, first, last, _) in ODDITIES.items():
         if first == last:
             yield int(first * rows), odd[oddity][0]
             continue

@@ -114,14 +114,14 @@ async def test_all_of_a_bucket_may_be_drawn_at_once(ends: list[Meters]) -> None:
 
 async def test_buckets_fill_up_evenly_and_no_further(ends: list[Meters]) -> None:
     first, second = ends[:2]
-    assert (await first.draw([Draw("b", 8, 0.8, 8)])).refused is None
-    refused = await second.draw([Draw("b", 8, 0.8, 4)])
+    assert (await first.draw([Draw("b", 8, 3.2, 8)])).refused is None
+    refused = await second.draw([Draw("b", 8, 3.2, 4)])
     assert refused.refused == 0
     await asyncio.sleep(refused.wait)
-    assert (await second.draw([Draw("b", 8, 0.8, 4)])).refused is None
-    await asyncio.sleep(1.5)
-    assert (await first.draw([Draw("b", 8, 0.8, 8)])).refused is None
-    assert (await second.draw([Draw("b", 8, 0.8, 8)])).refused == 0
+    assert (await second.draw([Draw("b", 8, 3.2, 4)])).refused is None
+    await asyncio.sleep(3.5)
+    assert (await first.draw([Draw("b", 8, 3.2, 8)])).refused is None
+    assert (await second.draw([Draw("b", 8, 3.2, 8)])).refused == 0
 
 
 async def test_what_is_put_back_may_be_drawn_again_by_anybody(ends: list[Meters]) -> None:

@@ -69,6 +69,8 @@ class Road:
 
     async def send(self, request: UpstreamRequest, connect_timeout: float) -> UpstreamResponse:
         self.sent.append(request)
+        if request.connected is not None:
+            request.connected()
         upstream = self._upstreams.popleft()
         await asyncio.sleep(self.delays.popleft() if self.delays else connect_timeout * 0)
         if isinstance(upstream, FailureError):

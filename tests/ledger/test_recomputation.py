@@ -15,8 +15,8 @@ from dragoman.ledger.pricing import Pricing
 from dragoman.ledger.recomputation import Correction, recompute
 from dragoman.models.price import Price
 from dragoman.models.prices import Prices
-from dragoman.store.database_ledger import DatabaseLedger
 from dragoman.store.database_leases import DatabaseLeases
+from dragoman.store.database_ledger import DatabaseLedger
 from dragoman.store.engine import Database
 from dragoman.store.entry import AttemptEntry, Charge, CostRow, Entry, UsageCounts
 from dragoman.store.ledger_costs import AttemptCost, Corrected, DatabaseCosts
@@ -38,7 +38,9 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]
 
 
 def prices(**said: str) -> Pricing:
-    """Prices of the models `own/NAME`: so many dollars for a million input tokens, four times that for output."""
+    """Prices of the models `own/NAME`: so many dollars for a million input tokens, four times that for
+    output.
+    """
     known = {f"own/{name}": Price(Decimal(price), 4 * Decimal(price)) for name, price in said.items()}
     return Pricing(Prices(known), Ledger())
 
@@ -59,7 +61,7 @@ def attempt(pricing: Pricing, model: str, usage: UsageCounts) -> AttemptEntry:
 
 def entries(pricing: Pricing, count: int = 60, seed: int = 1) -> list[Entry]:
     """Requests with up to three attempts at two models, of which two accounts pay all."""
-    draw = random.Random(seed)
+    draw = random.Random(seed)  # noqa: S311 - the same each time
     found: list[Entry] = []
     for number in range(count):
         attempts = tuple(
@@ -136,8 +138,8 @@ async def state(database: Database) -> dict[str, object]:
 
 
 async def assert_sums_agree(database: Database, *, charged: bool = True) -> int:
-    """Attempts, requests, sums of hours and of days, and both accounts tell of the same amount of money. Without
-    `charged`, accounts may tell of less.
+    """Attempts, requests, sums of hours and of days, and both accounts tell of the same amount of money.
+    Without `charged`, accounts may tell of less.
     """
 
     async def work(connection: AsyncConnection) -> list[int]:

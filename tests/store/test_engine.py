@@ -194,6 +194,20 @@ async def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
         assert await refused(store) == f"The database {path} cannot be used: File exists."
 
 
+async def test_a_second_user_in_the_process_takes_no_locks_from_the_first(tmp_path: Path) -> None:
+    """Another process that closes the file must still see that this one has it open: it would take away what
+    belongs to it.
+    """
+    path = tmp_path / "dragoman.db"
+    async with opened(path) as first:
+        await first.put(RESPONSE)
+        async with opened(path) as second:
+            await second.put(RESPONSE)
+        program = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('DELETE FROM responses').close()"
+        await asyncio.to_thread(subprocess.run, [sys.executable, "-c", program, path], check=True)
+        assert modes(tmp_path).keys() == {"dragoman.db", "dragoman.db-wal", "dragoman.db-shm"}
+
+
 AS_NOBODY = """
 import asyncio, os, pathlib, sys
 from sqlalchemy import text

@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from dragoman import __version__
 from dragoman.conversation.failure import FailureKind
 from dragoman.conversation.usage import Usage
+from dragoman.telemetry.backing_metrics import BackingState
 from dragoman.telemetry.instruments import INSTRUMENTS
 from dragoman.telemetry.metrics import STATES, Metrics
 from dragoman.telemetry.workers import SHARED, forget
@@ -103,7 +104,7 @@ def test_an_attempt_is_counted_by_target_credential_outcome_and_failure(metrics:
 def test_tokens_are_counted_by_kind_and_cost_in_dollars(metrics: Metrics) -> None:
     usage = Usage(input=10, output=7, cache_read=100, reasoning=3)
     metrics.spent("chat", "openai/gpt-4o", usage, Decimal("0.0025"))
-    metrics.spent("chat", "openai/gpt-4o", usage, None)
+    metrics.spent("chat", "openai/gpt-4o", usage, None, unpriced=True, estimated=True)
     found = samples(metrics)
     assert series(found, "dragoman_tokens_total") == {
         f"kind={kind},model=gpt-4o,provider=openai,route=chat": count
@@ -111,6 +112,7 @@ def test_tokens_are_counted_by_kind_and_cost_in_dollars(metrics: Metrics) -> Non
     }
     assert series(found, "dragoman_cost_dollars_total") == {"model=gpt-4o,provider=openai,route=chat": 0.0025}
     assert series(found, "dragoman_unpriced_attempts_total") == {"model=gpt-4o,provider=openai": 1}
+    assert series(found, "dragoman_estimated_attempts_total") == {"model=gpt-4o,provider=openai": 1}
 
 
 def test_what_costs_nothing_is_not_unpriced(metrics: Metrics) -> None:
@@ -143,8 +145,10 @@ def test_what_clients_choose_never_becomes_a_label(metrics: Metrics) -> None:
         metrics.attempt(name, "openai", "answered", None)
         metrics.times(name, stream=False, queued=0, first_token=1, total=2)
         metrics.between_tokens(name, 1)
-        metrics.spent("", name, Usage(input=1, output=1), None)
-        metrics.spent("", name, Usage(input=1, output=1), Decimal(1))
+        metrics.spent("", name, Usage(input=1, output=1), None, unpriced=True)
+        metrics.spent("", name, Usage(input=1, output=1), Decimal(1), estimated=True)
+        metrics.limited("", "key", "tokens")
+        metrics.looked_up("", "hit")
         metrics.hedge("", "lost")
         metrics.retry("", elsewhere=True)
         metrics.skipped("", name)
@@ -155,6 +159,45 @@ def test_what_clients_choose_never_becomes_a_label(metrics: Metrics) -> None:
     assert series(found, "dragoman_attempts_total") == {counted: 50}
     in_flight = {"credential=openai,model=other,provider=openai": 50}
     assert series(found, "dragoman_target_in_flight") == in_flight
+
+
+def test_limits_that_are_reached_are_counted_by_whose_they_are(metrics: Metrics) -> None:
+    metrics.limited("chat", "team", "budget")
+    metrics.limited("", "key", "requests")
+    assert series(samples(metrics), "dragoman_limited_requests_total") == {
+        "holder=team,limit=budget,route=chat": 1,
+        "holder=key,limit=requests,route=other": 1,
+    }
+
+
+def test_what_the_gateway_stands_on_is_read_when_it_is_looked_at(metrics: Metrics) -> None:
+    states = [
+        BackingState(),
+        BackingState(journal_unread_bytes=2000, journal_unread_since=1_800_000_000.0, rows_written=3),
+        BackingState(
+            store_usable=False,
+            coordination_degraded=True,
+            rows_written=5,
+            entries_dropped=2,
+            entries_rejected=1,
+            leased_nanos=2_500_000_000,
+            reserved_nanos=10_000_000,
+        ),
+    ]
+    metrics.watch_backing(lambda: states.pop(0))
+    found = samples(metrics)
+    assert (found["dragoman_store_usable"], found["dragoman_coordination_degraded"]) == (1, 0)
+    assert found["dragoman_journal_unread_bytes"] == 2000
+    assert found["dragoman_journal_oldest_entry_age_seconds"] == 0.5
+    assert found["dragoman_ledger_rows_total"] == 3
+    found = samples(metrics)
+    assert (found["dragoman_store_usable"], found["dragoman_coordination_degraded"]) == (0, 1)
+    assert found["dragoman_journal_unread_bytes"] == 0
+    assert found["dragoman_journal_oldest_entry_age_seconds"] == 0
+    assert found["dragoman_ledger_rows_total"] == 5
+    assert series(found, "dragoman_ledger_lost_entries_total") == {"reason=dropped": 2, "reason=rejected": 1}
+    assert found["dragoman_budget_leased_dollars"] == 2.5
+    assert found["dragoman_budget_reserved_dollars"] == 0.01
 
 
 def test_gauges_tell_what_goes_on_when_they_are_looked_at(metrics: Metrics) -> None:
@@ -241,6 +284,7 @@ def test_names_follow_the_conventions_of_prometheus() -> None:
 
 
 def test_the_page_shows_every_metric(metrics: Metrics) -> None:
+    metrics.watch_backing(BackingState)
     page, _ = metrics.render()
     told = {line.split()[2] for line in page.decode().splitlines() if line.startswith("# TYPE dragoman_")}
     assert told == {one.name for one in INSTRUMENTS}

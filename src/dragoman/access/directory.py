@@ -61,6 +61,11 @@ class KeyDirectory:
     def __len__(self) -> int:
         return len(self._hashes)
 
+    @property
+    def degraded(self) -> bool:
+        """Whether the keys of the store could not be read when that was last tried."""
+        return self._trouble is not None
+
     def find(self, presented: str) -> KeyInfo | None:
         """Whose key this is, as far as it is known here; also one that is disabled or has expired."""
         if self._secret is None or not self._known or not may_be_virtual(presented):

@@ -56,6 +56,10 @@ class Lending:
         """Look after a pocket until there is nothing in it."""
         self._live.add(pocket)
 
+    def held(self) -> tuple[int, int]:
+        """What the leases hold that is not charged, and what is set aside, in nano-dollars."""
+        return sum(pocket.amount for pocket in self._live), sum(pocket.reserved for pocket in self._live)
+
     async def ask(self, pocket: Pocket, need: int) -> tuple[Short, int] | None:
         """Ask for what one more request needs, together with all others that ask just now.
 

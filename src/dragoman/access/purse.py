@@ -135,6 +135,10 @@ class Purse:
         """Whether the store is away, so that budgets are those of this process alone."""
         return self._lending.away
 
+    def held(self) -> tuple[int, int]:
+        """What the leases of this process hold that is not charged, and what is set aside, in nano-dollars."""
+        return self._lending.held()
+
     async def reserve(self, budgets: Sequence[tuple[Holder, Budget]], nanos: int) -> Reservation:
         """Set so much aside in all of these budgets, or in none.
 

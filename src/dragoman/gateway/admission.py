@@ -10,7 +10,7 @@ from typing import Self
 
 import msgspec
 
-from dragoman.access.holder import Holder
+from dragoman.access.holder import Holder, HolderKind
 from dragoman.access.limits import (
     Amounts,
     Claim,
@@ -143,6 +143,7 @@ class Admission:
             if back := draws_for(self._used, needed):
                 await meters.put_back(back)
             if isinstance(error, BudgetSpentError):
+                self._record.reached = (error.holder.kind, "budget")
                 raise FailureError(budget_failure(error, least())) from None
             raise
         return Hold(meters, self._used, needed, paid)
@@ -152,16 +153,24 @@ class Admission:
         return not self._budgets or self._allowances.purse.covers(self._budgets, nanos)
 
     async def _take_place(self) -> None:
-        limits = [
-            ClientLimit(f"{one.kind}:{one.id}", one.max_concurrent, f"{one.kind} '{one.name}'")
-            for one in self._holders
-            if one.max_concurrent is not None
-        ]
+        kinds: list[HolderKind] = []
+        limits: list[ClientLimit] = []
+        for one in self._holders:
+            if one.max_concurrent is not None:
+                kinds.append(one.kind)
+                limits.append(
+                    ClientLimit(f"{one.kind}:{one.id}", one.max_concurrent, f"{one.kind} '{one.name}'")
+                )
         if not limits:
             return
         allowances = self._allowances
         place = allowances.traffic.client_place(limits, until=self._until, priority=self._priority)
-        await place.__aenter__()
+        try:
+            await place.__aenter__()
+        except FailureError:
+            if (full := allowances.traffic.first_full(limits)) is not None:
+                self._record.reached = (kinds[full], "concurrency")
+            raise
         self._place = place
         # within this process there is a place; other processes may have taken it
         slots = slots_of(self._holders)
@@ -169,6 +178,7 @@ class Admission:
         pause = _FIRST_PAUSE
         while (full := await allowances.meters.enter(slots)) is not None:
             if time.monotonic() + pause >= end:
+                self._record.reached = (kinds[full], "concurrency")
                 raise FailureError(_no_place(limits[full]))
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
@@ -181,6 +191,8 @@ class Admission:
         drawn = await self._allowances.meters.draw(draws_for(claims, needed))
         self._record.rate_limits += tuple(rate_limits(claims, drawn.levels))
         if drawn.refused is not None:
+            holder, limit, _ = claims[drawn.refused]
+            self._record.reached = (holder.kind, limit.kind)
             raise FailureError(refusal(claims, needed, drawn))
 
     async def _leave(self) -> None:

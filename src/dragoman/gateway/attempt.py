@@ -61,7 +61,7 @@ class Supervisor(Protocol):
 class Attempt:
     """One upstream request inside `async with`. A failure inside is noted and raised, cleaned of secrets.
 
-    The stages, in order: `admit`, `set_aside`, `sent`, `accepted`, `heard`, `begun`, `account`.
+    The stages, in order: `admit`, `set_aside`, `sent`, `connected`, `accepted`, `heard`, `begun`, `account`.
     """
 
     def __init__(
@@ -121,18 +121,20 @@ class Attempt:
             raise UnservableError(refusal)
         return quote
 
-    async def set_aside(self, quote: Quote, prompt: int, answer: int) -> None:
+    async def set_aside(self, quote: Quote, prompt: int, answer: int, *, media: bool = False) -> None:
         """Set aside what the request may take at most, with so many tokens of prompt and answer. Raises
         `FailureError` where limits or budgets do not admit that much.
         """
-        most = self.worst(quote, prompt, answer)
+        most = self.worst(quote, prompt, answer, media=media)
         self._hold = await self.admission.set_aside(
             prompt + answer, most, lambda: self.worst(quote, prompt, 0)
         )
 
-    def worst(self, quote: Quote, prompt: int, answer: int) -> int:
-        """What so many tokens cost at most, in nano-dollars; 0 where nobody has to know."""
-        return self._gateway.pricing.worst(quote, prompt, answer) if self.admission.priced else 0
+    def worst(self, quote: Quote, prompt: int, answer: int, *, media: bool = False) -> int:
+        """What so many tokens cost at most, in nano-dollars, of which some may be sound or pictures; 0 where
+        nobody has to know.
+        """
+        return self._gateway.pricing.worst(quote, prompt, answer, media=media) if self.admission.priced else 0
 
     def sent(self) -> None:
         """The request goes out now. Raises `FailureError` where no more requests are allowed."""
@@ -149,6 +151,11 @@ class Attempt:
         self._above.left -= 1
         self.record.resent += 1
         return True
+
+    def connected(self) -> None:
+        """There is a connection, and the request begins to go out."""
+        if self.record.connected is None:
+            self.record.connected = time.monotonic()
 
     def accepted(self, upstream: UpstreamResponse) -> None:
         """The head of a good answer has come."""
@@ -259,7 +266,7 @@ class Attempt:
     def _worked(self) -> bool:
         """Whether the upstream has worked, as far as one can tell, without telling what that took."""
         record = self.record
-        if record.sent is None:
+        if record.connected is None:
             return False
         refused = record.failure is not None and record.failure.kind is not FailureKind.TIMEOUT
         return record.first_byte is not None or not refused

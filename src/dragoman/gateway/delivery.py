@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from dragoman.conversation.cut_usage import CutUsage
 from dragoman.conversation.failure import FailureError
 from dragoman.conversation.fold import Fold, fold, unfold
 from dragoman.conversation.loss import Loss
@@ -87,7 +86,7 @@ class Delivery:
         """A streamed answer, as it comes."""
         call, target, planned = self._call, accepted.target, accepted.planned
         clean = functools.partial(without_secret, provider=accepted.provider)
-        folded, cut = Fold(), CutUsage(copies=len(accepted.upstreams))
+        folded = Fold()
         signatures: SignatureListener | None = None
         pipeline: Pipeline
         reply: Reply | None = None
@@ -98,13 +97,12 @@ class Delivery:
                     target.origin,
                     call.location,
                     clean,
-                    [cut.hear],
                     hide_usage=planned.hide_usage,
                 )
             case Translation():
                 reply = self._reply(planned, target)
                 signatures = SignatureListener(call.key.id, planned.request)
-                listeners: list[Listener] = [signatures, cut.hear]
+                listeners: list[Listener] = [signatures]
                 if self._state is not None:
                     listeners.append(folded.feed)
                 pipeline = TranslationPipeline(
@@ -129,9 +127,9 @@ class Delivery:
 
         def tell() -> None:
             reading, told = pipeline.reading, accepted.attempt.record
-            if reading.meaningful and not (reading.stops and reading.usage) and not reading.estimated:
+            if reading.meaningful and not pipeline.cuts.complete and not reading.estimated:
                 # the upstream was let go before it told, by a client that left or by what broke
-                reading.usage = cut.estimated(reading.usage, asked(call, planned))
+                reading.usage = pipeline.cuts.total(asked(call, planned))
                 reading.estimated = True
             told.usage, told.estimated, told.failure = reading.usage, reading.estimated, reading.failure
             if outlet.committed and self._record.answered is told:

@@ -205,7 +205,15 @@ class Exchange:
             )
         upstreams = await send_all(
             gateway.transport(provider),
-            address(call, planned.dialect, planned.wire, provider, attempt.resend, fresh=attempt.last_chance),
+            address(
+                call,
+                planned.dialect,
+                planned.wire,
+                provider,
+                attempt.resend,
+                fresh=attempt.last_chance,
+                connected=attempt.connected,
+            ),
             provider,
             planned.dialect,
             attempt.timeouts.connect,
@@ -234,14 +242,15 @@ class Exchange:
             answer = rendered_bound(body, profile, candidates)
         else:
             answer = output_bound(self._call.dialect.name, head, profile)
-        if plain(head, self._call.body):
+        textual = plain(head, self._call.body)
+        if textual:
             prompt = copies * prompt_bound(len(body))
             if attempt.admission.covers(attempt.worst(quote, prompt, answer)):
                 await attempt.set_aside(quote, prompt, answer)
                 return
         # little is left, or there is more than text: the request itself tells better what it may take
         prompt = copies * prompt_bound(len(body), asked(self._call, planned))
-        await attempt.set_aside(quote, prompt, answer)
+        await attempt.set_aside(quote, prompt, answer, media=not textual)
 
     def _spoken(self, head: Head, candidate: RouteTarget, target: Target) -> Dialect:
         """The format in which the candidate is asked."""

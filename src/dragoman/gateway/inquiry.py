@@ -113,7 +113,15 @@ class Inquiry:
             attempt.limits.sent()
         upstream = await send(
             gateway.transport(provider),
-            address(self.call, spoken, wire, provider, attempt.resend, fresh=attempt.last_chance),
+            address(
+                self.call,
+                spoken,
+                wire,
+                provider,
+                attempt.resend,
+                fresh=attempt.last_chance,
+                connected=attempt.connected,
+            ),
             provider,
             spoken,
             attempt.timeouts.connect,

@@ -12,7 +12,7 @@ from typing import Protocol
 import msgspec
 
 from dragoman.conversation.blocks import Text, Thinking
-from dragoman.conversation.cut_usage import CutUsage
+from dragoman.conversation.cut_usage import CutUsages
 from dragoman.conversation.events import (
     MEANINGFUL,
     BlockStarted,
@@ -89,6 +89,11 @@ class Pipeline(Protocol):
         ...
 
     @property
+    def cuts(self) -> CutUsages:
+        """What came of each answer, for those that end before their upstream has told what they took."""
+        ...
+
+    @property
     def finished(self) -> bool:
         """Whether nothing more is wanted of the upstream."""
         ...
@@ -152,6 +157,7 @@ class PassthroughPipeline:
         self._array_closed = False
         self.moved = False
         self.reading = Reading(clean, listeners)
+        self.cuts = CutUsages()
 
     @property
     def finished(self) -> bool:
@@ -186,6 +192,7 @@ class PassthroughPipeline:
         """As `feed`, for bytes that complete one frame at most."""
         reading = self.reading
         for event in self._decoder.feed(data):
+            self.cuts.hear(event)
             reading.note(event)
         if reading.failure is not None and not reading.failure.body:
             return b""  # bytes that are no frame of this dialect, or hold a secret, are not passed on
@@ -208,6 +215,7 @@ class PassthroughPipeline:
         if self._location.sse and tail.strip():
             tail = _completed(tail)
         for event in self._decoder.close():
+            self.cuts.hear(event)
             self.reading.note(event)
         if self.reading.failure is not None:
             return b""
@@ -278,14 +286,14 @@ class TranslationPipeline:
         choices = branches if branches > 1 else reply.request.candidates
         told, veil = emulation.apart()
         self._emulator = Emulator(told, choices) if told.needed else None
-        self._cut = CutUsage(reply.request, branches) if told.stop else None
-        self._unended = choices
+        self._request = reply.request
         self._veil = Emulator(veil, choices) if veil.needed else None
         self._encoder = client.stream_encoder(reply)
         self._open = set(range(branches))
         self._started = False
         self.moved = False
         self.reading = Reading(clean, listeners)
+        self.cuts = CutUsages(branches)
 
     @property
     def finished(self) -> bool:
@@ -320,9 +328,9 @@ class TranslationPipeline:
     def _estimated(self) -> bytes:
         """The client's frames for the usage of an answer that was cut short before the upstream told it."""
         reading = self.reading
-        if self._cut is None or not self.finished or (not self._unended and reading.usage is not None):
+        if not self.finished or reading.failure is not None or self.cuts.complete:
             return b""
-        event = UsageReported(self._cut.estimated(reading.usage))
+        event = UsageReported(self.cuts.total(self._request))
         reading.note(event)
         reading.estimated = True
         return self._encoder.encode(event)
@@ -341,6 +349,7 @@ class TranslationPipeline:
         reading = self.reading
         out: list[bytes] = []
         for event in events:
+            self.cuts.hear(event, branch)
             if len(self._decoders) > 1:
                 tagged = self._tagged(event, branch)
                 if tagged is None:
@@ -350,11 +359,8 @@ class TranslationPipeline:
             if isinstance(tagged, Failed):
                 reading.note(tagged)
                 break  # the relay decides what becomes of it: nothing was sent, or `fail`
-            self._unended -= isinstance(tagged, Stopped)
             for wanted in (tagged,) if self._emulator is None else self._emulator.feed(tagged):
                 reading.note(wanted)
-                if self._cut is not None:
-                    self._cut.hear(wanted)
                 shown = (wanted,) if self._veil is None else self._veil.feed(wanted)
                 out.extend(self._encoder.encode(one) for one in shown)
         return b"".join(out)

@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from dragoman.access.holder import HolderKind, LimitKind
 from dragoman.conversation.failure import Failure
 from dragoman.conversation.loss import Loss
 from dragoman.conversation.rate_limit import RateLimit
@@ -13,6 +14,8 @@ from dragoman.gateway.answer_headers import render_losses, render_place
 from dragoman.models.money import to_dollars
 from dragoman.routing.route import Exclusion, RouteTarget
 from dragoman.store.entry import Charge, CostRow
+
+LimitName = LimitKind | Literal["concurrency", "budget"]
 
 Outcome = Literal["answered", "failed", "lost", "abandoned"]
 """How an attempt ended: its answer went to the client; it failed; another attempt was quicker; the client
@@ -133,6 +136,8 @@ class Record(msgspec.Struct):
     """Whether the answer was kept from an earlier request."""
     rate_limits: tuple[RateLimit, ...] = ()
     """How the limits stand that clients may know of."""
+    reached: tuple[HolderKind, LimitName] | None = None
+    """Whose limit or budget was reached last, and which."""
     noted: tuple[object, ...] | None = None
     """As what it was written down last."""
     revision: int = 0

@@ -49,11 +49,12 @@ def address(
     resend: Callable[[], bool] | None = None,
     *,
     fresh: bool = False,
+    connected: Callable[[], None] | None = None,
 ) -> UpstreamRequest:
     """The HTTP request for a provider: its base URL, its key, and the client's headers that belong
     to the wire format where both sides speak it. Of a header that several of them give, the provider's
     configuration counts before the client and the client before us; lists of features are joined.
-    `resend` and `fresh` are as `UpstreamRequest` has them.
+    `resend`, `fresh` and `connected` are as `UpstreamRequest` has them.
     """
     headers = {"content-type": "application/json"}
     for given in (wire.headers, _forwarded(call, spoken), provider.headers):
@@ -64,7 +65,7 @@ def address(
         credential, prefix = spoken.credential
         headers[credential] = prefix + provider.api_key
     url = provider.url_of(spoken.name) + wire.path
-    return UpstreamRequest("POST", url, tuple(headers.items()), wire.body, resend, fresh)
+    return UpstreamRequest("POST", url, tuple(headers.items()), wire.body, resend, fresh, connected)
 
 
 def _forwarded(call: Call, spoken: Dialect) -> list[tuple[str, str]]:

@@ -29,8 +29,8 @@ async def recompute(
     *,
     dry: bool = False,
 ) -> Corrected:
-    """Put the costs of all requests right that began from `since` on and before `until`, in Unix seconds; with
-    `dry`, only say what would become of them. `report` is told after every step of all that was done so far.
+    """Put the costs of all requests right that began from `since` on and before `until`, in Unix seconds;
+    with `dry`, only say what would become of them. `report` is told after every step of all that was done.
 
     Raises `StoreError` when the store cannot be used; what was done so far is kept.
     """
@@ -46,8 +46,8 @@ async def recompute(
 
 
 class Correction:
-    """The right cost of attempts, with these prices. `pattern` is a shell-style pattern of `provider/model` or
-    of `model`, in either case; other models are left alone.
+    """The right cost of attempts, with these prices. `pattern` is a shell-style pattern of `provider/model`
+    or of `model`, in either case; other models are left alone.
     """
 
     def __init__(self, pricing: Pricing, pattern: str | None = None) -> None:

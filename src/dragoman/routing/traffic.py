@@ -176,6 +176,11 @@ class Traffic:
         )
         return Place(self._places, needs, until=until, priority=priority)
 
+    def first_full(self, limits: Sequence[ClientLimit]) -> int | None:
+        """The place of the first of these limits that has no room now."""
+        full = (not self._places.has_room(("client", one.name), one.most) for one in limits)
+        return next((place for place, is_full in enumerate(full) if is_full), None)
+
     def remember(self, route: Route, prefix: bytes, candidate: RouteTarget) -> None:
         """A conversation is served by this candidate: its answer has begun."""
         if route.chooses:

@@ -49,6 +49,7 @@ from dragoman.server.endpoint import (
     Translate,
     endpoint,
 )
+from dragoman.telemetry.backing_metrics import BackingState
 from dragoman.telemetry.metrics import Metrics
 
 LOOPBACK_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
@@ -77,12 +78,14 @@ class App:
         settings: Settings,
         upkeep: Sequence[Callable[[], Awaitable[None]]] = (),
         close: Callable[[], Awaitable[None]] | None = None,
+        backing: Callable[[], BackingState] = BackingState,
     ) -> None:
         """`upkeep` goes on in the background from the start to the end; `close` is called when the gateway is
-        closed.
+        closed; `backing` says how all is that the gateway stands on.
         """
         self._upkeep = upkeep
         self._close = close
+        self._backing = backing
         self._gateway = gateway
         self._metrics = metrics
         self._started = False
@@ -218,7 +221,7 @@ class App:
             case Explain():
                 body = explain_posted(call.body, gateway.router, gateway.traffic, DIALECTS, call.key.tags)
             case TargetStates():
-                body = msgspec.json.encode({"targets": gateway.traffic.targets()})
+                body = _render_health(self._backing(), gateway.traffic.targets())
             case MetricsPage():
                 body, media_type = await self._metrics.page(_accepted(call.headers))
                 await _show(connection, body, call.request_id, media_type)
@@ -286,6 +289,16 @@ async def _tell_health(
     headers = [("content-type", "application/json"), ("x-request-id", request_id)]
     headers.append(("cache-control", "no-store"))
     await connection.respond(503 if reason else 200, headers, msgspec.json.encode(said))
+
+
+def _render_health(backing: BackingState, targets: object) -> bytes:
+    shown = {
+        "store_usable": backing.store_usable,
+        "coordination_degraded": backing.coordination_degraded,
+        "journal_unread_bytes": backing.journal_unread_bytes,
+        "targets": targets,
+    }
+    return msgspec.json.encode(shown)
 
 
 async def _refuse(found: Endpoint, failure: Failure, connection: Connection, request_id: str) -> None:

@@ -27,6 +27,7 @@ from dragoman.store.deferred_ledger import DeferredLedger
 from dragoman.store.error import StoreError
 from dragoman.store.opening import SharedDatabase
 from dragoman.store.shared_keys import SharedKeys
+from dragoman.telemetry.backing_metrics import BackingState
 
 if TYPE_CHECKING:
     from dragoman.store.ledger_search import LedgerSearch
@@ -76,6 +77,22 @@ class Backing:
         if self._spends:
             with contextlib.suppress(StoreError):
                 await self.leases.balances((), time.time())
+
+    def state(self) -> BackingState:
+        """How all that is now, from memory."""
+        counts = self.journal.counts
+        leased, reserved = self.purse.held()
+        return BackingState(
+            store_usable=not (self.directory.degraded or self.purse.degraded),
+            coordination_degraded=self.meters.degraded,
+            journal_unread_bytes=counts.unread_bytes,
+            journal_unread_since=self.journal.oldest_unread,
+            rows_written=counts.rows_written,
+            entries_dropped=counts.dropped,
+            entries_rejected=counts.rejected,
+            leased_nanos=leased,
+            reserved_nanos=reserved,
+        )
 
     async def search(self) -> "LedgerSearch":
         """Opens the ledger for reading."""

@@ -8,9 +8,10 @@ import logging
 import structlog
 from structlog.typing import FilteringBoundLogger
 
+from dragoman.access.holder import HolderKind
 from dragoman.config.settings import Settings, TargetSettings
 from dragoman.conversation.failure import STATUS, Failure, FailureKind
-from dragoman.gateway.record import AttemptRecord, Record
+from dragoman.gateway.record import AttemptRecord, LimitName, Record
 from dragoman.models.money import to_dollars
 from dragoman.telemetry.metrics import Metrics
 
@@ -31,6 +32,9 @@ _REQUESTS_FAULT = frozenset(
     }
 )
 """Kinds of failures that say something of the request, and nothing of the upstream that refuses it."""
+
+_LIMITS = frozenset({"rate_limit_exceeded", "concurrency_limit", "budget_exceeded"})
+"""Codes of our own refusals because of limits and budgets."""
 
 
 class Journal:
@@ -62,6 +66,8 @@ class Journal:
             waited=record.waited,
             failure=None if record.failure is None else record.failure.kind,
         )
+        if (limit := _limit(record)) is not None:
+            metrics.limited(route, *limit)
         metrics.own("" if record.last is None else record.last.plan, total - record.waited - _outside(record))
         before: AttemptRecord | None = None
         for attempt in record.attempts:
@@ -90,7 +96,9 @@ class Journal:
         if usage is None:
             return
         cost = None if attempt.cost is None else to_dollars(attempt.cost)
-        metrics.spent(record.route, target, usage, cost)
+        metrics.spent(
+            record.route, target, usage, cost, unpriced=attempt.unpriced, estimated=attempt.estimated
+        )
         speaking = _seconds(attempt.first_event, attempt.ended)
         if answered and record.stream and speaking is not None and (usage.output or 0) > 1:
             metrics.between_tokens(target, speaking / ((usage.output or 0) - 1))
@@ -126,6 +134,13 @@ def _upstream_at_fault(failure: Failure, record: Record) -> bool:
     # without a status it is ours: there was no free place
     full = failure.kind is FailureKind.RATE_LIMIT and failure.status is None
     return not full and failure.kind not in _REQUESTS_FAULT
+
+
+def _limit(record: Record) -> tuple[HolderKind, LimitName] | None:
+    """Whose limit refused the request, and which, where that is how it ended."""
+    failure = record.failure
+    refused = failure is not None and failure.status is None and failure.code in _LIMITS
+    return record.reached if refused else None
 
 
 def _outside(record: Record) -> float:

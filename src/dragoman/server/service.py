@@ -72,8 +72,9 @@ class Service:
             bodies=_bodies(settings, providers),
         )
         self.metrics.watch(traffic)
+        self.metrics.watch_backing(backing.state)
         self.settings = settings
-        self._app = App(self.gateway, self.metrics, settings, backing.follow(), backing.close)
+        self._app = App(self.gateway, self.metrics, settings, backing.follow(), backing.close, backing.state)
         self._management = DeferredManagement(self._build_management)
         self._front = browser_ready(self._app, settings)
 

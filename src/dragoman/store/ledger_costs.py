@@ -1,5 +1,4 @@
-"""Costs in the ledger, put right afterwards: in rows, in sums, and in what accounts have spent, all at once.
-"""
+"""Costs in the ledger, put right afterwards: in rows, in sums and in what accounts have spent, at once."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple

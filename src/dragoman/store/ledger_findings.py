@@ -1,5 +1,4 @@
-"""What a search of the ledger finds. Money is in nano-dollars, times in Unix seconds, durations in seconds.
-"""
+"""What a search of the ledger finds: money in nano-dollars, times in Unix seconds, durations in seconds."""
 
 from decimal import Decimal
 from typing import Literal

@@ -147,8 +147,8 @@ class LedgerSearch:
     async def chart(
         self, scope: Scope, begins: float, ends: float, span: Span, by: By | None = None
     ) -> Chart:
-        """Sums of the hours or days, in UTC, from the one in which `begins` is to the one that `ends` ends, in
-        one line, or in one for each key, team, route or target.
+        """Sums of the hours or days, in UTC, from the one in which `begins` is to the one in which `ends` is,
+        in one line, or in one for each key, team, route or target.
         """
 
         async def work(connection: AsyncConnection) -> Chart:

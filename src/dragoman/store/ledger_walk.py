@@ -5,8 +5,8 @@ Three ways, in this order:
 1. Something that is wanted is rare, and an index has it: its few rows are all looked at.
 2. The sums of hours and days say where wanted rows are: only those hours are looked at, and where few keys
    are concerned, only the rows of these.
-3. What is left is common, or unknown to any index: rows are looked at from the newest on, in slices, until the
-   page is full or the patience is over. The next page goes on from there.
+3. What is left is common, or unknown to any index: rows are looked at from the newest on, in slices, until
+   the page is full or the patience is over. The next page goes on from there.
 
 No statement reads more than a slice or the few rows of the first way, whatever the database makes of it:
 indexes are offered one at a time.

@@ -64,7 +64,9 @@ async def find_zones(
 async def _hours(
     connection: AsyncConnection, wanted: Wanted, position: Position, day: int
 ) -> AsyncGenerator[Zone]:
-    """The hours of a day; where some that follow on each other are of few keys, or all of many, they are one."""
+    """The hours of a day. Where several that follow on each other are of few keys, or each of many, they are
+    one zone.
+    """
     found = await connection.execute(
         select(_C.begins, _C.key_id)
         .where(

@@ -1,9 +1,11 @@
 """SQLite: one file, only for its owner, whose readers and writer do not wait for each other."""
 
 import contextlib
+import errno
 import os
 import sqlite3
 import stat
+import tempfile
 import time
 from pathlib import Path
 
@@ -120,21 +122,40 @@ def create_file(path: Path) -> None:
     where the folder cannot be written to and for a link that somebody else has put there.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with contextlib.suppress(FileNotFoundError):
-        found = path.lstat()
-        if stat.S_ISLNK(found.st_mode) and found.st_uid not in {0, os.geteuid()}:
-            raise StoreError(f"The database {path} cannot be used: it is a link of another user's.")
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        found = os.fstat(file)
-        if stat.S_IMODE(found.st_mode) & 0o077 and found.st_uid == os.geteuid():
-            os.fchmod(file, 0o600)
-    finally:
-        os.close(file)
-    folder = path.resolve().parent
-    if not os.access(folder, os.W_OK):
+    if path.is_symlink() and path.lstat().st_uid not in {0, os.geteuid()}:
+        raise StoreError(f"The database {path} cannot be used: it is a link of another user's.")
+    file = path.resolve()
+    # It is never opened here: to close it would take away all locks that SQLite has on it in this process.
+    if not file.exists():
+        _create(file)
+    found = file.stat()
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not os.access(file, os.R_OK | os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    if found.st_mode & 0o077 and found.st_uid == os.geteuid():
+        file.chmod(0o600)
+    if not os.access(file.parent, os.W_OK):
         # SQLite would say that it cannot open the file
-        raise StoreError(f"The database {path} cannot be used: the folder {folder} cannot be written to.")
+        raise StoreError(
+            f"The database {path} cannot be used: the folder {file.parent} cannot be written to."
+        )
+
+
+def _create(file: Path) -> None:
+    """Make an empty file, which appears when it is closed already."""
+    descriptor, draft = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)  # mode 0600
+    os.close(descriptor)
+    try:
+        os.link(draft, file)
+    except FileExistsError:
+        pass  # somebody else was faster
+    except OSError:
+        # not every file system has links
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    finally:
+        Path(draft).unlink()
 
 
 def _listen(engine: Engine) -> None:

@@ -25,8 +25,8 @@ class SearchLimitError(StoreError):
 
 @contextlib.asynccontextmanager
 async def time_limit(connection: AsyncConnection, seconds: float) -> AsyncGenerator[None]:
-    """What is asked inside of this ends after so many seconds: all together on SQLite, each question by itself
-    on Postgres. Then it raises `SearchLimitError`.
+    """What is asked inside of this ends after so many seconds: all together on SQLite, each question by
+    itself on Postgres. Then it raises `SearchLimitError`.
     """
     driver = (await connection.get_raw_connection()).driver_connection
     try:
@@ -35,7 +35,7 @@ async def time_limit(connection: AsyncConnection, seconds: float) -> AsyncGenera
             await driver.set_progress_handler(lambda: time.monotonic() > end, _STEPS)
         else:
             # for this transaction only
-            await connection.execute(_LIMIT, {"limit": f"{seconds * 1000:.0f}ms"})
+            await connection.execute(_LIMIT, {"limit": f"{max(1, round(seconds * 1000))}ms"})
         yield
     except DBAPIError as error:
         if (

@@ -20,7 +20,7 @@ class Instrument(NamedTuple):
     meaning: str
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
-    shared: Literal["livesum", "livemin", "max"] = "livesum"
+    shared: Literal["livesum", "livemin", "livemax", "max"] = "livesum"
 
 
 _DURATION = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600)
@@ -86,8 +86,26 @@ COST = Instrument(
 UNPRICED = Instrument(
     "dragoman_unpriced_attempts_total",
     "counter",
-    "Attempts that used tokens whose price is not known.",
+    "Attempts that used something whose price is not known.",
     _TARGET,
+)
+ESTIMATED = Instrument(
+    "dragoman_estimated_attempts_total",
+    "counter",
+    "Attempts whose usage is estimated, at least in part, because their upstream has not told all of it.",
+    _TARGET,
+)
+LIMITED = Instrument(
+    "dragoman_limited_requests_total",
+    "counter",
+    "Requests that were refused because a limit or a budget of their key, its team or the route was reached.",
+    ("route", "holder", "limit"),
+)
+CACHE = Instrument(
+    "dragoman_cache_lookups_total",
+    "counter",
+    "Requests whose answer was looked for among those that are kept, by whether it was there: hit, miss.",
+    ("route", "result"),
 )
 ATTEMPTS = Instrument(
     "dragoman_attempts_total",
@@ -161,6 +179,45 @@ PLACES = Instrument(
 QUEUED = Instrument(
     "dragoman_queue_length", "gauge", "Requests that wait for a place right now, at all limits."
 )
+STORE = Instrument(
+    "dragoman_store_usable",
+    "gauge",
+    "1 if the store could be used when that was last tried, in every worker; else 0: traffic goes on then.",
+    shared="livemin",
+)
+COORDINATION = Instrument(
+    "dragoman_coordination_degraded",
+    "gauge",
+    "Workers that count limits by themselves, because they cannot reach those that they should count with.",
+)
+JOURNAL = Instrument(
+    "dragoman_journal_unread_bytes",
+    "gauge",
+    "What is written into the ledger's journals and not yet in the store.",
+)
+JOURNAL_AGE = Instrument(
+    "dragoman_journal_oldest_entry_age_seconds",
+    "gauge",
+    "How long the oldest entry of a journal has waited for the store; of the worker where that is longest.",
+    shared="livemax",
+)
+ROWS = Instrument("dragoman_ledger_rows_total", "counter", "Requests that were written into the ledger.")
+LOST = Instrument(
+    "dragoman_ledger_lost_entries_total",
+    "counter",
+    "Entries that are not in the ledger: dropped (no room in the journal), rejected (put aside: not taken).",
+    ("reason",),
+)
+LEASED = Instrument(
+    "dragoman_budget_leased_dollars",
+    "gauge",
+    "US dollars of budgets that are lent to processes, for requests that are on their way or may come.",
+)
+RESERVED = Instrument(
+    "dragoman_budget_reserved_dollars",
+    "gauge",
+    "US dollars of budgets that are set aside for requests on their way, in each budget that they count for.",
+)
 WORKERS = Instrument("dragoman_workers", "gauge", "Worker processes that are alive.")
 BUILD = Instrument(
     "dragoman_build_info", "gauge", "Always 1; the version that runs.", ("version",), shared="max"
@@ -186,6 +243,8 @@ RELOADED_AT = Instrument(
 
 INSTRUMENTS = (
     *(REQUESTS, REQUEST_DURATION, OWN_DURATION, WAIT, ERRORS, REFUSALS, TOKENS, COST, UNPRICED),
+    *(ESTIMATED, LIMITED, CACHE),
     *(ATTEMPTS, HEDGES, RETRIES, SKIPPED, FIRST_TOKEN, BETWEEN_TOKENS, UPSTREAM_DURATION, QUEUE_WAIT),
-    *(IN_FLIGHT, WAITING, STATE, PLACES, QUEUED, WORKERS, BUILD, RELOADS, RELOADED, RELOADED_AT),
+    *(IN_FLIGHT, WAITING, STATE, PLACES, QUEUED, STORE, COORDINATION, JOURNAL, JOURNAL_AGE, ROWS, LOST),
+    *(LEASED, RESERVED, WORKERS, BUILD, RELOADS, RELOADED, RELOADED_AT),
 )

@@ -11,16 +11,9 @@ import struct
 import time
 from collections.abc import Callable, Iterable
 from decimal import Decimal
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Literal, Protocol
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    ProcessCollector,
-    disable_created_metrics,
-)
+from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -28,7 +21,9 @@ from dragoman import __version__
 from dragoman.conversation.failure import FailureKind
 from dragoman.conversation.usage import Usage
 from dragoman.telemetry import instruments
-from dragoman.telemetry.instruments import OTHER, Instrument
+from dragoman.telemetry.backing_metrics import BackingMetrics, BackingState
+from dragoman.telemetry.instruments import OTHER
+from dragoman.telemetry.series import make_counter, make_gauge, make_histogram
 from dragoman.telemetry.workers import SHARED
 
 INTERVAL = 1.0
@@ -40,8 +35,6 @@ PAUSE = 0.02
 between two tries."""
 
 STATES = ("healthy", "resting", "probing", "limited")
-
-Child = TypeVar("Child", Counter, Gauge, Histogram)
 
 
 class TargetState(Protocol):
@@ -99,38 +92,42 @@ class Metrics:
         disable_created_metrics()
         self._now = now
         self._shared = bool(os.environ.get(SHARED))
-        self._registry = CollectorRegistry()
+        self._registry = registry = CollectorRegistry()
         if not self._shared:
-            ProcessCollector(registry=self._registry)
+            ProcessCollector(registry=registry)
         self._traffic: Traffic | None = None
+        self._backing: BackingMetrics | None = None
         self._places: dict[str, tuple[str, str]] = {}
-        self._requests = self._counter(instruments.REQUESTS)
-        self._durations = self._histogram(instruments.REQUEST_DURATION)
-        self._own = self._histogram(instruments.OWN_DURATION)
-        self._waits = self._histogram(instruments.WAIT)
-        self._errors = self._counter(instruments.ERRORS)
-        self._refusals = self._counter(instruments.REFUSALS)
-        self._tokens = self._counter(instruments.TOKENS)
-        self._cost = self._counter(instruments.COST)
-        self._unpriced = self._counter(instruments.UNPRICED)
-        self._attempts = self._counter(instruments.ATTEMPTS)
-        self._hedges = self._counter(instruments.HEDGES)
-        self._retries = self._counter(instruments.RETRIES)
-        self._skipped = self._counter(instruments.SKIPPED)
-        self._first_tokens = self._histogram(instruments.FIRST_TOKEN)
-        self._between_tokens = self._histogram(instruments.BETWEEN_TOKENS)
-        self._upstream = self._histogram(instruments.UPSTREAM_DURATION)
-        self._queue_waits = self._histogram(instruments.QUEUE_WAIT)
-        self._in_flight = self._gauge(instruments.IN_FLIGHT)
-        self._waiting = self._gauge(instruments.WAITING)
-        self._states = self._gauge(instruments.STATE)
-        self._in_use = self._gauge(instruments.PLACES)
-        self._queued = self._gauge(instruments.QUEUED)
-        self._reloads = self._counter(instruments.RELOADS)
-        self._reloaded = self._gauge(instruments.RELOADED)
-        self._reloaded_at = self._gauge(instruments.RELOADED_AT)
-        self._gauge(instruments.WORKERS)[()].set(1)
-        self._gauge(instruments.BUILD)[__version__,].set(1)
+        self._requests = make_counter(registry, instruments.REQUESTS)
+        self._durations = make_histogram(registry, instruments.REQUEST_DURATION)
+        self._own = make_histogram(registry, instruments.OWN_DURATION)
+        self._waits = make_histogram(registry, instruments.WAIT)
+        self._errors = make_counter(registry, instruments.ERRORS)
+        self._refusals = make_counter(registry, instruments.REFUSALS)
+        self._tokens = make_counter(registry, instruments.TOKENS)
+        self._cost = make_counter(registry, instruments.COST)
+        self._unpriced = make_counter(registry, instruments.UNPRICED)
+        self._estimated = make_counter(registry, instruments.ESTIMATED)
+        self._limited = make_counter(registry, instruments.LIMITED)
+        self._cache = make_counter(registry, instruments.CACHE)
+        self._attempts = make_counter(registry, instruments.ATTEMPTS)
+        self._hedges = make_counter(registry, instruments.HEDGES)
+        self._retries = make_counter(registry, instruments.RETRIES)
+        self._skipped = make_counter(registry, instruments.SKIPPED)
+        self._first_tokens = make_histogram(registry, instruments.FIRST_TOKEN)
+        self._between_tokens = make_histogram(registry, instruments.BETWEEN_TOKENS)
+        self._upstream = make_histogram(registry, instruments.UPSTREAM_DURATION)
+        self._queue_waits = make_histogram(registry, instruments.QUEUE_WAIT)
+        self._in_flight = make_gauge(registry, instruments.IN_FLIGHT)
+        self._waiting = make_gauge(registry, instruments.WAITING)
+        self._states = make_gauge(registry, instruments.STATE)
+        self._in_use = make_gauge(registry, instruments.PLACES)
+        self._queued = make_gauge(registry, instruments.QUEUED)
+        self._reloads = make_counter(registry, instruments.RELOADS)
+        self._reloaded = make_gauge(registry, instruments.RELOADED)
+        self._reloaded_at = make_gauge(registry, instruments.RELOADED_AT)
+        make_gauge(registry, instruments.WORKERS)[()].set(1)
+        make_gauge(registry, instruments.BUILD)[__version__,].set(1)
         for result in ("success", "failure"):
             self._reloads[result,].inc(0)
         self._loaded()
@@ -144,6 +141,10 @@ class Metrics:
     def watch(self, traffic: Traffic) -> None:
         """Read the gauges from there."""
         self._traffic = traffic
+
+    def watch_backing(self, read: Callable[[], BackingState]) -> None:
+        """Read from there how the store, the journal, budgets and limits are. Once."""
+        self._backing = BackingMetrics(self._registry, read, self._now)
 
     def request(
         self,
@@ -173,6 +174,14 @@ class Metrics:
     def refused(self, kind: FailureKind) -> None:
         """A request was refused before it came to an exchange."""
         self._refusals[kind.value,].inc()
+
+    def limited(self, route: str, holder: str, limit: str) -> None:
+        """A request was refused because of a limit or a budget of a key, a team or a route."""
+        self._limited[route or OTHER, holder, limit].inc()
+
+    def looked_up(self, route: str, result: str) -> None:
+        """A request has looked for its answer in the cache."""
+        self._cache[route or OTHER, result].inc()
 
     def attempt(self, target: str, credential: str, outcome: str, failure: FailureKind | None) -> None:
         """One upstream request has ended."""
@@ -204,8 +213,19 @@ class Metrics:
         """The mean time between two tokens of one streamed answer."""
         self._between_tokens[self._place(target)].observe(seconds)
 
-    def spent(self, route: str, target: str, usage: Usage, cost: Decimal | None) -> None:
-        """What one upstream request used, and what that costs in US dollars, None where it has no price."""
+    def spent(
+        self,
+        route: str,
+        target: str,
+        usage: Usage,
+        cost: Decimal | None,
+        *,
+        unpriced: bool = False,
+        estimated: bool = False,
+    ) -> None:
+        """What one upstream request used, and what that costs in US dollars, None where it has no price;
+        whether the price of some of it is not known, and whether some of it is estimated.
+        """
         provider, model = self._place(target)
         place = (route or OTHER, provider, model)
         for kind, count in (
@@ -219,8 +239,10 @@ class Metrics:
                 self._tokens[(*place, kind)].inc(count)
         if cost is not None and cost > 0:
             self._cost[place].inc(float(cost))
-        elif cost is None and usage.total > 0:
+        if unpriced:
             self._unpriced[provider, model].inc()
+        if estimated:
+            self._estimated[provider, model].inc()
 
     def hedge(self, route: str, outcome: str) -> None:
         """A second upstream request beside a slow one has ended."""
@@ -244,13 +266,17 @@ class Metrics:
 
     def refresh(self) -> None:
         """Set the gauges to what is going on right now."""
-        if self._traffic is None:
-            return
+        if self._backing is not None:
+            self._backing.refresh()
+        if self._traffic is not None:
+            self._refresh_traffic(self._traffic)
+
+    def _refresh_traffic(self, traffic: Traffic) -> None:
         # what is not there any more is zero: series cannot be taken back from files that others read
         in_flight = dict.fromkeys(self._in_flight, 0)
         waiting = dict.fromkeys(self._waiting, 0)
         states = dict.fromkeys(self._states, 0)
-        for target in self._traffic.targets():
+        for target in traffic.targets():
             place = (*self._place(target.name), target.credential)
             in_flight[place] = in_flight.get(place, 0) + target.in_flight
             waiting[place] = waiting.get(place, 0) + target.waiting
@@ -264,14 +290,17 @@ class Metrics:
         ):
             for labels, value in values.items():
                 gauges[labels].set(value)
-        self._in_use[()].set(self._traffic.in_use())
-        self._queued[()].set(self._traffic.waiting())
+        self._in_use[()].set(traffic.in_use())
+        self._queued[()].set(traffic.waiting())
 
     async def keep_current(self) -> None:
         """Where there are several workers, show the others what goes on in this one, until cancelled."""
-        while self._shared:
-            self.refresh()
-            await asyncio.sleep(INTERVAL)
+        try:
+            while self._shared:
+                self.refresh()
+                await asyncio.sleep(INTERVAL)
+        finally:
+            self.refresh()  # what was counted last stays, whoever shows it
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """The page for Prometheus and its content type: OpenMetrics where the `Accept` header asks for it,
@@ -306,33 +335,6 @@ class Metrics:
 
     def _place(self, target: str) -> tuple[str, str]:
         return self._places.get(target) or (_split(target)[0], OTHER)
-
-    def _counter(self, what: Instrument) -> "_Children[Counter]":
-        return _Children(Counter(what.name, what.meaning, what.labels, registry=self._registry))
-
-    def _gauge(self, what: Instrument) -> "_Children[Gauge]":
-        gauge = Gauge(
-            what.name, what.meaning, what.labels, registry=self._registry, multiprocess_mode=what.shared
-        )
-        return _Children(gauge)
-
-    def _histogram(self, what: Instrument) -> "_Children[Histogram]":
-        return _Children(
-            Histogram(what.name, what.meaning, what.labels, registry=self._registry, buckets=what.buckets)
-        )
-
-
-class _Children(dict[tuple[str, ...], Child], Generic[Child]):
-    """A metric by its labels' values. `labels` of the library takes several times as long."""
-
-    def __init__(self, parent: Child) -> None:
-        super().__init__()
-        self._parent: Child = parent
-
-    def __missing__(self, labels: tuple[str, ...]) -> Child:
-        child = self._parent.labels(*labels) if labels else self._parent
-        self[labels] = child
-        return child
 
 
 _STREAMED = {True: "true", False: "false"}

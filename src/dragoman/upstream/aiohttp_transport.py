@@ -7,6 +7,7 @@ import re
 import ssl
 import time
 import weakref
+from collections.abc import Callable
 from typing import cast
 
 import aiohttp
@@ -139,7 +140,7 @@ class AiohttpTransport:
         connect_timeout: float,
     ) -> AiohttpResponse:
         body = request.body
-        watch = _Watch(self._used)
+        watch = _Watch(self._used, request.connected)
         proxy = self._proxies.proxy_of(url.scheme, url.raw_host or "", url.port)
         if proxy is not None and not proxy.startswith(("http://", "https://")):
             raise failures.unreachable(where, "only proxies with http:// or https:// URLs can be used")
@@ -173,8 +174,9 @@ class _Watch:
     behind: by itself aiohttp lets the rest of a request trickle out first.
     """
 
-    def __init__(self, used: weakref.WeakSet[ResponseHandler]) -> None:
+    def __init__(self, used: weakref.WeakSet[ResponseHandler], connected: Callable[[], None] | None) -> None:
         self._used = used
+        self._connected = connected
         self.connected_at = 0.0
         """See `UpstreamResponse.connected_at`; known once the answer's head is there."""
         self.lost: asyncio.Future[None] | None = None
@@ -184,7 +186,7 @@ class _Watch:
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
         ours = cast("_Request", request)
-        ours.used = self._used
+        ours.used, ours.connected = self._used, self._connected
         try:
             response = await handler(ours)
         except BaseException as error:
@@ -215,6 +217,7 @@ class _Request(aiohttp.ClientRequest):
 
     used: weakref.WeakSet[ResponseHandler] | None = None
     """The connections that carried a request before."""
+    connected: Callable[[], None] | None = None
     socket: asyncio.Transport | None = None
     reused = False
     connected_at = 0.0
@@ -222,6 +225,8 @@ class _Request(aiohttp.ClientRequest):
 
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:  # pyright: ignore[reportImplicitOverride] - `typing.override` begins with Python 3.12
         self.connected_at = time.monotonic()
+        if self.connected is not None:
+            self.connected()
         protocol = conn.protocol
         if self.used is not None and protocol is not None:
             self.socket = conn.transport

@@ -64,6 +64,8 @@ class EmbeddedTransport:
         await asyncio.sleep(0)
         if self._closed:
             raise failures.stopping()
+        if request.connected is not None:
+            request.connected()
         url = urlsplit(request.url)
         headers: dict[str, str] = {}
         for name, value in request.headers:

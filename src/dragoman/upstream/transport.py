@@ -30,6 +30,8 @@ class UpstreamRequest(msgspec.Struct, frozen=True):
     was closed without a word: the server may have begun to work. Without it, the request does."""
     fresh: bool = False
     """Whether it goes out on a connection of its own, which no server can have closed meanwhile."""
+    connected: Callable[[], None] | None = None
+    """Called when there is a connection, and the request begins to go out: its server may work from then on."""
 
 
 class UpstreamResponse(Protocol):
