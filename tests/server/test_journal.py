@@ -13,7 +13,7 @@ from dragoman.conversation.failure import Failure
 from dragoman.conversation.failure import FailureKind as Kind
 from dragoman.conversation.usage import Usage
 from dragoman.dialects.dialect import Target
-from dragoman.gateway.record import AttemptRecord, Outcome, Record
+from dragoman.gateway.record import AttemptRecord, LimitName, Outcome, Record
 from dragoman.models.profile import Profile
 from dragoman.providers.provider import Provider
 from dragoman.routing.route import Exclusion, RouteTarget
@@ -250,3 +250,43 @@ def test_the_configured_targets_are_those_of_routes_and_the_models_of_providers(
         routes={"chat": RouteSettings(targets=("openai/gpt-4o", TargetSettings("azure/gpt-4o")))},
     )
     assert configured_targets(settings) == ["openai/gpt-4o", "azure/gpt-4o", "local/llama", "local/qwen"]
+
+
+@pytest.mark.parametrize(
+    ("code", "limit"),
+    [
+        ("rate_limit_exceeded", "tokens"),
+        ("concurrency_limit", "concurrency"),
+        ("budget_exceeded", "budget"),
+    ],
+)
+def test_a_request_that_a_limit_refuses_is_counted_by_whose_it_is(code: str, limit: LimitName) -> None:
+    refused = record(failure=Failure(Kind.RATE_LIMIT, "no more", code=code))
+    refused.reached = ("team", limit)
+    _, found = noted(refused)
+    assert found[f"limited_requests_total,team,{limit},chat"] == 1
+
+
+def test_a_limit_of_the_upstreams_own_is_none_of_ours() -> None:
+    """Nor is one that was reached at a target before another refused for a reason of its own."""
+    for failure in (Failure(Kind.RATE_LIMIT, "slow down", code="rate_limit_exceeded", status=429), BUSY, None):
+        ended = record(failure=failure)
+        ended.reached = ("key", "budget")
+        _, found = noted(ended)
+        assert not [name for name in found if name.startswith("limited_")]
+
+
+def test_answers_that_are_looked_for_are_counted_as_hits_and_misses() -> None:
+    hit, miss = record(), record()
+    hit.cached = hit.looked_up = miss.looked_up = True
+    _, found = noted(hit, miss, miss, record())
+    assert found["cache_lookups_total,hit,chat"] == 1
+    assert found["cache_lookups_total,miss,chat"] == 2
+
+
+def test_what_is_estimated_or_has_no_price_is_counted() -> None:
+    guessed = attempt(usage=Usage(input=3), cost=10)
+    guessed.estimated = guessed.unpriced = True
+    _, found = noted(record(guessed), record(attempt(usage=Usage(input=3), cost=10)))
+    assert found["estimated_attempts_total,gpt-4o,openai"] == 1
+    assert found["unpriced_attempts_total,gpt-4o,openai"] == 1

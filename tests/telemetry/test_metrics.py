@@ -314,6 +314,7 @@ def test_the_command_line_does_not_wait_for_the_library() -> None:
 
 WORKER = """
 import asyncio, os, sys
+from dragoman.telemetry.backing_metrics import BackingState
 from dragoman.telemetry.metrics import Metrics
 from tests.telemetry.test_metrics import Going, State
 
@@ -322,6 +323,17 @@ async def main() -> None:
     metrics.configure(["openai/gpt-4o"])
     going = Going(State("openai/gpt-4o", "openai", sys.argv[2], in_flight=2))
     metrics.watch(going)
+    away = sys.argv[2] == "resting"
+    metrics.watch_backing(
+        lambda: BackingState(
+            store_usable=not away,
+            coordination_degraded=away,
+            journal_unread_bytes=100,
+            journal_unread_since=float(sys.argv[1]) - 5 * away,
+            rows_written=7,
+            reserved_nanos=500_000_000,
+        )
+    )
     metrics.retry("chat", elsewhere=False)
     metrics.between_tokens("openai/gpt-4o", 0.02)
     current = asyncio.create_task(metrics.keep_current())
@@ -399,6 +411,17 @@ def test_each_worker_shows_the_sum_of_all(workers: list[Worker]) -> None:
         assert found["dragoman_config_last_reload_successful"] == 1
 
 
+def test_what_workers_stand_on_is_told_of_the_worst_and_summed_up(workers: list[Worker]) -> None:
+    for worker in workers:
+        found = worker.samples()
+        assert found["dragoman_store_usable"] == 0
+        assert found["dragoman_coordination_degraded"] == 1
+        assert found["dragoman_journal_unread_bytes"] == 200
+        assert found["dragoman_journal_oldest_entry_age_seconds"] == 5
+        assert found["dragoman_ledger_rows_total"] == 14
+        assert found["dragoman_budget_reserved_dollars"] == 1
+
+
 def test_a_worker_shows_within_seconds_what_another_has_going_on(workers: list[Worker]) -> None:
     workers[1].tell("idle")
     found = workers[0].samples()
@@ -421,6 +444,9 @@ def test_what_a_worker_has_counted_stays_when_it_is_gone(
     assert found["dragoman_retries_total,chat,same"] == 2
     assert found["dragoman_target_in_flight,openai,gpt-4o,openai"] == 2
     assert found["dragoman_workers"] == 1
+    assert found["dragoman_ledger_rows_total"] == 14
+    assert found["dragoman_journal_unread_bytes"] == 100
+    assert found["dragoman_store_usable"] == 1
 
 
 def test_alone_there_is_nothing_to_keep_current() -> None:

@@ -16,10 +16,10 @@ from dragoman.cli.loading import fail, load_from
 from dragoman.config.data_directory import data_directory
 from dragoman.config.settings import Settings
 from dragoman.config.source import ConfigError
-from dragoman.coordination.shared_meters import SharedMeters
 from dragoman.models.overrides import build_profiles
 from dragoman.providers.provider import Provider
 from dragoman.routing.router import Router
+from dragoman.server.backing import SharedFiles
 from dragoman.server.configuration import Configuration, Origin, Surroundings
 from dragoman.server.http_server import StartError, listen
 from dragoman.server.process import announce, attend_signals, attend_supervisor, hold_signals, leave
@@ -84,7 +84,7 @@ def _with_workers(
         from dragoman.server.running import serve  # noqa: PLC0415 - for this reason
         from dragoman.server.workers import Supervisor  # noqa: PLC0415 - as above
 
-        shared = SharedMeters.create(Path(folder))
+        shared = SharedFiles.create(Path(folder))
 
         def work(current: Configuration, at: socket.socket, channel: socket.socket) -> None:
             serve(

@@ -10,7 +10,7 @@ from dragoman.access.key_info import KeyInfo, configured_team, stored_team
 from dragoman.access.period import span_of
 from dragoman.access.pocket import account_of
 from dragoman.config.settings import Settings
-from dragoman.console import ledger_resources as wire
+from dragoman.console import sum_resources as wire
 from dragoman.console.operation import Answer, Asked, Operation
 from dragoman.console.orders import carrying_out
 from dragoman.console.paging import page

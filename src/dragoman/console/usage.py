@@ -3,7 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable
 
-from dragoman.console import ledger_resources as wire
+from dragoman.console import sum_resources as wire
 from dragoman.console.ledger_problems import searching
 from dragoman.console.operation import Answer, Asked, Operation
 from dragoman.console.problem import invalid

@@ -134,6 +134,8 @@ class Record(msgspec.Struct):
     """The HTTP status that the client is sent."""
     cached: bool = False
     """Whether the answer was kept from an earlier request."""
+    looked_up: bool = False
+    """Whether it was looked for among those that are kept."""
     rate_limits: tuple[RateLimit, ...] = ()
     """How the limits stand that clients may know of."""
     reached: tuple[HolderKind, LimitName] | None = None

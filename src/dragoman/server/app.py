@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import assert_never
 
@@ -103,8 +104,9 @@ class App:
         query: bytes = scope["query_string"]
         headers: list[tuple[bytes, bytes]] = scope["headers"]
         found = endpoint(scope["raw_path"].decode("ascii", "replace"), query, headers)
-        # in hexadecimal digits nothing looks like a key, which logs would not show
-        request_id = f"req_{os.urandom(12).hex()}"
+        # in hexadecimal digits nothing looks like a key, which logs would not show; those that come after
+        # each other stand beside each other in the ledger's index
+        request_id = f"req_{time.time_ns() // 1_000_000:012x}{os.urandom(6).hex()}"
         try:
             await self._serve(found, scope, receive, connection, request_id)
         except FailureError as error:

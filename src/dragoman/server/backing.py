@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from dragoman.access.directory import KeyDirectory
 from dragoman.access.issuing import Issuing
@@ -19,7 +19,8 @@ from dragoman.access.secret import find_secret, make_secret
 from dragoman.config.settings import Settings
 from dragoman.coordination.memory_meters import MemoryMeters
 from dragoman.coordination.meters import Meters
-from dragoman.coordination.opening import open_meters
+from dragoman.coordination.opening import open_hints, open_meters
+from dragoman.coordination.shared_hints import SharedHints
 from dragoman.coordination.shared_meters import SharedMeters
 from dragoman.ledger.journal import LedgerJournal
 from dragoman.store.deferred_leases import DeferredLeases
@@ -36,11 +37,23 @@ _LAST_WORDS = 3.0
 """Seconds that the ledger gets at the end to reach the store; what does not, waits in the journal."""
 
 
+class SharedFiles(NamedTuple):
+    """What the workers of a node share, in files that their supervisor has made."""
+
+    meters: Path
+    hints: Path
+
+    @classmethod
+    def create(cls, folder: Path) -> "SharedFiles":
+        """New files in a folder."""
+        return cls(SharedMeters.create(folder), SharedHints.create(folder))
+
+
 class Backing:
     """Keys, limits, budgets and the ledger of one process. Nothing is opened before it is used."""
 
-    def __init__(self, settings: Settings, folder: Path | None, shared: Path | None = None) -> None:
-        """Take the data directory; without one, what is kept is gone with it. `shared` is the file in which
+    def __init__(self, settings: Settings, folder: Path | None, shared: SharedFiles | None = None) -> None:
+        """Take the data directory; without one, what is kept is gone with it. `shared` are the files in which
         the workers of a node count together.
         """
         self._temporary = None
@@ -56,6 +69,9 @@ class Backing:
         self.leases = DeferredLeases(self.database)
         self.purse = Purse(self.leases, self.node, time.time)
         self.meters = open_meters(settings.coordination.url, _local_meters(shared))
+        self.hints = open_hints(
+            settings.coordination.url, None if shared is None else SharedHints.attach(shared.hints)
+        )
         self.journal = LedgerJournal(folder, settings.ledger, host)
         self._ledger = DeferredLedger(self.database)
         self._spends = any(
@@ -115,7 +131,9 @@ class Backing:
             parts.push_async_callback(self.journal.close, _LAST_WORDS)
             parts.push_async_callback(self.purse.close)
             parts.push_async_callback(self.meters.close)
+            if self.hints is not None:
+                parts.push_async_callback(self.hints.close)
 
 
-def _local_meters(shared: Path | None) -> Meters:
-    return MemoryMeters() if shared is None else SharedMeters.attach(shared)
+def _local_meters(shared: SharedFiles | None) -> Meters:
+    return MemoryMeters() if shared is None else SharedMeters.attach(shared.meters)

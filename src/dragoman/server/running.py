@@ -2,8 +2,8 @@
 
 import socket
 from collections.abc import Callable
-from pathlib import Path
 
+from dragoman.server.backing import SharedFiles
 from dragoman.server.configuration import Configuration, Surroundings
 from dragoman.server.process import Attend, Process
 from dragoman.server.reload import FileWatch, Reload, Reloading
@@ -20,7 +20,7 @@ def serve(
     file: FileWatch | None = None,
     on_start: Callable[[], None] = lambda: None,
     quiet: bool = False,
-    shared: Path | None = None,
+    shared: SharedFiles | None = None,
 ) -> None:
     """Serve until told to stop. `file` is the configuration's, to be looked at for changes; `quiet` leaves it
     to others to log them; in `shared` the workers of this node count together. Raises `StartError`.

@@ -1,5 +1,6 @@
 """The gateway as a running service: its parts put together, and what it can be told while it runs."""
 
+import functools
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,7 +24,7 @@ from dragoman.providers.provider import Provider
 from dragoman.routing.router import Router
 from dragoman.routing.traffic import Traffic
 from dragoman.server.app import App, browser_ready
-from dragoman.server.backing import Backing
+from dragoman.server.backing import Backing, SharedFiles
 from dragoman.server.configuration import Configuration
 from dragoman.server.http_server import HttpServer
 from dragoman.server.journal import Journal, configured_targets
@@ -40,9 +41,11 @@ from dragoman.upstream.remote_media import RemoteMedia
 class Service:
     """The whole gateway as an ASGI application, which closes what it opened when its lifespan ends."""
 
-    def __init__(self, configuration: Configuration, folder: Path | None, shared: Path | None = None) -> None:
+    def __init__(
+        self, configuration: Configuration, folder: Path | None, shared: SharedFiles | None = None
+    ) -> None:
         """Take what to run with, and the folder for files; without one, what is kept is gone with it.
-        `shared` is the file in which the workers of a node count together.
+        `shared` are the files in which the workers of a node count together.
         """
         settings, providers = configuration.settings, configuration.providers
         prices = build_prices(settings, providers)
@@ -74,7 +77,10 @@ class Service:
         self.metrics.watch(traffic)
         self.metrics.watch_backing(backing.state)
         self.settings = settings
-        self._app = App(self.gateway, self.metrics, settings, backing.follow(), backing.close, backing.state)
+        upkeep = backing.follow()
+        if backing.hints is not None:
+            upkeep.append(functools.partial(traffic.share, backing.hints))
+        self._app = App(self.gateway, self.metrics, settings, upkeep, backing.close, backing.state)
         self._management = DeferredManagement(self._build_management)
         self._front = browser_ready(self._app, settings)
 

@@ -46,8 +46,8 @@ FACTS = Table(
     Column("name", AnyText, primary_key=True),
     Column("value", AnyText, nullable=False),
 )
-"""Single facts about the store: `revision`, the number of the last change to keys and teams; `secret`, by which a
-gateway sees whether it hashes keys with the secret that the others use."""
+"""Single facts about the store: `revision`, the number of the last change to keys and teams; `secret`, by
+which a gateway sees whether it hashes keys with the secret that the others use."""
 
 TEAMS = Table(
     "teams",
@@ -61,7 +61,8 @@ TEAMS = Table(
     Column("revision", BigInteger, nullable=False),
     Index("teams_revision", "revision"),
 )
-"""Teams. `rules` is JSON, see `dragoman.store.keys`. What is deleted stays for the ledger, under a name of its own."""
+"""Teams. `rules` is JSON, see `dragoman.store.keys`. What is deleted stays for the ledger, under a name of
+its own."""
 
 KEYS = Table(
     "keys",
@@ -92,7 +93,7 @@ KEY_HASHES = Table(
     Column("expires", Double),
     Index("key_hashes_key", "key"),
 )
-"""What opens a key: the keyed hash of its text in hexadecimal digits. While a key is rotated there are two."""
+"""What opens a key: the keyed hash of its text in hexadecimal digits; two while a key is rotated."""
 
 ACCOUNTS = Table(
     "accounts",
@@ -172,9 +173,10 @@ REQUESTS = Table(
     Index("requests_dialect", "dialect", "began"),
     Index("requests_cost", "cost"),
 )
-"""The ledger: one row for each request; the columns are the fields of `Entry`. `tags` and `charges` are JSON.
+"""The ledger: one row for each request; the columns are fields of `Entry`. `tags` and `charges` are JSON.
 
-Teams, routes and targets have no index: `ROLLUPS` say where their rows are, see `dragoman.store.ledger_zones`.
+Teams, routes and targets have no index: `ROLLUPS` say where their rows are, see
+`dragoman.store.ledger_zones`.
 """
 
 # only of the rows that are not like most; a text, because the databases write a Boolean differently
@@ -223,7 +225,7 @@ ATTEMPTS = Table(
     Column("price_source", AnyText, nullable=False),
     Index("attempts_request", "request_id"),
 )
-"""Upstream requests, numbered from 1 within their request. `cost_rows` is JSON: lists of kind, count, price."""
+"""Upstream requests, numbered from 1 in their request. `cost_rows` is JSON: lists of kind, count, price."""
 
 Index(
     "attempts_upstream",

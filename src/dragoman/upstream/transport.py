@@ -31,7 +31,7 @@ class UpstreamRequest(msgspec.Struct, frozen=True):
     fresh: bool = False
     """Whether it goes out on a connection of its own, which no server can have closed meanwhile."""
     connected: Callable[[], None] | None = None
-    """Called when there is a connection, and the request begins to go out: its server may work from then on."""
+    """Called when there is a connection, and the request begins to go out: its server may work by then."""
 
 
 class UpstreamResponse(Protocol):
