@@ -194,6 +194,8 @@ async def test_of_two_budgets_of_one_account_the_smaller_holds_and_pays_once(pur
         assert [one.amount for one in reservation.settle(DOLLAR)] == [DOLLAR]
         assert (await refused(purse, budgets, 3 * DOLLAR)).left == 2 * DOLLAR
         budgets = held("key", "other", *(budget for _, budget in budgets))
+    (await purse.reserve(TEAM * 2, DOLLAR)).release()
+    assert [one.amount for one in (await purse.reserve(TEAM * 2, DOLLAR)).settle(5)] == [5]
 
 
 async def test_what_is_covered_can_be_known_without_asking(purse: Purse, store: Store) -> None:

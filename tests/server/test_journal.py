@@ -269,7 +269,11 @@ def test_a_request_that_a_limit_refuses_is_counted_by_whose_it_is(code: str, lim
 
 def test_a_limit_of_the_upstreams_own_is_none_of_ours() -> None:
     """Nor is one that was reached at a target before another refused for a reason of its own."""
-    for failure in (Failure(Kind.RATE_LIMIT, "slow down", code="rate_limit_exceeded", status=429), BUSY, None):
+    for failure in (
+        Failure(Kind.RATE_LIMIT, "slow down", code="rate_limit_exceeded", status=429),
+        BUSY,
+        None,
+    ):
         ended = record(failure=failure)
         ended.reached = ("key", "budget")
         _, found = noted(ended)

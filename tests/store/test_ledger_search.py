@@ -187,6 +187,8 @@ async def test_pages_hold_exactly_what_was_asked_for_in_order(
     few, first, largest = sizes
     monkeypatch.setattr(ledger_walk, "MOST_FOUND", few)
     monkeypatch.setattr(ledger_filters, "MOST_FOUND", few)
+    monkeypatch.setattr(ledger_filters, "MOST_SORTED", 4 * few)
+    monkeypatch.setattr(ledger_walk, "SORTED_SLICE", first)
     monkeypatch.setattr(ledger_walk, "FIRST_SLICE", first)
     monkeypatch.setattr(ledger_walk, "LARGEST_SLICE", largest)
     entries = drawn(1, 400)

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from dragoman import __version__
 from dragoman.conversation.failure import FailureKind
 from dragoman.conversation.usage import Usage
-from dragoman.telemetry.backing_metrics import BackingState
+from dragoman.telemetry.backing_state import BackingState
 from dragoman.telemetry.instruments import INSTRUMENTS
 from dragoman.telemetry.metrics import STATES, Metrics
 from dragoman.telemetry.workers import SHARED, forget
@@ -305,8 +305,10 @@ def test_what_is_measured_of_a_request_costs_little(metrics: Metrics) -> None:
     assert min(timeit.repeat(count, number=200, repeat=10)) / 200 < 60e-6
 
 
-def test_the_command_line_does_not_wait_for_the_library() -> None:
-    program = "import sys, dragoman.cli.main; sys.exit('prometheus_client' in sys.modules)"
+@pytest.mark.parametrize("module", ["dragoman.cli.main", "dragoman.cli.serve"])
+def test_the_library_is_not_there_before_workers_are_told_where_to_share(module: str) -> None:
+    """It looks for their folder once, when it is imported. And the command line does not wait for it."""
+    program = f"import sys, {module}; sys.exit('prometheus_client' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
@@ -314,7 +316,7 @@ def test_the_command_line_does_not_wait_for_the_library() -> None:
 
 WORKER = """
 import asyncio, os, sys
-from dragoman.telemetry.backing_metrics import BackingState
+from dragoman.telemetry.backing_state import BackingState
 from dragoman.telemetry.metrics import Metrics
 from tests.telemetry.test_metrics import Going, State
 

@@ -136,7 +136,7 @@ class Purse:
         return self._lending.away
 
     def held(self) -> tuple[int, int]:
-        """What the leases of this process hold that is not charged, and what is set aside, in nano-dollars."""
+        """What is lent to this process and not charged, and what of it is set aside, in nano-dollars."""
         return self._lending.held()
 
     async def reserve(self, budgets: Sequence[tuple[Holder, Budget]], nanos: int) -> Reservation:

@@ -19,7 +19,6 @@ from dragoman.config.source import ConfigError
 from dragoman.models.overrides import build_profiles
 from dragoman.providers.provider import Provider
 from dragoman.routing.router import Router
-from dragoman.server.backing import SharedFiles
 from dragoman.server.configuration import Configuration, Origin, Surroundings
 from dragoman.server.http_server import StartError, listen
 from dragoman.server.process import announce, attend_signals, attend_supervisor, hold_signals, leave
@@ -81,7 +80,8 @@ def _with_workers(
     with tempfile.TemporaryDirectory(prefix="dragoman-") as folder:
         # the library of the metrics looks for the folder once, when it is imported
         share(Path(folder))
-        from dragoman.server.running import serve  # noqa: PLC0415 - for this reason
+        from dragoman.server.backing import SharedFiles  # noqa: PLC0415 - for this reason
+        from dragoman.server.running import serve  # noqa: PLC0415 - as above
         from dragoman.server.workers import Supervisor  # noqa: PLC0415 - as above
 
         shared = SharedFiles.create(Path(folder))

@@ -7,6 +7,7 @@ from dragoman.conversation.failure import Failure, FailureKind
 from dragoman.conversation.loss import Loss
 from dragoman.upstream.transport import UpstreamResponse
 
+CACHE = "x-dragoman-cache"
 ROUTE = "x-dragoman-route"
 UPSTREAM_ID = "x-dragoman-upstream-request-id"
 
@@ -62,10 +63,11 @@ def answer_headers(
     *,
     route: str = "",
     limits: Iterable[tuple[str, str]] = (),
+    cache: str = "",
 ) -> list[tuple[str, str]]:
     """Our id of the request in both vendors' spellings, where the request went, the upstream's id (unless
-    it is none that one would write down, or there is a secret in it), what was lost, and how the limits
-    stand, in headers of the client's format.
+    it is none that one would write down, or there is a secret in it), whether the answer was kept, what was
+    lost, and how the limits stand, in headers of the client's format.
     """
     headers = [("content-type", media_type), ("x-request-id", request_id), ("request-id", request_id)]
     if route:
@@ -73,6 +75,8 @@ def answer_headers(
     theirs = "" if upstream is None else upstream_id(upstream.headers)
     if theirs and not any(secret in theirs for secret in secrets):
         headers.append((UPSTREAM_ID, theirs))
+    if cache:
+        headers.append((CACHE, cache))
     if losses:
         headers.append(("x-dragoman-losses", render_losses(losses)))
     headers += limits

@@ -144,6 +144,12 @@ class Attempt:
         self._asking.__enter__()
         self.limits.sent()
 
+    def replayed(self) -> None:
+        """The answer is one that was kept: nothing goes upstream, and nobody pays."""
+        self._accounted = True
+        self.record.planned = time.monotonic()
+        self.record.cost = 0
+
     def resend(self) -> bool:
         """Whether the request may go out once more on a new connection: that is another upstream request."""
         if self._above.left <= 0:

@@ -249,6 +249,7 @@ class Delivery:
             secrets(accepted.provider),
             route=render_route(record),
             limits=limit_headers(self._gateway, self._call, record),
+            cache=record.cache,
         )
 
 

@@ -28,17 +28,19 @@ from dragoman.gateway.delivery import Accepted, Delivery, asked, opening_headers
 from dragoman.gateway.entrance import admitted, check_model
 from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.inlining import inlined, needs_inlining
-from dragoman.gateway.kept_answers import Resumed, resumed, within
+from dragoman.gateway.kept_answers import Resumed, keeps, resumed, within
 from dragoman.gateway.losses import check_losses, localized
 from dragoman.gateway.outlet import Outlet
 from dragoman.gateway.plan import Plan, Translation, passes, passthrough, translation
 from dragoman.gateway.record import Record, render_route
 from dragoman.gateway.relay import BUG, STOPPING
 from dragoman.gateway.repairs import refuses_signatures, repaired, unsigned
+from dragoman.gateway.response_cache import Lookup, lookup
 from dragoman.gateway.signature_memory import keys, recalled
 from dragoman.gateway.upstream_call import address, send_all, settle
 from dragoman.routing.needs import Needs, needs_of
 from dragoman.routing.route import Route, RouteTarget
+from dragoman.upstream.transport import UpstreamRequest, UpstreamResponse
 
 MOST_REPAIRS = 2
 """How often one target is asked anew because of what it has refused."""
@@ -168,7 +170,7 @@ class Exchange:
                     if refusal is not None and planned.wire == wire:
                         raise refusal  # nothing would be asked in another way than before
                     wire = planned.wire
-                    await self._send(head, attempt, planned, wish)
+                    await self._send(head, route, attempt, planned, wish)
                 break
             except FailureError as error:
                 if refusal is not None and attempt.record.sent is None:
@@ -187,46 +189,79 @@ class Exchange:
         if lasting and wish.target is not known:
             self._gateway.learnt.learn(wish.target)
 
-    async def _send(self, head: Head, attempt: Attempt, planned: Plan, wish: Wish) -> None:
-        """Send what is planned, and bring the answer to the client. Raises `FailureError` only while the
-        client has seen nothing of an answer.
+    async def _send(self, head: Head, route: Route, attempt: Attempt, planned: Plan, wish: Wish) -> None:
+        """Send what is planned, unless its answer is known already, and bring the answer to the client.
+        Raises `FailureError` only while the client has seen nothing of an answer.
         """
-        gateway, call, provider = self._gateway, self._call, attempt.target.provider
-        copies = planned.emulation.fan_out if isinstance(planned, Translation) else 1
+        gateway, call, record = self._gateway, self._call, self._record
+        request = address(
+            call,
+            planned.dialect,
+            planned.wire,
+            attempt.target.provider,
+            attempt.resend,
+            connected=attempt.connected,
+        )
+        async with gateway.answers.turn(self._lookup(head, route, attempt, planned, request)) as turn:
+            record.cache = turn.word
+            if turn.replay is not None:
+                attempt.replayed()
+                upstreams: list[UpstreamResponse] = [turn.replay]
+            else:
+                upstreams = turn.record(await self._sent(head, attempt, planned, request))
+            try:
+                attempt.accepted(upstreams[0])
+                delivery = Delivery(gateway, call, head, self._client, self._outlet, record, self._note)
+                await delivery.deliver(Accepted(attempt, planned, wish.target, upstreams))
+                if attempt.record.failure is None and record.stops:
+                    turn.complete()
+                await settle(upstreams)
+            finally:
+                for upstream in upstreams:
+                    upstream.close()
+
+    def _lookup(
+        self, head: Head, route: Route, attempt: Attempt, planned: Plan, request: UpstreamRequest
+    ) -> Lookup | None:
+        """How the answer is looked for among those that were kept; None where it is not: a conversation that
+        is kept has a place of its own in it.
+        """
+        call = self._call
+        if not route.cache or _copies(planned) > 1 or call.previous or keeps(self._gateway, call, head):
+            return None
+        return lookup(
+            request,
+            planned.dialect.credential[0],
+            attempt.target.provider.name,
+            ttl=route.cache,
+            patience=attempt.timeouts.first_event,
+            headers=call.headers,
+            joins=not attempt.record.hedge,
+        )
+
+    async def _sent(
+        self, head: Head, attempt: Attempt, planned: Plan, request: UpstreamRequest
+    ) -> list[UpstreamResponse]:
+        """Send a request; the answers whose heads have come."""
+        gateway, call, provider, record = self._gateway, self._call, attempt.target.provider, self._record
+        copies = _copies(planned)
         await attempt.admit()
         await self._set_aside(head, attempt, planned, copies)
         attempt.sent()
         attempt.prompt_usage = lambda: _prompt_usage(asked(call, planned), copies)
         if self._outlet is not None:
-            record = self._record
             losses = record.losses if record.report_losses else ()
             self._outlet.headers = opening_headers(
                 call, losses, render_route(record), limit_headers(gateway, call, record)
             )
-        upstreams = await send_all(
+        return await send_all(
             gateway.transport(provider),
-            address(
-                call,
-                planned.dialect,
-                planned.wire,
-                provider,
-                attempt.resend,
-                fresh=attempt.last_chance,
-                connected=attempt.connected,
-            ),
+            msgspec.structs.replace(request, fresh=True) if attempt.last_chance else request,
             provider,
             planned.dialect,
             attempt.timeouts.connect,
             copies=copies,
         )
-        try:
-            attempt.accepted(upstreams[0])
-            delivery = Delivery(gateway, call, head, self._client, self._outlet, self._record, self._note)
-            await delivery.deliver(Accepted(attempt, planned, wish.target, upstreams))
-            await settle(upstreams)
-        finally:
-            for upstream in upstreams:
-                upstream.close()
 
     def _note(self) -> None:
         note(self._gateway, self._call, self._record)
@@ -314,6 +349,11 @@ class Exchange:
                 request = recalled(request, await gateway.signatures.get_many(sought))
             self._request = request
         return self._request
+
+
+def _copies(planned: Plan) -> int:
+    """How often the request is sent."""
+    return planned.emulation.fan_out if isinstance(planned, Translation) else 1
 
 
 def _prompt_usage(request: Request | None, copies: int) -> Usage | None:

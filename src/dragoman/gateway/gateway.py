@@ -12,12 +12,14 @@ import structlog
 from dragoman.access.keys import KeyRing
 from dragoman.config.bookkeeping import Ledger as LedgerSettings
 from dragoman.config.settings import Memory, Retries, Timeouts
+from dragoman.coordination.memory import MemoryRecollection
 from dragoman.coordination.recollection import Recollection
 from dragoman.dialects.dialect import Dialect
 from dragoman.gateway.admission import Allowances
 from dragoman.gateway.inlining import MediaSource
 from dragoman.gateway.record import Record
 from dragoman.gateway.repairs import Learnt
+from dragoman.gateway.response_cache import MOST_KEPT, ResponseCache
 from dragoman.ledger.bodies import BodyKeeper
 from dragoman.ledger.pricing import Pricing
 from dragoman.providers.provider import Provider
@@ -78,6 +80,7 @@ class Gateway:
         now: Callable[[], float],
         kept_responses: ResponseStore,
         signatures: Recollection,
+        answers: ResponseCache | None = None,
         remote_media: MediaSource | None = None,
         memory: Memory | None = None,
         retries: Retries | None = None,
@@ -96,6 +99,8 @@ class Gateway:
         self.now = now
         self.kept_responses = kept_responses
         self.signatures = signatures
+        self.answers = answers or ResponseCache(MemoryRecollection(MOST_KEPT), now)
+        """Answers for requests that are exactly the same."""
         self.remote_media = remote_media
         self.memory = memory or Memory()
         self.retries = retries or Retries()
@@ -154,6 +159,7 @@ class Gateway:
     async def close(self) -> None:
         """Close every upstream connection, and what is kept. One part that fails leaves none open."""
         async with contextlib.AsyncExitStack() as parts:
-            for part in (self.remote_media, self.kept_responses, self.signatures, self._embedded, self._http):
+            kept = (self.remote_media, self.kept_responses, self.signatures, self.answers)
+            for part in (*kept, self._embedded, self._http):
                 if part is not None:
                     parts.push_async_callback(part.close)

@@ -132,8 +132,8 @@ class Record(msgspec.Struct):
     client_left: bool = False
     status: int = 200
     """The HTTP status that the client is sent."""
-    cached: bool = False
-    """Whether the answer was kept from an earlier request."""
+    cache: Literal["", "hit", "miss"] = ""
+    """Whether the answer was kept from an earlier request; empty where none is looked for."""
     looked_up: bool = False
     """Whether it was looked for among those that are kept."""
     rate_limits: tuple[RateLimit, ...] = ()
@@ -144,6 +144,11 @@ class Record(msgspec.Struct):
     """As what it was written down last."""
     revision: int = 0
     """How often it was written down."""
+
+    @property
+    def cached(self) -> bool:
+        """Whether the answer was kept from an earlier request."""
+        return self.cache == "hit"
 
     @property
     def last(self) -> AttemptRecord | None:
@@ -164,7 +169,7 @@ class Record(msgspec.Struct):
     def cost(self) -> int | None:
         """What all attempts cost together, in nano-dollars; None where nothing is known."""
         known = [attempt.cost for attempt in self.attempts if attempt.cost is not None]
-        return sum(known) if known else None
+        return sum(known) if known else 0 if self.cached else None
 
     def entry(self) -> dict[str, object]:
         """The fields of the log entry, those that say nothing left out."""
@@ -178,6 +183,7 @@ class Record(msgspec.Struct):
             "target": "" if last is None else last.target.label,
             "upstream_dialect": "" if last is None else last.upstream_dialect,
             "plan": self.plan or ("" if last is None else last.plan),
+            "cache": self.cache,
             "stream": self.stream,
             "attempts": self.sent,
             "excluded": "; ".join(f"{one.target.label}: {one.reason}" for one in self.excluded),

@@ -62,6 +62,8 @@ class Route(msgspec.Struct, frozen=True):
     """What becomes of a request that a target gets with something left out or approximated."""
     show_reasoning: bool = True
     """Whether clients of another format than the target's get to read its reasoning."""
+    cache: float = 0.0
+    """Seconds for which answers are kept for requests that are exactly the same; 0 for not at all."""
     configured: bool = True
     """Whether the name stands in the configuration; else the client has made it up of a provider and a
     model, and there is no end of such names."""

@@ -99,6 +99,7 @@ class Router:
             timeouts=_merged(self._timeouts, route.timeouts),
             on_loss="reject" if route.strict else route.on_loss,
             show_reasoning=route.reasoning == "show",
+            cache=route.cache,
         )
 
     def _look_up(self, model: str) -> Route | None:

@@ -50,7 +50,7 @@ from dragoman.server.endpoint import (
     Translate,
     endpoint,
 )
-from dragoman.telemetry.backing_metrics import BackingState
+from dragoman.telemetry.backing_state import BackingState
 from dragoman.telemetry.metrics import Metrics
 
 LOOPBACK_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
@@ -60,6 +60,7 @@ _EXPOSED = [
     "x-request-id",
     "request-id",
     "retry-after",
+    "x-dragoman-cache",
     "x-dragoman-estimated",
     "x-dragoman-losses",
     "x-dragoman-route",

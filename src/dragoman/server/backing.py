@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import structlog
+
 from dragoman.access.directory import KeyDirectory
 from dragoman.access.issuing import Issuing
 from dragoman.access.purse import Purse
@@ -28,10 +30,15 @@ from dragoman.store.deferred_ledger import DeferredLedger
 from dragoman.store.error import StoreError
 from dragoman.store.opening import SharedDatabase
 from dragoman.store.shared_keys import SharedKeys
-from dragoman.telemetry.backing_metrics import BackingState
+from dragoman.telemetry.backing_state import BackingState
 
 if TYPE_CHECKING:
     from dragoman.store.ledger_search import LedgerSearch
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger("dragoman.server")
+
+_PRUNING = 3600.0
+"""Seconds between two rounds of letting go of what is too old."""
 
 _LAST_WORDS = 3.0
 """Seconds that the ledger gets at the end to reach the store; what does not, waits in the journal."""
@@ -83,6 +90,7 @@ class Backing:
         """What goes on in the background, until it is cancelled."""
         return [
             self.warm_up,
+            self.prune,
             self.directory.follow,
             self.purse.follow,
             functools.partial(self.journal.follow, self._ledger),
@@ -109,6 +117,20 @@ class Backing:
             leased_nanos=leased,
             reserved_nanos=reserved,
         )
+
+    async def prune(self) -> None:
+        """Let go of rows of the ledger whose time is over, from time to time, until cancelled."""
+        while True:
+            await asyncio.sleep(_PRUNING)
+            settings = self.journal.settings
+            if not (settings.retention or settings.bodies_retention) or not await self.database.exists():
+                continue
+            from dragoman.store.pruning import limits_of, prune  # noqa: PLC0415 - slow to import
+
+            try:
+                await prune(await self.database.get(), limits_of(settings, time.time()))
+            except StoreError as error:
+                _log.warning("the ledger cannot be pruned", error=str(error))
 
     async def search(self) -> "LedgerSearch":
         """Opens the ledger for reading."""

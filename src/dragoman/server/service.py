@@ -15,6 +15,7 @@ from dragoman.coordination.opening import open_recollection
 from dragoman.dialects.registry import SPOKEN
 from dragoman.gateway.admission import Allowances
 from dragoman.gateway.gateway import Gateway
+from dragoman.gateway.response_cache import MOST_KEPT, ResponseCache
 from dragoman.ledger.bodies import BodyKeeper
 from dragoman.ledger.pricing import Pricing
 from dragoman.models.overrides import build_profiles
@@ -68,6 +69,7 @@ class Service:
             now=time.time,
             kept_responses=open_responses(None if folder is None else backing.database),
             signatures=open_recollection(settings.coordination.url, settings.memory.max_signatures),
+            answers=ResponseCache(open_recollection(settings.coordination.url, MOST_KEPT)),
             remote_media=_media(settings.media),
             memory=settings.memory,
             retries=settings.retries,

@@ -20,6 +20,10 @@ MOST_FOUND = 10_000
 """Where an index knows of no more rows than these, all of them are looked at; where it knows of more, the
 newest come first."""
 
+MOST_SORTED = 200_000
+"""The same for an index that has them in another order than that of time: they are put in order before they
+are looked at."""
+
 Outcome = Literal["ok", "failed", "left", "4xx", "5xx"]
 """How requests ended: answered, with a failure, with a client that left, with such a status."""
 
@@ -98,10 +102,11 @@ class Position(NamedTuple):
 
 
 class Path(NamedTuple):
-    """An index that has the wanted rows together. With `ordered`, it has them in the order of time."""
+    """An index that has the wanted rows together."""
 
     conditions: tuple[_Condition, ...]
-    ordered: bool = True
+    most: int | None = None
+    """None where it has them in the order of time. Else, so many of them may be put in that order."""
 
 
 class Wanted(NamedTuple):
@@ -110,7 +115,7 @@ class Wanted(NamedTuple):
     rows: tuple[_Condition, ...]
     """What has to hold of a row, said so that no index is chosen for it."""
     paths: tuple[Path, ...]
-    """The indexes that know of something that has to hold, the one that is likely to know most first."""
+    """The indexes that know of something that has to hold; first the one that is likely to know most."""
     sums: tuple[_Condition, ...]
     """What holds of sums in which such a request is counted. Empty where sums say nothing of it."""
 
@@ -140,7 +145,8 @@ def build_wanted(filters: Filters, holders: Holders) -> Wanted:
     paths: list[Path] = []
     if filters.text is not None:
         rows.append(_begins_with(filters.text))
-        paths.append(Path((_C.id.in_(_ids_beginning_with(filters.text)),), ordered=False))
+        found = _C.id.in_(_ids_beginning_with(filters.text))
+        paths.append(Path((found,), MOST_FOUND))
     if filters.failure is not None:
         rows.append(_plain(_C.failure) == name(filters.failure))
         paths.append(Path((_C.failure == name(filters.failure), _C.failure != _literal(""))))
@@ -181,7 +187,7 @@ def build_wanted(filters: Filters, holders: Holders) -> Wanted:
     costs = _costs(_C.cost, filters)
     if costs:
         rows += _costs(_plain(_C.cost), filters)
-        paths.append(Path(costs, ordered=False))
+        paths.append(Path(costs, MOST_SORTED))
     return Wanted(tuple(rows), tuple(paths), _sums(filters, holders))
 
 
@@ -232,18 +238,18 @@ def _outcome(outcome: Outcome) -> tuple[_Condition, list[Path]]:
         case "ok":
             return and_(status < 400, _plain(_C.failure) == ""), []
         case "failed":
-            failed = Path((_C.failure != _literal(""),), ordered=False)
+            failed = Path((_C.failure != _literal(""),), MOST_SORTED)
             return and_(status != LEFT, _plain(_C.failure) != ""), [failed]
         case "left":
             return status == LEFT, [_with_status(_C.status == LEFT)]
         case "4xx":
-            return status.between(400, 498), [_with_status(_C.status.between(400, 498), ordered=False)]
+            return status.between(400, 498), [_with_status(_C.status.between(400, 498), MOST_SORTED)]
         case "5xx":
-            return status.between(500, 599), [_with_status(_C.status.between(500, 599), ordered=False)]
+            return status.between(500, 599), [_with_status(_C.status.between(500, 599), MOST_SORTED)]
 
 
-def _with_status(condition: _Condition, *, ordered: bool = True) -> Path:
-    return Path((condition, _C.status != literal(200, literal_execute=True)), ordered)
+def _with_status(condition: _Condition, most: int | None = None) -> Path:
+    return Path((condition, _C.status != literal(200, literal_execute=True)), most)
 
 
 def _costs(column: ColumnElement[Any], filters: Filters) -> tuple[_Condition, ...]:

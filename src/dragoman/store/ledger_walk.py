@@ -25,12 +25,16 @@ from dragoman.store.ledger_zones import Zone, find_zones
 from dragoman.store.tables import REQUESTS
 
 _C = REQUESTS.c
-FIRST_SLICE, LARGEST_SLICE = 500, 16_000
+FIRST_SLICE, LARGEST_SLICE = 500, 8_000
 """Rows that are looked at in one step: as many as take some milliseconds, and more and more of them."""
 _ALL = Path(())
 _SELECT = select(REQUESTS)
 _OLDEST = select(func.min(_C.began))
 _PLAIN_BEGAN = func.coalesce(_C.began, _C.began)
+_NEWEST = (_C.began.desc(), _C.id.desc())
+_PLAIN_NEWEST = (_PLAIN_BEGAN.desc(), _C.id.desc())
+SORTED_SLICE = 500
+"""Rows that are looked at in one step, where they had to be put in order."""
 
 
 class Walked(NamedTuple):
@@ -61,7 +65,7 @@ class Walk:
     async def after(self, start: Position) -> Walked:
         """The first wanted rows after a place."""
         wanted = self._wanted
-        path = next((path for path in wanted.paths if path.ordered), _ALL)
+        path = next((path for path in wanted.paths if path.most is None), _ALL)
         # most of what people ask for is among the newest
         position = await self._step(path.conditions, start, self._since)
         if position is None or self._full:
@@ -69,8 +73,8 @@ class Walk:
         if wanted.paths:
             rare, path = await self._choose(path, position)
             if rare:
-                await self._read(path, position)
-                return Walked(self._rows)
+                left = await self._read_all(path, position)
+                return Walked(self._rows, None if self._full else left)
         oldest = (await self._connection.execute(_OLDEST)).scalar_one()
         since = self._since if oldest is None else max(self._since, oldest)
         async with contextlib.aclosing(find_zones(self._connection, wanted, position, since)) as zones:
@@ -92,10 +96,10 @@ class Walk:
         """
         reach = math.inf
         for other in self._wanted.paths:
-            if not other.ordered:
-                few = select(literal(1)).where(*other.conditions).limit(MOST_FOUND + 1).subquery()
+            if other.most is not None:
+                few = select(literal(1)).where(*other.conditions).limit(other.most + 1).subquery()
                 count = await self._connection.execute(select(func.count()).select_from(few))
-                if count.scalar_one() <= MOST_FOUND:
+                if count.scalar_one() <= other.most:
                     return True, other
                 continue
             began = await self._began(other.conditions, position, self._since, MOST_FOUND)
@@ -128,7 +132,7 @@ class Walk:
         least = since if began is None else began
         await self._fetch(
             _SELECT.where(*conditions, after(position), _C.began >= least, *self._wanted.rows).order_by(
-                _C.began.desc(), _C.id.desc()
+                *_NEWEST
             )
         )
         # all rows that began at that very moment were in the slice
@@ -147,24 +151,35 @@ class Walk:
         )
         return found.scalar_one_or_none()
 
-    async def _read(self, path: Path, position: Position) -> None:
-        """Look at all rows that an index has after a place."""
-        if path.ordered:
+    async def _read_all(self, path: Path, position: Position) -> Position | None:
+        """Look at all rows that an index has after a place. Where patience ends, what is left comes after the
+        place that is given back.
+        """
+        if path.most is None:
             await self._fetch(
                 _SELECT.where(
                     *path.conditions, after(position), _C.began >= self._since, *self._wanted.rows
-                ).order_by(_C.began.desc(), _C.id.desc())
+                ).order_by(*_NEWEST)
             )
-            return
-        few = select(_C.id).where(*path.conditions).limit(MOST_FOUND).subquery()
-        await self._fetch(
-            _SELECT.where(
-                _C.id.in_(select(few.c.id)),
-                after_plain(position),
-                self._since <= _PLAIN_BEGAN,
-                *self._wanted.rows,
-            ).order_by(_PLAIN_BEGAN.desc(), _C.id.desc())
-        )
+            return None
+        while not self._full:
+            if time.monotonic() > self._end:
+                return position
+            found = await self._connection.execute(
+                select(_C.began, _C.id)
+                .where(*path.conditions, after_plain(position), self._since <= _PLAIN_BEGAN)
+                .order_by(*_PLAIN_NEWEST)
+                .limit(SORTED_SLICE)
+            )
+            places = [Position(*row) for row in found]
+            if not places:
+                return None
+            position = places[-1]
+            numbers = [place.number for place in places]
+            await self._fetch(_SELECT.where(_C.id.in_(numbers), *self._wanted.rows).order_by(*_PLAIN_NEWEST))
+            if len(places) < SORTED_SLICE:
+                return None
+        return None
 
     async def _fetch(self, query: Select[Any]) -> None:
         found = await self._connection.execute(query.limit(self._most - len(self._rows)))

@@ -16,7 +16,7 @@ DAY = 24 * HOUR
 FEW_KEYS = 16
 """Keys whose rows are looked up one key after the other, rather than all rows of an hour."""
 
-_DAYS = 31
+_DAYS = 7
 """Days that are looked at in one step; four times as many in each later one."""
 
 _C = ROLLUPS.c
@@ -50,50 +50,51 @@ async def find_zones(
     while ends > first:
         begins = max(first, ends - days * DAY)
         found = await connection.execute(
-            select(_C.begins)
+            select(_C.begins, _C.key_id)
             .where(_C.span == 24, _C.begins >= begins, _C.begins < ends, *wanted.sums)
             .distinct()
-            .order_by(_C.begins.desc())
         )
-        for day in found.scalars():
-            async for zone in _hours(connection, wanted, position, day):
+        by_day: dict[int, set[str]] = {}
+        for day, key in found:
+            by_day.setdefault(day, set()).add(key)
+        for day in sorted(by_day, reverse=True):
+            async for zone in _hours(connection, wanted, position, day, by_day[day]):
                 yield zone
         ends, days = begins, days * 4
 
 
 async def _hours(
-    connection: AsyncConnection, wanted: Wanted, position: Position, day: int
+    connection: AsyncConnection, wanted: Wanted, position: Position, day: int, keys: set[str]
 ) -> AsyncGenerator[Zone]:
-    """The hours of a day. Where several that follow on each other are of few keys, or each of many, they are
-    one zone.
+    """The hours of a day in which there are requests of these keys. Where several that follow on each other
+    are of few keys, or each of many, they are one zone.
     """
+    if len(keys) <= FEW_KEYS:
+        # each hour's sums of each key, rather than all sums of the day
+        hours = [begins for begins in range(day, day + DAY, HOUR) if begins <= position.began]
+        where = (_C.begins.in_(hours), _C.key_id.in_(sorted(keys)))
+    else:
+        where = (_C.begins >= day, _C.begins < day + DAY, _C.begins <= position.began)
     found = await connection.execute(
-        select(_C.begins, _C.key_id)
-        .where(
-            _C.span == 1,
-            _C.begins >= day,
-            _C.begins < day + DAY,
-            _C.begins <= position.began,
-            *wanted.sums,
-        )
-        .distinct()
+        select(_C.begins, _C.key_id).where(_C.span == 1, *where, *wanted.sums).distinct()
     )
-    hours: dict[int, set[str]] = {}
+    by_hour: dict[int, set[str]] = {}
     for begins, key in found:
-        hours.setdefault(begins, set()).add(key)
+        by_hour.setdefault(begins, set()).add(key)
     begins = ends = day + DAY
-    keys: set[str] = set()
-    for hour in sorted(hours, reverse=True):
-        union = keys | hours[hour]
-        alike = len(union) <= FEW_KEYS or min(len(keys), len(hours[hour])) > FEW_KEYS
-        if keys and not (alike and hour + HOUR == begins):
-            yield _zone(begins, ends, keys)
-            ends, union = hour + HOUR, hours[hour]
-        elif not keys:
+    known: set[str] = set()
+    for hour in sorted(by_hour, reverse=True):
+        union = known | by_hour[hour]
+        alike = len(union) <= FEW_KEYS or min(len(known), len(by_hour[hour])) > FEW_KEYS
+        if known and not (alike and hour + HOUR == begins):
+            yield _zone(begins, ends, known)
+            known.clear()
+            union = by_hour[hour]
+        if not known:
             ends = hour + HOUR
-        begins, keys = hour, union
-    if keys:
-        yield _zone(begins, ends, keys)
+        begins, known = hour, union
+    if known:
+        yield _zone(begins, ends, known)
 
 
 def _zone(begins: int, ends: int, keys: set[str]) -> Zone:

@@ -171,7 +171,7 @@ REQUESTS = Table(
     Index("requests_key", "key_id", "began"),
     Index("requests_model", "model", "began"),
     Index("requests_dialect", "dialect", "began"),
-    Index("requests_cost", "cost"),
+    Index("requests_cost", "cost", "began"),
 )
 """The ledger: one row for each request; the columns are fields of `Entry`. `tags` and `charges` are JSON.
 

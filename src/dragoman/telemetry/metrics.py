@@ -21,7 +21,8 @@ from dragoman import __version__
 from dragoman.conversation.failure import FailureKind
 from dragoman.conversation.usage import Usage
 from dragoman.telemetry import instruments
-from dragoman.telemetry.backing_metrics import BackingMetrics, BackingState
+from dragoman.telemetry.backing_metrics import BackingMetrics
+from dragoman.telemetry.backing_state import BackingState
 from dragoman.telemetry.instruments import OTHER
 from dragoman.telemetry.series import make_counter, make_gauge, make_histogram
 from dragoman.telemetry.workers import SHARED

@@ -181,7 +181,7 @@ def upgrade() -> None:
         if_not_exists=True,
     )
     op.create_index("requests_began", "requests", ["began"], if_not_exists=True)
-    op.create_index("requests_cost", "requests", ["cost"], if_not_exists=True)
+    op.create_index("requests_cost", "requests", ["cost", "began"], if_not_exists=True)
     op.create_index("requests_dialect", "requests", ["dialect", "began"], if_not_exists=True)
     op.create_index(
         "requests_estimated",
