@@ -68,7 +68,7 @@ class AttemptEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     cost: int | None = None
     cost_rows: tuple[CostRow, ...] = ()
     price_source: str = ""
-    """Where the price is from, and of when: `genai-prices 0.2.3, 2026-11-22`; `the configuration`; `assumed`."""
+    """Where the price is from, and of when: `genai-prices 0.2.3, 2026-11-22`, `the configuration`, `assumed`."""
     unpriced: bool = False
     """Whether there was usage and no price for it."""
 
