@@ -191,10 +191,12 @@ async def test_what_is_open_is_covered_again_where_the_lease_is_in_doubt(
 ) -> None:
     open_ = await purse.reserve(KEY, 2 * DOLLAR)
     (await purse.reserve(KEY, 6 * DOLLAR)).release()
-    store.mute = True
-    clock.now += 1
     async with following(purse):
-        await until(lambda: purse.degraded)
+        await until(lambda: "renew" in store.asked)
+        store.mute = True
+        clock.now += 1
+        await until(lambda: "give_back" in store.asked)
+        assert purse.degraded
         await back(purse, store)
         await asyncio.sleep(1.3)
         clock.now += 61

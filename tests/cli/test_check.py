@@ -28,8 +28,9 @@ def command(text: str) -> Result:
 
 @pytest.fixture
 def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Check:
-    """The lines for the routes and keys of a file, which has three providers."""
+    """The lines for the routes and keys of a file, which has three providers, and for its store."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DRAGOMAN_HOME", str(tmp_path / "home"))
 
     def lines(text: str) -> list[str]:
         result = command(PROVIDERS + text)
@@ -37,7 +38,10 @@ def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Check:
         assert "sk-" not in result.output
         *found, last = result.output.splitlines()
         assert last == "The configuration is fine."
-        return [line for line in found if not line.startswith("provider ")]
+        others = ("provider ", "virtual keys: ", "management API: ")
+        if "[store]" not in text:
+            others = (*others, "store: ")
+        return [line for line in found if not line.startswith(others)]
 
     return lines
 
@@ -249,3 +253,31 @@ def test_the_store_is_told_without_its_password(check: Check) -> None:
     assert "db.example.com" in line
     assert "gateway" in line
     assert "hunter22" not in line
+
+
+def test_what_the_gateway_stands_on_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    home = tmp_path / "home"
+    monkeypatch.setenv("DRAGOMAN_HOME", str(home))
+    assert command("").output.splitlines()[-4:-1] == [
+        f"store: {home / 'dragoman.db'}, made at the first use",
+        "virtual keys: none yet; 'dragoman keys create' makes one",
+        "management API: closed; auth.admin_key opens it",
+    ]
+    made = CliRunner().invoke(main, ["keys", "create", "--name", "a", "--config", "some.toml"])
+    assert made.exit_code == 0
+    assert command(f'[auth]\nadmin_key = "{"0123456789" * 4}"\n').output.splitlines()[-4:-1] == [
+        f"store: {home / 'dragoman.db'}",
+        f"virtual keys: hashed with {home / 'key-secret'}; 'dragoman keys list' shows them",
+        "management API: /dragoman/api/",
+    ]
+    shared = (
+        '[store]\nurl = "postgresql://db.example.com/d"\n[coordination]\nurl = "valkey://v.example.com"\n'
+    )
+    lines = command(f'[auth]\nsecret = "{"0123456789" * 4}"\n{shared}').output.splitlines()
+    assert "virtual keys: hashed with auth.secret; 'dragoman keys list' shows them" in lines
+    assert "coordination: Valkey or Redis (coordination.url), for limits" in lines
+    (home / "key-secret").unlink()
+    assert any(
+        line.startswith("virtual keys: none can be opened") for line in command(shared).output.splitlines()
+    )

@@ -12,8 +12,10 @@ from dragoman import __version__
 from dragoman.access.keys import FILE, KeyRing
 from dragoman.cli.main import main
 from dragoman.cli.serve import found
+from dragoman.config.allowance import BudgetSettings, TeamSettings
+from dragoman.config.bookkeeping import Store
 from dragoman.config.secret import Secret
-from dragoman.config.settings import Auth, KeySettings, RouteSettings, Server, Settings
+from dragoman.config.settings import Auth, Coordination, KeySettings, RouteSettings, Server, Settings
 from dragoman.providers.provider import Provider
 
 DEMO = {"demo": Provider("demo", ("openai_chat",), model_patterns=("demo",), embedded=True)}
@@ -76,6 +78,9 @@ def test_check_shows_where_each_name_leads(folder: Path) -> None:
             "at http://127.0.0.1:9110/v1, with a key"
         ),
         "route best: openai/gpt-4o, then local/llama3",
+        f"store: {folder / 'home' / 'dragoman.db'}, made at the first use",
+        "virtual keys: none yet; 'dragoman keys create' makes one",
+        "management API: closed; auth.admin_key opens it",
         "The configuration is fine.",
     ]
     assert "sk-up" not in result.output
@@ -121,12 +126,13 @@ def test_a_host_that_is_none_is_said_to_be_unknown() -> None:
 def test_the_first_start_shows_its_key_once_with_a_line_to_paste(tmp_path: Path) -> None:
     first = KeyRing.from_settings(Settings(), tmp_path)
     lines = found(Settings(), DEMO, first, tmp_path, 4100)
-    assert len(lines) == 5
+    assert len(lines) == 6
     assert lines[0] == f"dragoman {__version__} on http://127.0.0.1:4100"
     assert first.created is not None
-    assert lines[3].endswith(first.created)
-    assert f"Bearer {first.created}" in lines[4]
-    assert '"model": "demo"' in lines[4]
+    assert lines[3] == f"store: {tmp_path / 'dragoman.db'}"
+    assert lines[4].endswith(first.created)
+    assert f"Bearer {first.created}" in lines[5]
+    assert '"model": "demo"' in lines[5]
     second = KeyRing.from_settings(Settings(), tmp_path)
     assert first.created not in "".join(found(Settings(), DEMO, second, tmp_path, 4100))
 
@@ -135,13 +141,32 @@ def test_an_ipv6_address_stands_in_brackets(tmp_path: Path) -> None:
     settings = Settings(server=Server(host="::1"), auth=Auth(open=True))
     lines = found(settings, DEMO, KeyRing.from_settings(settings, tmp_path), tmp_path, 1)
     assert lines[0].endswith("http://[::1]:1")
-    assert lines[3] == "keys: none asked for (auth.open)"
+    assert lines[-1] == "keys: none asked for (auth.open)"
 
 
 def test_routes_and_the_number_of_keys_are_told(tmp_path: Path) -> None:
     settings = Settings(routes={"best": RouteSettings(("demo/demo",))})
     lines = found(settings, DEMO, KeyRing.of(["a", "b"]), tmp_path, 1)
     assert lines[1:3] == ["providers: demo", "routes: best"]
+
+
+def test_a_start_tells_of_budgets_virtual_keys_and_what_is_shared(tmp_path: Path) -> None:
+    budgets = (BudgetSettings(5),)
+    settings = Settings(
+        auth=Auth(admin_key=Secret("a" * 32), secret=Secret("s" * 32)),
+        keys={name: KeySettings(Secret(f"sk-{name}"), budgets=budgets) for name in ("ci", "cd")},
+        teams={"research": TeamSettings(budgets=budgets)},
+        store=Store(Secret("postgresql://me:hunter22@db/d")),
+        coordination=Coordination(Secret("valkey://:hunter22@v")),
+    )
+    lines = found(settings, DEMO, KeyRing.of(["a", "b"]), tmp_path, 1)
+    assert lines[3:] == [
+        "store: Postgres (store.url)",
+        "coordination: Valkey (coordination.url)",
+        "budgets: of 2 keys, 1 team of the configuration",
+        "management API: /dragoman/api/ (auth.admin_key)",
+        "keys: 2 from the configuration; virtual keys of the store too",
+    ]
 
 
 def test_keys_of_the_configuration_are_counted_with_and_without_a_name(tmp_path: Path) -> None:

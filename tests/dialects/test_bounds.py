@@ -108,25 +108,25 @@ def test_text_is_plain(dialect: str) -> None:
     assert plain(head, body)
 
 
-@pytest.mark.parametrize(
-    ("dialect", "fields"),
-    [
-        ("openai_chat", {"web_search_options": {"search_context_size": "low"}}),
-        ("openai_responses", {"previous_response_id": "resp_1"}),
-        ("openai_responses", {"tools": [{"type": "web_search"}]}),
-        ("openai_responses", {"tools": [{"type": "file_search", "vector_store_ids": ["x"]}]}),
-        ("openai_responses", {"reasoning": {"mode": "pro"}}),
-        ("openai_responses", {"prompt": {"id": "pmpt_1"}}),
-        ("openai_responses", {"input": [{"type": "input_image", "image_url": "https://a.example"}]}),
-        ("anthropic", {"tools": [{"type": "computer_20250124", "name": "computer"}]}),
-        ("anthropic", {"messages": [{"role": "user", "content": [{"type": "document"}]}]}),
-        ("gemini", {"cachedContent": "cachedContents/x"}),
-        ("gemini", {"tools": [{"googleSearch": {}}]}),
-        ("gemini", {"tools": [{"urlContext": {}}]}),
-        ("gemini", {"contents": [{"parts": [{"inlineData": {"mimeType": "a/b", "data": "AAAA"}}]}]}),
-        ("gemini", {"contents": [{"parts": [{"inline_data": {"mime_type": "a/b", "data": "AAAA"}}]}]}),
-    ],
-)
+NOT_PLAIN: list[tuple[str, dict[str, object]]] = [
+    ("openai_chat", {"web_search_options": {"search_context_size": "low"}}),
+    ("openai_responses", {"previous_response_id": "resp_1"}),
+    ("openai_responses", {"tools": [{"type": "web_search"}]}),
+    ("openai_responses", {"tools": [{"type": "file_search", "vector_store_ids": ["x"]}]}),
+    ("openai_responses", {"reasoning": {"mode": "pro"}}),
+    ("openai_responses", {"prompt": {"id": "pmpt_1"}}),
+    ("openai_responses", {"input": [{"type": "input_image", "image_url": "https://a.example"}]}),
+    ("anthropic", {"tools": [{"type": "computer_20250124", "name": "computer"}]}),
+    ("anthropic", {"messages": [{"role": "user", "content": [{"type": "document"}]}]}),
+    ("gemini", {"cachedContent": "cachedContents/x"}),
+    ("gemini", {"tools": [{"googleSearch": {}}]}),
+    ("gemini", {"tools": [{"urlContext": {}}]}),
+    ("gemini", {"contents": [{"parts": [{"inlineData": {"mimeType": "a/b", "data": "AAAA"}}]}]}),
+    ("gemini", {"contents": [{"parts": [{"inline_data": {"mime_type": "a/b", "data": "AAAA"}}]}]}),
+]
+
+
+@pytest.mark.parametrize(("dialect", "fields"), NOT_PLAIN)
 def test_what_bytes_do_not_tell_is_not_plain(dialect: str, fields: dict[str, object]) -> None:
     body = msgspec.json.encode({**BEGINNINGS[dialect], **fields})
     raw = msgspec.json.decode(body, type=dict[str, msgspec.Raw])

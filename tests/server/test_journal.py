@@ -282,7 +282,7 @@ def test_a_limit_of_the_upstreams_own_is_none_of_ours() -> None:
 
 def test_answers_that_are_looked_for_are_counted_as_hits_and_misses() -> None:
     hit, miss = record(), record()
-    hit.cached = hit.looked_up = miss.looked_up = True
+    hit.cache, miss.cache = "hit", "miss"
     _, found = noted(hit, miss, miss, record())
     assert found["cache_lookups_total,hit,chat"] == 1
     assert found["cache_lookups_total,miss,chat"] == 2

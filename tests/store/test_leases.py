@@ -193,6 +193,7 @@ async def test_a_lease_that_has_ended_can_be_renewed_until_somebody_needs_it(lea
 
 async def test_its_own_lease_is_not_taken_away_from_a_process(leases: DatabaseLeases) -> None:
     own = await lent(leases, 500, expires=60)
+    await lent(leases, 100, expires=60)
     assert await take(leases, 501, lease=own.id, now=100) == Short(500, 0)
     assert await take(leases, 500, lease=own.id, now=100, expires=160) == Lease(own.id, 500, 0)
 

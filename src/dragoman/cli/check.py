@@ -4,15 +4,17 @@ from pathlib import Path
 
 import click
 
+from dragoman.cli.backing_words import virtual_keys_in_words
 from dragoman.cli.key_words import rules_in_words
 from dragoman.cli.loading import fail, load
 from dragoman.cli.route_words import describe_route
 from dragoman.config.data_directory import data_directory
+from dragoman.config.settings import Settings
 from dragoman.providers.price_list import build_prices
 from dragoman.providers.provider import Provider
 from dragoman.server.service import build_router
 from dragoman.store.error import StoreError
-from dragoman.store.opening import open_database
+from dragoman.store.opening import FILE, open_database
 
 
 def run(config: Path | None) -> None:
@@ -31,18 +33,30 @@ def run(config: Path | None) -> None:
     for name in settings.routes:
         for line in describe_route(router.resolve(name), settings):
             click.echo(line)
-    if settings.store.url is not None:
-        try:
-            click.echo(f"store: {open_database(settings.store.url, data_directory()).place}")
-        except StoreError as error:
-            fail(f"store.url: {error}")
+    directory = data_directory()
+    try:
+        click.echo(f"store: {_store(settings, directory)}")
+    except StoreError as error:
+        fail(f"store.url: {error}")
+    if settings.coordination.url is not None:
+        click.echo("coordination: Valkey or Redis (coordination.url), for limits")
+    click.echo(f"virtual keys: {virtual_keys_in_words(settings, directory)}")
+    closed = "closed; auth.admin_key opens it"
+    click.echo(f"management API: {closed if settings.auth.admin_key is None else '/dragoman/api/'}")
     click.echo("The configuration is fine.")
 
 
+def _store(settings: Settings, directory: Path) -> str:
+    if settings.store.url is not None:
+        return open_database(settings.store.url, directory).place
+    file = directory / FILE
+    return f"{file}{'' if file.exists() else ', made at the first use'}"
+
+
 def _provider(provider: Provider) -> str:
-    place = "in this process" if provider.embedded else provider.url_of(provider.dialects[0])
+    place = "in this process" if provider.embedded else f"at {provider.url_of(provider.dialects[0])}"
     keys = len(provider.keyed())
     key = f"{keys} keys" if keys > 1 else "with a key" if provider.api_key else "no key"
     most = provider.max_concurrent
     limit = "" if most is None else f", at most {most} requests at once{' with each key' if keys > 1 else ''}"
-    return f"{', '.join(provider.dialects)} at {place}, {key}{limit}"
+    return f"{', '.join(provider.dialects)} {place}, {key}{limit}"

@@ -12,6 +12,7 @@ import click
 
 from dragoman import __version__
 from dragoman.access.keys import FILE, KeyRing
+from dragoman.cli.backing_words import backing_in_words, opens_virtual_keys
 from dragoman.cli.loading import fail, load_from
 from dragoman.config.data_directory import data_directory
 from dragoman.config.settings import Settings
@@ -103,14 +104,16 @@ def _with_workers(
 def found(
     settings: Settings, providers: dict[str, Provider], keys: KeyRing, directory: Path, port: int
 ) -> list[str]:
-    """The start-up lines: version and address, providers, routes, keys."""
+    """The start-up lines: version and address, providers, routes, what it stands on, keys."""
     host = settings.server.host
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     lines = [
         f"dragoman {__version__} on {url}",
         f"providers: {', '.join(sorted(providers))}",
         f"routes: {', '.join(settings.routes) or 'none; use provider/model or a bare model name'}",
+        *backing_in_words(settings, directory),
     ]
+    more = "; virtual keys of the store too" if opens_virtual_keys(settings, directory) else ""
     if keys.is_open:
         lines.append("keys: none asked for (auth.open)")
     elif keys.created:
@@ -125,7 +128,7 @@ def found(
             ),
         ]
     elif configured := len(settings.auth.keys) + len(settings.keys):
-        lines.append(f"keys: {configured} from the configuration")
+        lines.append(f"keys: {configured} from the configuration{more}")
     else:
-        lines.append(f"keys: as in {directory / FILE} (delete that file for a new one)")
+        lines.append(f"keys: as in {directory / FILE} (delete that file for a new one){more}")
     return lines

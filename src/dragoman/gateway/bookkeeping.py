@@ -77,7 +77,7 @@ def entry_of(
         purpose=record.purpose,
         stream=record.stream,
         cached=record.cached,
-        queue=record.waited,
+        queue=round(record.waited, 6),
         first_token=_seconds(record.began, None if last is None else last.first_event),
         total=_seconds(record.began, record.ended or moment),
         stop=",".join(record.stops),

@@ -134,8 +134,6 @@ class Record(msgspec.Struct):
     """The HTTP status that the client is sent."""
     cache: Literal["", "hit", "miss"] = ""
     """Whether the answer was kept from an earlier request; empty where none is looked for."""
-    looked_up: bool = False
-    """Whether it was looked for among those that are kept."""
     rate_limits: tuple[RateLimit, ...] = ()
     """How the limits stand that clients may know of."""
     reached: tuple[HolderKind, LimitName] | None = None

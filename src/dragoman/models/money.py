@@ -1,7 +1,7 @@
 """Money as whole numbers: nano-dollars, of which sums are exact.
 
-A nano-dollar is a billionth of a US dollar: what a token costs at a price of 0.001 dollars for a million. Nine
-billion dollars fit into the eight bytes that databases have for a whole number.
+A nano-dollar is a billionth of a US dollar: what a token costs at a price of 0.001 dollars for a million.
+Nine billion dollars fit into the eight bytes that databases have for a whole number.
 """
 
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal

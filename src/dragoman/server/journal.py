@@ -68,8 +68,8 @@ class Journal:
         )
         if (limit := _limit(record)) is not None:
             metrics.limited(route, *limit)
-        if record.cached or record.looked_up:
-            metrics.looked_up(route, "hit" if record.cached else "miss")
+        if record.cache:
+            metrics.looked_up(route, record.cache)
         metrics.own("" if record.last is None else record.last.plan, total - record.waited - _outside(record))
         before: AttemptRecord | None = None
         for attempt in record.attempts:

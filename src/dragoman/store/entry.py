@@ -1,4 +1,4 @@
-"""What the ledger holds of one request: the row of the request and those of its attempts, before they are rows.
+"""What the ledger holds of one request: its row and those of its attempts, before they are rows.
 
 Times are in Unix seconds, durations in seconds, money in nano-dollars. None means that it is not known.
 """
@@ -68,7 +68,7 @@ class AttemptEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     cost: int | None = None
     cost_rows: tuple[CostRow, ...] = ()
     price_source: str = ""
-    """Where the price is from, and of when: `genai-prices 0.2.3, 2026-11-22`, `the configuration`, `assumed`."""
+    """Where the price is from, and of when: `genai-prices 0.2.3, 2026-11-22`, `the configuration`."""
     unpriced: bool = False
     """Whether there was usage and no price for it."""
 

@@ -4,6 +4,7 @@ import base64
 import binascii
 import math
 import struct
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
@@ -34,6 +35,10 @@ _LAST = chr(0x10FFFF)
 
 _C = REQUESTS.c
 _Condition = ColumnElement[bool]
+_UNUSUAL = or_(
+    _C.status != literal(200, literal_execute=True), _C.failure != literal("", literal_execute=True)
+)
+"""What the rows of one index have in common, in its very words."""
 _Text = Annotated[str, Meta(min_length=1, max_length=512)]
 _Nanos = Annotated[int, Meta(ge=0, le=_LARGEST)]
 _Moment = Annotated[float, Meta(ge=0, le=1e12)]
@@ -147,21 +152,19 @@ def build_wanted(filters: Filters, holders: Holders) -> Wanted:
         rows.append(_begins_with(filters.text))
         found = _C.id.in_(_ids_beginning_with(filters.text))
         paths.append(Path((found,), MOST_FOUND))
-    if filters.failure is not None:
-        rows.append(_plain(_C.failure) == name(filters.failure))
-        paths.append(Path((_C.failure == name(filters.failure), _C.failure != _literal(""))))
-    if filters.status is not None:
-        rows.append(_plain(_C.status) == filters.status)
-        if filters.status != 200:
-            paths.append(_with_status(_C.status == filters.status))
-    if filters.outcome is not None:
-        condition, path = _outcome(filters.outcome)
-        rows.append(condition)
-        paths += path
-    for column, said in ((_C.unpriced, filters.unpriced), (_C.estimated, filters.estimated)):
-        if said is not None:
-            rows.append(_flag(column, wanted=said))
-            paths += [Path((column == true(),))] if said else []
+    flags = [
+        (column, said)
+        for column, said in ((_C.unpriced, filters.unpriced), (_C.estimated, filters.estimated))
+        if said is not None
+    ]
+    unusual = [*_ending(filters, _C.status, _C.failure)]
+    if unusual:
+        rows += _ending(filters, _plain(_C.status), _plain(_C.failure))
+        if filters.failure or filters.status not in {None, 200} or filters.outcome not in {None, "ok"}:
+            paths.append(Path((_UNUSUAL, *unusual, *(column == said for column, said in flags))))
+    for column, said in flags:
+        rows.append(_flag(column, wanted=said))
+        paths += [Path((column == true(),))] if said else []
     rows += [
         _flag(column, wanted=said)
         for column, said in ((_C.stream, filters.stream), (_C.cached, filters.cached))
@@ -169,7 +172,8 @@ def build_wanted(filters: Filters, holders: Holders) -> Wanted:
     ]
     if filters.owner is not None:
         rows.append(_plain(_C.owner) == name(filters.owner))
-        paths.append(Path((_C.owner == name(filters.owner), _C.owner != _literal(""))))
+        if filters.owner:
+            paths.append(Path((_C.owner == name(filters.owner), _C.owner != _literal(""))))
     if holders.keys is not None:
         rows.append(_plain(_C.key_id).in_(holders.keys))
         paths += [Path((_C.key_id == key,)) for key in holders.keys if len(holders.keys) == 1]
@@ -232,24 +236,29 @@ def _literal(value: str) -> ColumnElement[str]:
     return literal(value, literal_execute=True)
 
 
-def _outcome(outcome: Outcome) -> tuple[_Condition, list[Path]]:
-    status = _plain(_C.status)
-    match outcome:
+def _ending(
+    filters: Filters, status: ColumnElement[Any], failure: ColumnElement[Any]
+) -> Iterator[_Condition]:
+    """What is said of how requests ended."""
+    if filters.status is not None:
+        yield status == filters.status
+    if filters.failure is not None:
+        yield failure == name(filters.failure)
+    match filters.outcome:
+        case None:
+            pass
         case "ok":
-            return and_(status < 400, _plain(_C.failure) == ""), []
+            yield status < 400
+            yield failure == ""
         case "failed":
-            failed = Path((_C.failure != _literal(""),), MOST_SORTED)
-            return and_(status != LEFT, _plain(_C.failure) != ""), [failed]
+            yield status != LEFT
+            yield failure != ""
         case "left":
-            return status == LEFT, [_with_status(_C.status == LEFT)]
+            yield status == LEFT
         case "4xx":
-            return status.between(400, 498), [_with_status(_C.status.between(400, 498), MOST_SORTED)]
+            yield status.between(400, 498)
         case "5xx":
-            return status.between(500, 599), [_with_status(_C.status.between(500, 599), MOST_SORTED)]
-
-
-def _with_status(condition: _Condition, most: int | None = None) -> Path:
-    return Path((condition, _C.status != literal(200, literal_execute=True)), most)
+            yield status.between(500, 599)
 
 
 def _costs(column: ColumnElement[Any], filters: Filters) -> tuple[_Condition, ...]:

@@ -34,7 +34,7 @@ _PLAIN_BEGAN = func.coalesce(_C.began, _C.began)
 _NEWEST = (_C.began.desc(), _C.id.desc())
 _PLAIN_NEWEST = (_PLAIN_BEGAN.desc(), _C.id.desc())
 SORTED_SLICE = 500
-"""Rows that are looked at in one step, where they had to be put in order."""
+"""The same at first, where they have to be put in order."""
 
 
 class Walked(NamedTuple):
@@ -162,6 +162,7 @@ class Walk:
                 ).order_by(*_NEWEST)
             )
             return None
+        many = SORTED_SLICE
         while not self._full:
             if time.monotonic() > self._end:
                 return position
@@ -169,7 +170,7 @@ class Walk:
                 select(_C.began, _C.id)
                 .where(*path.conditions, after_plain(position), self._since <= _PLAIN_BEGAN)
                 .order_by(*_PLAIN_NEWEST)
-                .limit(SORTED_SLICE)
+                .limit(many)
             )
             places = [Position(*row) for row in found]
             if not places:
@@ -177,8 +178,9 @@ class Walk:
             position = places[-1]
             numbers = [place.number for place in places]
             await self._fetch(_SELECT.where(_C.id.in_(numbers), *self._wanted.rows).order_by(*_PLAIN_NEWEST))
-            if len(places) < SORTED_SLICE:
+            if len(places) < many:
                 return None
+            many = min(4 * many, LARGEST_SLICE)
         return None
 
     async def _fetch(self, query: Select[Any]) -> None:

@@ -182,8 +182,11 @@ Teams, routes and targets have no index: `ROLLUPS` say where their rows are, see
 # only of the rows that are not like most; a text, because the databases write a Boolean differently
 for _name, _columns, _sqlite, _postgresql in (
     ("owner", ("owner", "began"), "owner != ''", "owner != ''"),
-    ("status", ("status", "began"), "status != 200", "status != 200"),
-    ("failure", ("failure", "began"), "failure != ''", "failure != ''"),
+    (
+        "unusual",
+        ("began", "status", "failure", "unpriced", "estimated"),
+        *("status != 200 OR failure != ''", "status != 200 OR failure != ''"),
+    ),
     ("unpriced", ("began",), "unpriced = 1", "unpriced"),
     ("estimated", ("began",), "estimated = 1", "estimated"),
 ):

@@ -191,14 +191,6 @@ def upgrade() -> None:
         postgresql_where=text("estimated"),
         if_not_exists=True,
     )
-    op.create_index(
-        "requests_failure",
-        "requests",
-        ["failure", "began"],
-        sqlite_where=text("failure != ''"),
-        postgresql_where=text("failure != ''"),
-        if_not_exists=True,
-    )
     op.create_index("requests_key", "requests", ["key_id", "began"], if_not_exists=True)
     op.create_index("requests_model", "requests", ["model", "began"], if_not_exists=True)
     op.create_index(
@@ -210,19 +202,19 @@ def upgrade() -> None:
         if_not_exists=True,
     )
     op.create_index(
-        "requests_status",
-        "requests",
-        ["status", "began"],
-        sqlite_where=text("status != 200"),
-        postgresql_where=text("status != 200"),
-        if_not_exists=True,
-    )
-    op.create_index(
         "requests_unpriced",
         "requests",
         ["began"],
         sqlite_where=text("unpriced = 1"),
         postgresql_where=text("unpriced"),
+        if_not_exists=True,
+    )
+    op.create_index(
+        "requests_unusual",
+        "requests",
+        ["began", "status", "failure", "unpriced", "estimated"],
+        sqlite_where=text("status != 200 OR failure != ''"),
+        postgresql_where=text("status != 200 OR failure != ''"),
         if_not_exists=True,
     )
     op.create_table(
