@@ -36,7 +36,7 @@ class Shape:
         ]
         _, _, *rest = next(row for row in batch.rollups if row[0] == 1)
         self.place: tuple[object, ...] = tuple(rest[:4])
-        self.sums = msgspec.convert(rest[4:], list[float])
+        self.sums = msgspec.convert(rest[4:], list[int | float])
 
 
 class Day:
@@ -95,6 +95,7 @@ def _indexes() -> list[Index]:
 
 def _fill_sqlite(path: Path, days: Iterator[Day]) -> None:
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = OFF")
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("PRAGMA cache_size = -2000000")
         connection.execute("BEGIN")
@@ -112,7 +113,6 @@ def _fill_sqlite(path: Path, days: Iterator[Day]) -> None:
         for index in _indexes():
             connection.execute(str(CreateIndex(index).compile(dialect=sqlite.dialect())))
             print("i", end="", flush=True)
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         print()
 
 

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from dragoman.dialects.bounds import DEFAULT_OUTPUT, output_bound, plain, rendered_bound
+from dragoman.dialects.bounds import DEFAULT_OUTPUT, MOST_OUTPUT, output_bound, plain, rendered_bound
 from dragoman.dialects.dialect import Head, Location
 from dragoman.dialects.registry import SPOKEN
 from dragoman.models.profile import UNKNOWN, Profile
@@ -48,6 +48,7 @@ def read(dialect: str, **fields: object) -> tuple[Head, bytes]:
         ("gemini", {"generation_config": {"max_output_tokens": 300}}, 300),
         ("gemini", {"generationConfig": {"temperature": 1}}, 9000),
         ("gemini", {}, 9000),
+        ("openai_chat", {"max_tokens": 10**400}, MOST_OUTPUT),
     ],
 )
 def test_a_request_says_how_long_its_answer_may_be(
@@ -131,6 +132,13 @@ def test_what_bytes_do_not_tell_is_not_plain(dialect: str, fields: dict[str, obj
     body = msgspec.json.encode({**BEGINNINGS[dialect], **fields})
     raw = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
     assert not plain(Head("m", False, Location(), raw), body)
+
+
+def test_words_that_are_written_as_escapes_are_not_plain() -> None:
+    head, body = read("openai_chat")
+    hidden = body.replace(b'"Hi"', b'[{"type":"im\\u0061ge_url","im\\u0061ge_url":{"url":"http://x/y"}}]')
+    assert not plain(head, hidden)
+    assert plain(head, body.replace(b"Hi", b"caf\\u00e9 \\u003chere\\u003e"))
 
 
 def test_functions_of_the_client_are_plain() -> None:

@@ -130,6 +130,36 @@ async def test_an_answer_is_delivered_and_noted() -> None:
     assert record.ended is not None
 
 
+@pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": 0, "completion_tokens": None}], ids=str)
+@pytest.mark.parametrize("model", ["openai/gpt-4o", "best"])
+async def test_an_answer_whose_upstream_says_nothing_of_usage_is_estimated_whole(
+    model: str, usage: dict[str, object] | None
+) -> None:
+    words = "one two three four five six seven eight nine ten"
+    if model == "best":
+        said: dict[str, object] = {
+            "id": "m",
+            "type": "message",
+            "role": "assistant",
+            "model": "claude-sonnet-4-5",
+            "content": [{"type": "text", "text": words}],
+            "stop_reason": "end_turn",
+            "stop_sequence": None,
+        }
+    else:
+        said = json.loads(OPENAI_ANSWER)
+        said["choices"][0]["message"]["content"] = words
+        said["usage"] = usage
+    service = Service(Upstream(json.dumps(said).encode(), headers=JSON))
+    await service.serve(Reader(), model)
+    (attempt,) = service.record.attempts
+    assert attempt.usage is not None
+    assert attempt.usage.prompt > 0
+    assert (attempt.usage.output or 0) >= 10
+    assert attempt.estimated
+    assert attempt.cost
+
+
 async def test_an_unknown_model_is_refused_and_noted() -> None:
     service, client = Service(), Reader()
     await service.serve(client, "nothing")

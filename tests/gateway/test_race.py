@@ -220,3 +220,43 @@ async def test_to_claim_twice_changes_nothing() -> None:
         return "first"
 
     assert await race.run(first, NEVER, lambda: None, hopeless) == "first"
+
+
+async def test_a_hopeless_first_ends_nothing_when_the_other_has_just_begun() -> None:
+    race = Race[str]()
+    now = asyncio.Event()
+
+    async def first() -> str:
+        await now.wait()
+        raise refused("never", FailureKind.INVALID_REQUEST)
+
+    async def second() -> str:
+        asyncio.get_running_loop().call_soon(now.set)
+        await now.wait()
+        race.claim()
+        await asyncio.sleep(SOON)
+        return "second"
+
+    assert await race.run(first, SOON, lambda: second, hopeless) == "second"
+
+
+async def test_nobody_begins_any_more_after_a_hopeless_first() -> None:
+    race = Race[str]()
+    began = False
+
+    async def first() -> str:
+        await asyncio.sleep(2 * SOON)
+        raise refused("never", FailureKind.INVALID_REQUEST)
+
+    async def second() -> str:
+        nonlocal began
+        try:
+            await asyncio.sleep(NEVER)
+        finally:
+            race.claim()
+            began = True
+        return "second"
+
+    with pytest.raises(FailureError, match="never"):
+        await race.run(first, SOON, lambda: second, hopeless)
+    assert not began

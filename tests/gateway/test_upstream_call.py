@@ -124,16 +124,25 @@ async def test_a_redirect_points_at_the_configuration() -> None:
 async def test_copies_are_sent_at_once_and_all_kept() -> None:
     upstreams = [Upstream(), Upstream(), Upstream()]
     road = Road(*upstreams, delays=(0.02, 0.02, 0.02))
-    found = await asyncio.wait_for(send_all(road, REQUEST, PROVIDER, anthropic.DIALECT, 1, copies=3), 0.05)
+    came: list[None] = []
+    all_sent = send_all(
+        road, REQUEST, PROVIDER, anthropic.DIALECT, 1, copies=3, came=lambda: came.append(None)
+    )
+    found = await asyncio.wait_for(all_sent, 0.05)
     assert found == upstreams
+    assert len(came) == 3
     assert road.sent == [REQUEST] * 3
 
 
 async def test_of_copies_of_which_one_is_refused_none_is_kept() -> None:
     accepted, late = Upstream(), Upstream()
     road = Road(accepted, Upstream(status=529), late, delays=(0, 0.01, 5))
+    came: list[None] = []
     with pytest.raises(FailureError) as caught:
-        await send_all(road, REQUEST, PROVIDER, anthropic.DIALECT, 1, copies=3)
+        await send_all(
+            road, REQUEST, PROVIDER, anthropic.DIALECT, 1, copies=3, came=lambda: came.append(None)
+        )
+    assert len(came) == 1
     assert caught.value.failure.kind is FailureKind.OVERLOADED
     await asyncio.sleep(0)
     assert accepted.closed
@@ -143,7 +152,9 @@ async def test_of_copies_of_which_one_is_refused_none_is_kept() -> None:
 async def test_copies_are_let_go_when_the_client_leaves() -> None:
     accepted = Upstream()
     road = Road(accepted, Upstream(), delays=(0, 5))
-    task = asyncio.ensure_future(send_all(road, REQUEST, PROVIDER, anthropic.DIALECT, 1, copies=2))
+    task = asyncio.ensure_future(
+        send_all(road, REQUEST, PROVIDER, anthropic.DIALECT, 1, copies=2, came=lambda: None)
+    )
     await asyncio.sleep(0.01)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

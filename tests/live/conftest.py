@@ -20,7 +20,7 @@ from dragoman.testing.server import FakeServer
 LONGEST_BODY = 65_536
 """Bytes of the largest request that the gateway with tight limits takes."""
 
-CONNECT, SILENCE, TOTAL = 1.0, 0.6, 1.8
+CONNECT, SILENCE, TOTAL = 0.7, 0.9, 2.0
 """Seconds that an upstream gets from the gateway with tight limits."""
 
 SECOND_MODELS = {

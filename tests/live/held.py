@@ -1,4 +1,6 @@
-"""Keys that are held to limits and budgets, their own, their team's or a route's, of the file and of the store."""
+"""Keys that are held to limits and budgets: their own, their team's or a route's; of the file and of the
+store.
+"""
 
 import json
 from typing import Literal, NamedTuple
@@ -27,7 +29,7 @@ HolderKind = Literal["key", "team", "route"]
 
 LIMITS: dict[str, Object] = {
     "requests": {"limits": [{"requests": 1, "per": "day"}]},
-    "tokens": {"limits": [{"tokens": 1500, "per": "day"}]},
+    "tokens": {"limits": [{"tokens": 2500, "per": "day"}]},
     "cost": {"limits": [{"cost": 0.015, "per": "day"}]},
     "concurrency": {"max_concurrent": 1},
     "budget": {"budgets": [{"amount": 0.015, "per": "month", "zone": "Europe/Berlin"}]},

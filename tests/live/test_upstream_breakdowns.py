@@ -45,8 +45,10 @@ def fall_silent(data: bytes = b"") -> Play:
 
 
 OK = b"HTTP/1.1 200 OK\r\n"
-JSON = OK + b"content-type: application/json\r\n"
-STREAM = OK + b"content-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+# a connection that the gateway kept, and that is closed at this very moment, would not be asked at all
+CLOSING = OK + b"connection: close\r\n"
+JSON = CLOSING + b"content-type: application/json\r\n"
+STREAM = CLOSING + b"content-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 PING = b"6\r\n: hi\n\n\r\n"
 
 BROKEN: dict[str, Play] = {

@@ -207,7 +207,7 @@ async def test_a_later_revision_takes_the_place_of_the_earlier(
 
 
 @pytest.mark.parametrize("together", [True, False])
-async def test_only_the_first_revision_is_taken_out_of_a_lease(
+async def test_what_a_later_revision_pays_more_is_taken_out_of_the_same_lease(
     ledger: DatabaseLedger, database: Database, *, together: bool
 ) -> None:
     leases = DatabaseLeases(database)
@@ -220,7 +220,7 @@ async def test_only_the_first_revision_is_taken_out_of_a_lease(
     for batch in batches:
         await ledger.add("j", 10, batch, 1.0)
     (balance,) = await leases.balances([account.id], 1.0)
-    assert (balance.spent, balance.lent) == (45, 70)
+    assert (balance.spent, balance.lent) == (45, 55)
     await check_books(database)
 
 

@@ -60,6 +60,11 @@ def tables(backend: Backend) -> set[str]:
 ALL = {*METADATA.tables, "alembic_version"}
 
 
+# the next test looks at those, too
+@pytest.mark.filterwarnings(
+    "ignore:Skipped unsupported reflection of expression-based index",
+    "ignore:autogenerate skipping metadata-specified expression-based index",
+)
 def test_the_steps_lead_to_the_tables_that_the_program_uses(backend: Backend) -> None:
     bring_up_to_date(backend)
     with connected(backend) as connection:

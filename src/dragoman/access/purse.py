@@ -18,6 +18,7 @@ the whole budget counts as left.
 import asyncio
 import datetime as dt
 import random
+import sys
 from collections.abc import Callable, Sequence
 from typing import Never
 from zoneinfo import ZoneInfo
@@ -98,7 +99,7 @@ class Reservation:
             self.settle(0)
 
     def __del__(self) -> None:
-        if self._open:
+        if self._open and not sys.is_finalizing():
             self.release()
             _log.error(
                 "bug: a reservation was neither settled nor released",
@@ -144,6 +145,10 @@ class Purse:
 
         Raises `BudgetSpentError` for the first that does not admit it.
         """
+        return self.reserve_held(budgets, nanos) or await self._reserve_slowly(budgets, nanos)
+
+    def reserve_held(self, budgets: Sequence[tuple[Holder, Budget]], nanos: int) -> Reservation | None:
+        """Set so much aside out of what this process holds of these budgets; None where that is not enough."""
         moment = self._now()
         found: list[Pocket] = []
         for holder, budget in budgets:
@@ -156,17 +161,9 @@ class Purse:
                 or pocket.amount - pocket.reserved - pocket.debt < nanos
                 or pocket in found
             ):
-                return await self._reserve_slowly(budgets, nanos)
+                return None
             found.append(pocket)
         return self._set_aside(found, nanos, moment)
-
-    def covers(self, budgets: Sequence[tuple[Holder, Budget]], nanos: int) -> bool:
-        """Whether so much can be set aside in all of these budgets without asking the store."""
-        moment, away = self._now(), self._lending.away
-        return all(
-            pocket.limit == budget.most and pocket.allows(nanos, moment, away=away)
-            for (_, budget), pocket in ((one, self._pocket(*one, moment)) for one in budgets)
-        )
 
     async def follow(self) -> Never:
         """Renew leases, give back what is idle, and find the store when it was away, until cancelled."""

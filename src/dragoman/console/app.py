@@ -53,8 +53,8 @@ class Management:
         places: dict[str, dict[str, Operation]] = {}
         for operation in operations:
             places.setdefault(operation.path, {})[operation.method] = operation
-        routes = [Route(BASE + path, _Place(found)) for path, found in places.items()]
-        routes.append(Route(BASE, _Place(places.get("/", {}))))
+        routes = [Route(BASE + path, _Place(found, settings)) for path, found in places.items()]
+        routes.append(Route(BASE, _Place(places.get("/", {}), settings)))
         self._router = Router(routes, redirect_slashes=False, default=_nothing)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -93,8 +93,9 @@ class Management:
 class _Place:
     """One path, and what can be asked there."""
 
-    def __init__(self, operations: dict[str, Operation]) -> None:
+    def __init__(self, operations: dict[str, Operation], settings: Callable[[], Settings]) -> None:
         self._operations = operations
+        self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         method: str = scope["method"]
@@ -111,7 +112,7 @@ class _Place:
             raise ProblemError("not_found", "Nothing has such a name.")
         body: msgspec.Struct | None = None
         if operation.method in {"POST", "PATCH"}:
-            sent = await read_body(receive)
+            sent = await read_body(receive, self._settings().server)
             if operation.body is not None:
                 check_media_type(headers.get("content-type"))
                 body = decode_body(sent, operation.body)

@@ -10,7 +10,9 @@ BASE = "/dragoman/api"
 
 
 def is_management(path: str) -> bool:
-    """Whether a path is one of the management API."""
+    """Whether a path is one of the management API. It has to be as it came, still percent-encoded: a proxy
+    that keeps others away from there need not know every way to write it.
+    """
     return path == BASE or path.startswith(f"{BASE}/")
 
 

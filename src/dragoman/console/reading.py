@@ -12,6 +12,7 @@ import msgspec
 from msgspec import inspect
 from starlette.types import Receive
 
+from dragoman.config.settings import Server
 from dragoman.console.problem import ProblemError, from_failure, invalid
 from dragoman.conversation.failure import FailureError
 from dragoman.dialects.json_text import decode_request, field_error
@@ -30,26 +31,32 @@ _UNKNOWN = re.compile("object contains unknown field `(?P<name>.*)`", re.DOTALL)
 T = TypeVar("T", bound=msgspec.Struct)
 
 
-async def read_body(receive: Receive) -> bytes:
-    """The whole body. Raises `ProblemError` for one that is too large, or does not come in time."""
+async def read_body(receive: Receive, server: Server) -> bytes:
+    """The whole body, within what `[server]` says of bodies too. Raises `ProblemError` for one that is too
+    large, or does not come in time.
+    """
+    most, patience = min(MAX_BODY, server.max_body_bytes), min(PATIENCE, server.body_timeout)
+    loop = asyncio.get_running_loop()
+    end = loop.time() + PATIENCE
     pieces: list[bytes] = []
     size, more = 0, True
     try:
-        async with asyncio.timeout(PATIENCE):
-            while more and size <= MAX_BODY + _DISCARDED:
+        async with asyncio.timeout(patience) as waiting:
+            while more and size <= most + _DISCARDED:
                 message = await receive()
                 if message["type"] == "http.disconnect":
                     raise ProblemError("timeout", "The connection ended before the body did.")
                 piece: bytes = message.get("body", b"")
                 size += len(piece)
-                if size <= MAX_BODY:
+                if size <= most:
                     pieces.append(piece)
                 more = message.get("more_body", False)
+                waiting.reschedule(min(end, loop.time() + patience))
     except TimeoutError:
-        words = f"The body did not come within {PATIENCE:g} s."
+        words = f"The body did not come within {PATIENCE:g} s, or nothing of it came for {patience:g} s."
         raise ProblemError("timeout", words, headers=(("connection", "close"),)) from None
-    if size > MAX_BODY:
-        raise ProblemError("too_large", f"The body is larger than {MAX_BODY} bytes.")
+    if size > most:
+        raise ProblemError("too_large", f"The body is larger than {most} bytes.")
     return b"".join(pieces)
 
 

@@ -19,9 +19,12 @@ DEFAULT_OUTPUT = 4096
 _COMPLETION = 16
 """OpenAI's own limit for requests to go on with a text that name none."""
 
+MOST_OUTPUT = 10**9
+"""More than any model writes: what a request names beyond it, its vendor refuses."""
+
 _MEDIA = (b"image", b"file", b"audio", b"video", b"document", b"nline")
 _KEPT = ("previous_response_id", "conversation", "cachedContent", "cached_content")
-_TOOLS = ("tools", "web_search_options", "plugins", "mcp_servers", "container")
+_TOOLS = frozenset({"tools", "web_search_options", "plugins", "mcp_servers", "container"})
 _HOSTED = (
     b"earch",
     b"fetch",
@@ -38,6 +41,8 @@ _HOSTED = (
 Fields = Mapping[str, msgspec.Raw]
 
 _NAMES = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+_LETTERS = re.compile(rb"\\u00[4-7]")
+"""ASCII letters that are written as escapes. Nobody does so but who wants a word not to be found."""
 _RENDERED = re.compile(rb'"max(?:_completion|_output)?_tokens":(\d+)|"maxOutputTokens":(\d+)')
 """As requests are written here: without spaces. In a text, the marks would have a backslash before them."""
 
@@ -49,6 +54,10 @@ def output_bound(dialect: str, head: Head, profile: Profile) -> int:
     """The most tokens that the answer to a request of a dialect has, all its candidates together, where the
     request is passed on as it is. `profile` is that of the model that it goes to.
     """
+    return min(_output(dialect, head, profile), MOST_OUTPUT)
+
+
+def _output(dialect: str, head: Head, profile: Profile) -> int:
     fields = head.fields
     match dialect:
         case "gemini":
@@ -68,6 +77,11 @@ def output_bound(dialect: str, head: Head, profile: Profile) -> int:
             return whole * head.candidates
 
 
+def outlasts(dialect: str, head: Head) -> bool:
+    """Whether the answer is made in the background: nobody who sends the request hears what it has taken."""
+    return dialect == "openai_responses" and bytes(head.fields.get("background", b"")) == b"true"
+
+
 def plain(head: Head, body: bytes) -> bool:
     """Whether there is nothing in a request whose tokens the bytes of its body do not tell: no media, no
     files, no tool of the vendor's, nothing that the vendor keeps. Only a look at the bytes: text that speaks
@@ -76,11 +90,15 @@ def plain(head: Head, body: bytes) -> bool:
     fields = head.fields
     if any(name in fields for name in _KEPT) or any(mark in body for mark in _MEDIA):
         return False
+    if _LETTERS.search(body):
+        return False
     if b'"pro"' in bytes(fields.get("reasoning", b"")):
         return False  # the prompt is read several times
     if bytes(fields.get("prompt", b"")).startswith(b"{"):
         return False  # one that OpenAI keeps
-    return not any(mark in bytes(fields[name]) for name in _TOOLS if name in fields for mark in _HOSTED)
+    return _TOOLS.isdisjoint(fields) or not any(
+        mark in bytes(fields[name]) for name in _TOOLS if name in fields for mark in _HOSTED
+    )
 
 
 def rendered_bound(body: bytes, profile: Profile, candidates: int = 1) -> int:
@@ -88,7 +106,7 @@ def rendered_bound(body: bytes, profile: Profile, candidates: int = 1) -> int:
     client's tools are called cannot make it smaller.
     """
     found = [int(one or other) for one, other in _RENDERED.findall(body)]
-    return (max(found) if found else _otherwise(profile)) * candidates
+    return min((max(found) if found else _otherwise(profile)) * candidates, MOST_OUTPUT)
 
 
 def _gemini(fields: Fields, profile: Profile) -> int:

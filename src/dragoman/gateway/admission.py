@@ -10,7 +10,7 @@ from typing import Self
 
 import msgspec
 
-from dragoman.access.holder import Holder, HolderKind
+from dragoman.access.holder import Budget, Holder, HolderKind
 from dragoman.access.limits import (
     Amounts,
     Claim,
@@ -56,21 +56,56 @@ class Hold:
         self._needed = needed
         self._paid = paid
 
-    async def settle(self, tokens: int, nanos: int) -> tuple[Charge, ...]:
-        """So much was used: the rest goes back. What each account pays. Once."""
-        charges = () if self._paid is None else self._paid.settle(nanos)
+    def charge(self, nanos: int) -> tuple[Charge, ...]:
+        """So much was spent: what each account pays. Once."""
+        return () if self._paid is None else self._paid.settle(nanos)
+
+    async def put_back(self, tokens: int, nanos: int) -> None:
+        """So much was used: what was drawn besides goes back into the limits. Once."""
         if rest := rest_of(self._claims, self._needed, Amounts(tokens, nanos)):
             await self._meters.put_back(rest)
-        return charges
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """What the holders of a request are held to, all of them together."""
+
+    counted: tuple[Claim, ...] = ()
+    """The limits of requests."""
+    used: tuple[Claim, ...] = ()
+    """The limits of what requests use: tokens, cost."""
+    budgets: tuple[tuple[Holder, Budget], ...] = ()
+    places: tuple[ClientLimit, ...] = ()
+    """The limits of concurrent requests, and in the same order their slots and whose they are."""
+    slots: tuple[Slot, ...] = ()
+    kinds: tuple[HolderKind, ...] = ()
+    limited: bool = False
+    """Whether what an upstream request may take has to be set aside."""
+    priced: bool = False
+    """Whether it has to be known what it costs."""
+
+
+_FREE = Rules()
 
 
 @functools.lru_cache(maxsize=4096)
-def _claims(holders: tuple[Holder, ...]) -> tuple[tuple[Claim, ...], tuple[Claim, ...]]:
-    """The limits of requests, and those of what requests use."""
+def _rules(holders: tuple[Holder, ...]) -> Rules:
     claims = claims_of(holders)
-    return (
-        tuple(one for one in claims if one.limit.kind == "requests"),
-        tuple(one for one in claims if one.limit.kind != "requests"),
+    used = tuple(one for one in claims if one.limit.kind != "requests")
+    budgets = tuple((holder, budget) for holder in holders for budget in holder.budgets)
+    places = tuple(
+        ClientLimit(f"{one.kind}:{one.id}", one.max_concurrent, f"{one.kind} '{one.name}'")
+        for one in holders
+        if one.max_concurrent is not None
+    )
+    return Rules(
+        counted=tuple(one for one in claims if one.limit.kind == "requests"),
+        used=used,
+        budgets=budgets,
+        places=places,
+        slots=slots_of(holders),
+        kinds=tuple(one.kind for one in holders if one.max_concurrent is not None),
+        limited=bool(budgets or used),
+        priced=bool(budgets) or any(one.limit.kind == "cost" for one in used),
     )
 
 
@@ -93,27 +128,24 @@ class Admission:
         exchange is over, on the clock of `time.monotonic`.
         """
         self._allowances = allowances
-        self._holders = holders
         self._until = until
         self._priority = priority
         self._place: AbstractAsyncContextManager[None] | None = None
         self._slots: tuple[Slot, ...] = ()
         self._record = record
-        self._counted, self._used = _claims(holders) if holders else ((), ())
-        self._budgets = tuple((holder, budget) for holder in holders for budget in holder.budgets)
-        self.limited = bool(self._budgets or self._used)
-        """Whether what an upstream request may take has to be set aside."""
-        self.priced = bool(self._budgets) or any(one.limit.kind == "cost" for one in self._used)
-        """Whether it has to be known what it costs."""
-        self.queued = any(holder.max_concurrent is not None for holder in holders)
+        self._rules = rules = _rules(holders) if holders else _FREE
+        self.limited = rules.limited
+        self.priced = rules.priced
+        self.queued = bool(rules.places)
         """Whether it may have to wait for a place."""
 
     async def __aenter__(self) -> Self:
-        if not self._holders:
-            return self
+        rules = self._rules
         try:
-            await self._take_place()
-            await self._draw(self._counted, _ONE)
+            if rules.places:
+                await self._take_place()
+            if rules.counted:
+                await self._draw(rules.counted, _ONE)
         except BaseException:
             await self._leave()
             raise
@@ -122,72 +154,63 @@ class Admission:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._holders:
+        if self._place is not None:
             await self._leave()
 
-    async def set_aside(self, tokens: int, nanos: int, least: Callable[[], int]) -> Hold | None:
+    async def set_aside(
+        self, tokens: int, nanos: int, least: Callable[[], int], *, held: bool = False
+    ) -> Hold | None:
         """Set aside what an upstream request may take at most: so many tokens and nano-dollars, of which it
-        takes `least()` without an answer.
+        takes `least()` without an answer. With `held`, only out of what this process holds of the budgets, and
+        None where that is not enough.
 
         Raises `FailureError` where a limit (429) or a budget (402) does not admit that much.
         """
-        if not self.limited:
-            return None
-        needed, meters = Amounts(tokens, nanos), self._allowances.meters
-        await self._draw(self._used, needed)
+        rules, allowances = self._rules, self._allowances
         paid: Reservation | None = None
-        try:
-            if self._budgets:
-                paid = await self._allowances.purse.reserve(self._budgets, nanos)
-        except BaseException as error:
-            if back := draws_for(self._used, needed):
-                await meters.put_back(back)
-            if isinstance(error, BudgetSpentError):
+        if rules.budgets:
+            paid = allowances.purse.reserve_held(rules.budgets, nanos)
+            if paid is None and held:
+                return None
+            try:
+                paid = paid or await allowances.purse.reserve(rules.budgets, nanos)
+            except BudgetSpentError as error:
                 self._record.reached = (error.holder.kind, "budget")
                 raise FailureError(budget_failure(error, least())) from None
-            raise
-        return Hold(meters, self._used, needed, paid)
-
-    def covers(self, nanos: int) -> bool:
-        """Whether so many nano-dollars can be set aside out of what this process holds."""
-        return not self._budgets or self._allowances.purse.covers(self._budgets, nanos)
+        needed = Amounts(tokens, nanos)
+        if rules.used:
+            try:
+                await self._draw(rules.used, needed)
+            except BaseException:
+                if paid is not None:
+                    paid.release()
+                raise
+        return Hold(allowances.meters, rules.used, needed, paid)
 
     async def _take_place(self) -> None:
-        kinds: list[HolderKind] = []
-        limits: list[ClientLimit] = []
-        for one in self._holders:
-            if one.max_concurrent is not None:
-                kinds.append(one.kind)
-                limits.append(
-                    ClientLimit(f"{one.kind}:{one.id}", one.max_concurrent, f"{one.kind} '{one.name}'")
-                )
-        if not limits:
-            return
+        rules, limits = self._rules, self._rules.places
         allowances = self._allowances
         place = allowances.traffic.client_place(limits, until=self._until, priority=self._priority)
         try:
             await place.__aenter__()
         except FailureError:
             if (full := allowances.traffic.first_full(limits)) is not None:
-                self._record.reached = (kinds[full], "concurrency")
+                self._record.reached = (rules.kinds[full], "concurrency")
             raise
         self._place = place
         # within this process there is a place; other processes may have taken it
-        slots = slots_of(self._holders)
         end = min(self._until, time.monotonic() + allowances.queue_timeout)
         pause = _FIRST_PAUSE
-        while (full := await allowances.meters.enter(slots)) is not None:
+        while (full := await allowances.meters.enter(rules.slots)) is not None:
             if time.monotonic() + pause >= end:
-                self._record.reached = (kinds[full], "concurrency")
+                self._record.reached = (rules.kinds[full], "concurrency")
                 raise FailureError(_no_place(limits[full]))
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
-        self._slots = slots
+        self._slots = rules.slots
 
     async def _draw(self, claims: Sequence[Claim], needed: Amounts) -> None:
         """Count a request against limits. Raises `FailureError` where one is reached."""
-        if not claims:
-            return
         drawn = await self._allowances.meters.draw(draws_for(claims, needed))
         self._record.rate_limits += tuple(rate_limits(claims, drawn.levels))
         if drawn.refused is not None:

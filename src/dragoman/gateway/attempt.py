@@ -95,6 +95,12 @@ class Attempt:
         """
         return self._above.left <= 0 and self._above.retrying
 
+    @property
+    def refused(self) -> bool:
+        """Whether it has failed by more than the time that it took."""
+        failure = self.record.failure
+        return failure is not None and failure.kind is not FailureKind.TIMEOUT
+
     async def admit(self) -> None:
         """Wait for a free place. Raises `FailureError` (rate limit) where too many wait."""
         record, gateway = self.record, self._gateway
@@ -121,14 +127,20 @@ class Attempt:
             raise UnservableError(refusal)
         return quote
 
-    async def set_aside(self, quote: Quote, prompt: int, answer: int, *, media: bool = False) -> None:
-        """Set aside what the request may take at most, with so many tokens of prompt and answer. Raises
-        `FailureError` where limits or budgets do not admit that much.
+    async def set_aside(
+        self, quote: Quote, prompt: int, answer: int, *, media: bool = False, held: bool = False
+    ) -> bool:
+        """Set aside what the request may take at most, with so many tokens of prompt and answer; with `held`,
+        only out of what this process holds. Whether that was enough. Raises `FailureError` where limits or
+        budgets do not admit that much.
         """
-        most = self.worst(quote, prompt, answer, media=media)
         self._hold = await self.admission.set_aside(
-            prompt + answer, most, lambda: self.worst(quote, prompt, 0)
+            prompt + answer,
+            self.worst(quote, prompt, answer, media=media),
+            lambda: self.worst(quote, prompt, 0, media=media),
+            held=held,
         )
+        return self._hold is not None
 
     def worst(self, quote: Quote, prompt: int, answer: int, *, media: bool = False) -> int:
         """What so many tokens cost at most, in nano-dollars, of which some may be sound or pictures; 0 where
@@ -167,7 +179,12 @@ class Attempt:
         """The head of a good answer has come."""
         self.record.connected = upstream.connected_at
         self.record.upstream_request_id = upstream_id(upstream.headers)
-        self.record.first_byte = time.monotonic()
+        self.arrived()
+
+    def arrived(self) -> None:
+        """The head of a good answer is there, be it to one copy of a request of several."""
+        if self.record.first_byte is None:
+            self.record.first_byte = time.monotonic()
 
     def heard(self) -> None:
         """The first piece of the answer itself has come."""
@@ -202,8 +219,10 @@ class Attempt:
             record.price_source = cost.source
         hold, self._hold = self._hold, None
         if hold is not None:
-            tokens = 0 if record.usage is None else record.usage.total
-            record.charges = await hold.settle(tokens, record.cost or 0)
+            tokens, nanos = 0 if record.usage is None else record.usage.total, record.cost or 0
+            # first, and at once: whoever is cancelled while limits are far away has noted what is paid
+            record.charges = hold.charge(nanos)
+            await hold.put_back(tokens, nanos)
 
     async def release(self) -> None:
         """The upstream has done its part: its place is for others, however long the client takes."""
@@ -272,7 +291,4 @@ class Attempt:
     def _worked(self) -> bool:
         """Whether the upstream has worked, as far as one can tell, without telling what that took."""
         record = self.record
-        if record.connected is None:
-            return False
-        refused = record.failure is not None and record.failure.kind is not FailureKind.TIMEOUT
-        return record.first_byte is not None or not refused
+        return record.connected is not None and (record.first_byte is not None or not self.refused)

@@ -143,6 +143,9 @@ class Attempts(Generic[T]):
         """See `Supervisor`."""
         if self._race is not None:
             self._race.claim()
+            for other in self._record.attempts:
+                if other is not record and other.outcome == "abandoned":
+                    other.outcome = "lost"
         self._record.answered = record
         if self._prefix is not None:
             self._gateway.traffic.remember(self._route, self._prefix, record.target)
@@ -265,10 +268,6 @@ class Attempts(Generic[T]):
             )
         finally:
             self._race = None
-            if race.winner is not None:
-                for attempt in self._record.attempts:
-                    if attempt.outcome == "abandoned" and attempt is not self._record.answered:
-                        attempt.outcome = "lost"
 
     def _opener(self, candidate: RouteTarget, *, hedge: bool = False) -> Open:
         return lambda: Attempt(self._gateway, self._route, candidate, self, hedge=hedge)

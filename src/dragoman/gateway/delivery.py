@@ -4,14 +4,16 @@ import contextlib
 import functools
 import hashlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from dragoman.conversation.cut_usage import CutUsage
 from dragoman.conversation.failure import FailureError
 from dragoman.conversation.fold import Fold, fold, unfold
 from dragoman.conversation.loss import Loss
 from dragoman.conversation.request import Request
 from dragoman.conversation.response import Response
+from dragoman.conversation.usage import Usage
 from dragoman.dialects.dialect import Dialect, Emulation, Head, Reply, Target
 from dragoman.gateway.answer_headers import answer_headers
 from dragoman.gateway.attempt import Attempt
@@ -171,6 +173,9 @@ class Delivery:
             accepted.attempt.begun()
             meter = call.dialect.meter_response(body)
             accepted.attempt.record.usage, self._record.stops = meter.usage, meter.stops
+            if not _told(meter.usage):
+                with contextlib.suppress(FailureError):
+                    self._meter(accepted, [call.dialect.parse_response(body, accepted.target.origin)])
             if self._state is not None and (identity := self._state.identified(body)):
                 await keep_place(self._gateway, call, identity, accepted.attempt.target.credential)
         else:
@@ -215,9 +220,26 @@ class Delivery:
         told, veil = planned.emulation.apart()
         response = emulate(joined(responses), told)
         attempt.record.usage = response.usage
+        if not all(_told(one.usage) for one in responses):
+            self._meter(accepted, responses)
         self._record.stops = tuple(choice.stop.reason for choice in response.choices)
         await self._keep_signatures(kept_of(response, self._call.key.id, planned.request))
         return emulate(response, veil)
+
+    def _meter(self, accepted: Accepted, responses: Sequence[Response]) -> None:
+        """Estimate what whole answers took whose upstream has not told all of it."""
+        request, record = asked(self._call, accepted.planned), accepted.attempt.record
+        record.usage = Usage()
+        for response in responses:
+            usage = response.usage or Usage()
+            if not _told(usage):
+                cut = CutUsage(request)
+                for event in unfold(response):
+                    cut.hear(event)
+                estimate = cut.estimated(usage)
+                if estimate.total > usage.total:
+                    usage, record.estimated = estimate, True
+            record.usage = record.usage.plus(usage)
 
     async def _keep_signatures(self, kept: dict[str, bytes]) -> None:
         time_to_live = self._gateway.memory.signatures
@@ -251,6 +273,11 @@ class Delivery:
             limits=limit_headers(self._gateway, self._call, record),
             cache=record.cache,
         )
+
+
+def _told(usage: Usage | None) -> bool:
+    """Whether an upstream has said what its answer took."""
+    return usage is not None and usage.prompt > 0 and usage.output is not None
 
 
 def asked(call: Call, planned: Plan) -> Request | None:

@@ -1,5 +1,6 @@
 """Embeddings: passed through to a target of the client's own format, else translated between the two."""
 
+import contextlib
 from collections.abc import Mapping
 
 import msgspec
@@ -81,6 +82,7 @@ class _Embeddings:
         self, head: Head, spoken: Dialect, candidate: RouteTarget, attempt: Attempt
     ) -> Whole:
         wire = self._ours.passthrough(head, self._call.body, candidate.target)
+        attempt.prompt_usage = self._estimated
         told = await self._inquiry.ask(attempt, spoken, wire)
         tokens = self._ours.meter_response(told.body)
         try:
@@ -106,7 +108,12 @@ class _Embeddings:
             if len(parts) == 1
             else [theirs.render_request(part, target).wire for part in parts]
         )
-        told = [await self._inquiry.ask(attempt, spoken, wire) for wire in wires]
+        asked: list[EmbeddingRequest] = []
+        attempt.prompt_usage = lambda: Usage(input=sum(map(_estimate, asked)))
+        told: list[Told] = []
+        for wire, part in zip(wires, parts, strict=True):
+            asked.append(part)
+            told.append(await self._inquiry.ask(attempt, spoken, wire))
         response = _joined(
             [theirs.parse_response(one.body, part) for one, part in zip(told, parts, strict=True)]
         )
@@ -134,11 +141,17 @@ class _Embeddings:
         record = attempt.record
         record.estimated = tokens is None
         if tokens is None:
-            tokens = sum(
-                estimate_text_tokens(one) if isinstance(one, str) else len(one) for one in self._read().inputs
-            )
+            tokens = _estimate(self._read())
         record.usage = Usage(input=tokens)
         return tokens
+
+    def _estimated(self) -> Usage | None:
+        """About what an attempt has cost that was given up before its upstream told; None where the request
+        went through unread and cannot be read.
+        """
+        with contextlib.suppress(FailureError):
+            return Usage(input=_estimate(self._read()))
+        return None
 
     def _headers(self, provider: Provider, told: Told) -> list[tuple[str, str]]:
         record = self._inquiry.record
@@ -187,6 +200,11 @@ def _parts(request: EmbeddingRequest, most: int) -> list[EmbeddingRequest]:
         msgspec.structs.replace(request, inputs=inputs[start : start + most])
         for start in range(0, len(inputs), most)
     ]
+
+
+def _estimate(request: EmbeddingRequest) -> int:
+    """The tokens that the inputs have, about."""
+    return sum(estimate_text_tokens(one) if isinstance(one, str) else len(one) for one in request.inputs)
 
 
 def _joined(answers: list[EmbeddingResponse]) -> EmbeddingResponse:

@@ -9,12 +9,12 @@ import time
 
 import msgspec
 
-from dragoman.conversation.failure import Failure, FailureError
+from dragoman.conversation.failure import Failure, FailureError, invalid
 from dragoman.conversation.prompt_bound import prompt_bound
 from dragoman.conversation.request import Request
 from dragoman.conversation.token_estimate import estimate_tokens
 from dragoman.conversation.usage import Usage
-from dragoman.dialects.bounds import output_bound, plain, rendered_bound
+from dragoman.dialects.bounds import outlasts, output_bound, plain, rendered_bound
 from dragoman.dialects.dialect import Dialect, Head, Target, WireRequest
 from dragoman.dialects.foreign_reasoning import FOREIGN_REASONING
 from dragoman.dialects.format_choice import spoken_format
@@ -103,6 +103,8 @@ class Exchange:
             await self._refuse(STOPPING)
         except Exception:
             record.failure = BUG
+            if not self._client.started:
+                record.status = 500
             raise
         finally:
             if self._outlet is not None:
@@ -248,7 +250,18 @@ class Exchange:
         await attempt.admit()
         await self._set_aside(head, attempt, planned, copies)
         attempt.sent()
-        attempt.prompt_usage = lambda: _prompt_usage(asked(call, planned), copies)
+        accepted = 0
+
+        def given_up() -> Usage | None:
+            # of several copies, the one that was refused costs nothing, and those that had begun do
+            return _prompt_usage(asked(call, planned), accepted if attempt.refused and accepted else copies)
+
+        def came() -> None:
+            nonlocal accepted
+            accepted += 1
+            attempt.arrived()
+
+        attempt.prompt_usage = given_up
         if self._outlet is not None:
             losses = record.losses if record.report_losses else ()
             self._outlet.headers = opening_headers(
@@ -261,6 +274,7 @@ class Exchange:
             planned.dialect,
             attempt.timeouts.connect,
             copies=copies,
+            came=came,
         )
 
     def _note(self) -> None:
@@ -271,6 +285,13 @@ class Exchange:
         quote = attempt.quote()
         if not attempt.admission.limited:
             return
+        if outlasts(self._call.dialect.name, head):
+            raise invalid(
+                "An answer that is made in the background cannot be counted against the limits and budgets "
+                "that hold for this key: leave 'background' out.",
+                "background",
+                "unsupported_parameter",
+            )
         body, profile = planned.wire.body, attempt.target.target.profile
         if isinstance(planned, Translation):
             candidates = max(copies, planned.request.candidates)
@@ -278,11 +299,8 @@ class Exchange:
         else:
             answer = output_bound(self._call.dialect.name, head, profile)
         textual = plain(head, self._call.body)
-        if textual:
-            prompt = copies * prompt_bound(len(body))
-            if attempt.admission.covers(attempt.worst(quote, prompt, answer)):
-                await attempt.set_aside(quote, prompt, answer)
-                return
+        if textual and await attempt.set_aside(quote, copies * prompt_bound(len(body)), answer, held=True):
+            return
         # little is left, or there is more than text: the request itself tells better what it may take
         prompt = copies * prompt_bound(len(body), asked(self._call, planned))
         await attempt.set_aside(quote, prompt, answer, media=not textual)

@@ -7,11 +7,14 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from dragoman.access.key_info import KeyInfo
+from dragoman.access.keys import OPEN
 from dragoman.config.settings import Conditions, Strategy
 from dragoman.conversation.failure import FailureError, invalid
 from dragoman.dialects.dialect import Dialect, Head, Location
 from dragoman.dialects.format_choice import spoken_format
 from dragoman.gateway.answer_headers import render_losses
+from dragoman.gateway.entrance import check_model
 from dragoman.gateway.plan import Translation, plan
 from dragoman.routing.needs import Needs, needs_of
 from dragoman.routing.route import Hedge, Route, RouteTarget
@@ -84,11 +87,12 @@ def explain(
     body: bytes | None,
     tags: Iterable[str] = (),
     stream: bool = False,
+    key: KeyInfo = OPEN,
 ) -> Explanation:
     """Explain a request of a dialect or, without a body, a model's name.
 
     `model` goes before the model that the request names itself. Raises `FailureError` for a model that
-    leads nowhere, and for a request that cannot be read.
+    leads nowhere or that the key may not use, and for a request that cannot be read.
     """
     head, needs = None, None
     if body is not None:
@@ -99,6 +103,7 @@ def explain(
     name = model or ("" if head is None else head.model)
     if not name:
         raise invalid("Name the model to explain, or give a request that names one.", "model")
+    check_model(key, name)
     route = router.resolve(name)
     choice = traffic.choose(route, needs or Needs(stream=stream, tags=frozenset(tags)))
     states = {(one.name, one.credential): one for one in traffic.targets()}
@@ -189,10 +194,10 @@ def explain_posted(
     router: Router,
     traffic: Traffic,
     dialects: Mapping[str, Dialect],
-    tags: Iterable[str],
+    key: KeyInfo,
 ) -> bytes:
-    """The same over HTTP: `{"model"?: ..., "dialect"?: ..., "request"?: {...}, "stream"?: ...}`, for a key
-    with these tags, with the targets as they are at this moment.
+    """The same over HTTP: `{"model"?: ..., "dialect"?: ..., "request"?: {...}, "stream"?: ...}`, for this
+    key, with the targets as they are at this moment.
 
     Raises `FailureError` that names the field at fault.
     """
@@ -210,7 +215,8 @@ def explain_posted(
         dialect=dialects[posted.dialect],
         model=posted.model,
         body=None if bytes(posted.request) in {b"", b"null"} else bytes(posted.request),
-        tags=tags,
+        tags=key.tags,
         stream=posted.stream,
+        key=key,
     )
     return msgspec.json.encode(explanation)

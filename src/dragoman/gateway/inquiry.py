@@ -77,6 +77,8 @@ class Inquiry:
             await self._refuse(FailureError(STOPPING))
         except Exception:
             record.failure = BUG
+            if not self._client.started:
+                record.status = 500
             raise
         finally:
             note_end(self.gateway, self.call, record, self._client)

@@ -60,7 +60,9 @@ class Race(Generic[T]):
                         return task.result()
                     if not isinstance(error, FailureError):
                         raise error
-                    if task is leading and hopeless(error):
+                    if task is leading and self.winner in {None, task} and hopeless(error):
+                        # the other one may be about to begin
+                        self.winner = task
                         raise error
                     failed = error if task is leading else failed or error
         finally:

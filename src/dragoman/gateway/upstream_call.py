@@ -134,14 +134,20 @@ async def send_all(
     spoken: Dialect,
     connect_timeout: float,
     copies: int,
+    came: Callable[[], None],
 ) -> list[UpstreamResponse]:
-    """The answers to several copies of one request, all accepted; if one is refused, none is kept."""
+    """The answers to several copies of one request, all accepted; if one is refused, none is kept. `came` is
+    called for each of several that is accepted.
+    """
     if copies == 1:
         return [await send(transport, request, provider, spoken, connect_timeout)]
-    tasks = [
-        asyncio.ensure_future(send(transport, request, provider, spoken, connect_timeout))
-        for _ in range(copies)
-    ]
+
+    async def one() -> UpstreamResponse:
+        upstream = await send(transport, request, provider, spoken, connect_timeout)
+        came()
+        return upstream
+
+    tasks = [asyncio.ensure_future(one()) for _ in range(copies)]
     try:
         return list(await asyncio.gather(*tasks))
     except BaseException:

@@ -56,10 +56,15 @@ from dragoman.telemetry.metrics import Metrics
 LOOPBACK_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
 """Pages of this machine: the only ones that may call a gateway that asks for no key."""
 
+_COUNTED = ("requests", "tokens")
+"""What the headers of limits are about."""
 _EXPOSED = [
     "x-request-id",
     "request-id",
     "retry-after",
+    "x-should-retry",
+    *(f"x-ratelimit-{what}-{kind}" for kind in _COUNTED for what in ("limit", "remaining", "reset")),
+    *(f"anthropic-ratelimit-{kind}-{what}" for kind in _COUNTED for what in ("limit", "remaining", "reset")),
     "x-dragoman-cache",
     "x-dragoman-estimated",
     "x-dragoman-losses",
@@ -222,7 +227,7 @@ class App:
             case Translate():
                 body = translate_posted(call.body, DIALECTS)
             case Explain():
-                body = explain_posted(call.body, gateway.router, gateway.traffic, DIALECTS, call.key.tags)
+                body = explain_posted(call.body, gateway.router, gateway.traffic, DIALECTS, call.key)
             case TargetStates():
                 body = _render_health(self._backing(), gateway.traffic.targets())
             case MetricsPage():

@@ -88,7 +88,7 @@ class Service:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request (ASGI)."""
-        if scope["type"] == "http" and is_management(scope["path"]):
+        if scope["type"] == "http" and is_management(scope["raw_path"].decode("ascii", "replace")):
             await self._management(scope, receive, send)
         else:
             await self._front(scope, receive, send)

@@ -12,7 +12,7 @@ from msgspec import Meta
 from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, true
 
 from dragoman.store.ledger_rows import name
-from dragoman.store.tables import ATTEMPTS, REQUESTS, ROLLUPS
+from dragoman.store.tables import ATTEMPTS, COST_CLASS, REQUESTS, ROLLUPS
 
 LEFT = 499
 """The status of requests whose client did not wait for the answer."""
@@ -188,10 +188,10 @@ def build_wanted(filters: Filters, holders: Holders) -> Wanted:
     ]
     if holders.teams is not None:
         rows.append(_plain(_C.team_id).in_(holders.teams))
-    costs = _costs(_C.cost, filters)
+    costs = _costs(filters)
     if costs:
-        rows += _costs(_plain(_C.cost), filters)
-        paths.append(Path(costs, MOST_SORTED))
+        rows += _costs(filters, plain=True)
+        paths.append(Path((*costs, *_cost_classes(filters)), MOST_SORTED))
     return Wanted(tuple(rows), tuple(paths), _sums(filters, holders))
 
 
@@ -261,13 +261,29 @@ def _ending(
             yield status.between(500, 599)
 
 
-def _costs(column: ColumnElement[Any], filters: Filters) -> tuple[_Condition, ...]:
+def _costs(filters: Filters, *, plain: bool = False) -> tuple[_Condition, ...]:
+    column = _plain(_C.cost) if plain else _C.cost
     found: list[_Condition] = []
     if filters.cost_at_least is not None:
         found.append(column >= min(filters.cost_at_least, _LARGEST))
     if filters.cost_at_most is not None:
         found.append(column <= min(filters.cost_at_most, _LARGEST))
     return tuple(found)
+
+
+def _cost_classes(filters: Filters) -> tuple[_Condition, ...]:
+    """The same of the classes of costs, which an index has."""
+    found: list[_Condition] = []
+    if filters.cost_at_least is not None:
+        found.append(_class_of(filters.cost_at_least) <= COST_CLASS)
+    if filters.cost_at_most is not None:
+        found.append(_class_of(filters.cost_at_most) >= COST_CLASS)
+    return tuple(found)
+
+
+def _class_of(cost: int) -> int:
+    digits = str(min(cost, _LARGEST))
+    return len(digits) * 10 + int(digits[0])
 
 
 def _sums(filters: Filters, holders: Holders) -> tuple[_Condition, ...]:

@@ -117,9 +117,7 @@ class Batch:
             paid = charges if first is entry else _charges(first)
             self.charges += paid
         if paid is not charges:
-            # out of no lease: the process that holds it knows of the first charge only
-            self.charges += [Charge(one.account, "", one.amount) for one in charges]
-            self.charges += [Charge(one.account, "", -one.amount) for one in paid]
+            self.charges += _beyond(charges, paid)
 
     @property
     def rollups(self) -> list[Row]:
@@ -227,6 +225,20 @@ def _attempt(attempt: AttemptEntry, request_id: str, number: int) -> Row:
 def _charges(entry: Entry) -> list[Charge]:
     return [
         Charge(text(one.account), text(one.lease), _bounded(one.amount, MOST_COST)) for one in entry.charges
+    ]
+
+
+def _beyond(charges: Sequence[Charge], paid: Sequence[Charge]) -> list[Charge]:
+    """What is paid after `paid`, so that it is `charges` in the end. What is more comes out of the lease that
+    is named, as what was paid did: its process has taken it out there already. What is less goes into none.
+    """
+    sums: dict[tuple[str, str], int] = {}
+    for sign, some in ((1, charges), (-1, paid)):
+        for one in some:
+            place = (one.account, one.lease)
+            sums[place] = sums.get(place, 0) + sign * one.amount
+    return [
+        Charge(account, lease if more > 0 else "", more) for (account, lease), more in sums.items() if more
     ]
 
 

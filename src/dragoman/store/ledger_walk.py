@@ -15,7 +15,7 @@ indexes are offered one at a time.
 import contextlib
 import math
 import time
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, RowMapping, Select, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -28,13 +28,15 @@ _C = REQUESTS.c
 FIRST_SLICE, LARGEST_SLICE = 500, 8_000
 """Rows that are looked at in one step: as many as take some milliseconds, and more and more of them."""
 _ALL = Path(())
-_SELECT = select(REQUESTS)
 _OLDEST = select(func.min(_C.began))
 _PLAIN_BEGAN = func.coalesce(_C.began, _C.began)
-_NEWEST = (_C.began.desc(), _C.id.desc())
-_PLAIN_NEWEST = (_PLAIN_BEGAN.desc(), _C.id.desc())
+_NEWEST = (_PLAIN_BEGAN.desc(), _C.id.desc())
 SORTED_SLICE = 500
 """The same at first, where they have to be put in order."""
+_MOST_NUMBERS = 2_000
+"""Numbers of rows in a statement."""
+_NO_LIMIT = 2**31 - 1
+"""With a limit, whatever it is, a part of a question is answered by itself."""
 
 
 class Walked(NamedTuple):
@@ -129,12 +131,7 @@ class Walk:
         """Look at the next slice; the place after it, or None where there is nothing more."""
         began = await self._began(conditions, position, since, self._slice - 1)
         self._slice = min(2 * self._slice, LARGEST_SLICE)
-        least = since if began is None else began
-        await self._fetch(
-            _SELECT.where(*conditions, after(position), _C.began >= least, *self._wanted.rows).order_by(
-                *_NEWEST
-            )
-        )
+        await self._fetch(_numbers(conditions, position, since if began is None else began))
         # all rows that began at that very moment were in the slice
         return None if began is None else Position(began, 0)
 
@@ -156,11 +153,7 @@ class Walk:
         place that is given back.
         """
         if path.most is None:
-            await self._fetch(
-                _SELECT.where(
-                    *path.conditions, after(position), _C.began >= self._since, *self._wanted.rows
-                ).order_by(*_NEWEST)
-            )
+            await self._fetch(_numbers(path.conditions, position, self._since))
             return None
         many = SORTED_SLICE
         while not self._full:
@@ -169,20 +162,34 @@ class Walk:
             found = await self._connection.execute(
                 select(_C.began, _C.id)
                 .where(*path.conditions, after_plain(position), self._since <= _PLAIN_BEGAN)
-                .order_by(*_PLAIN_NEWEST)
+                .order_by(*_NEWEST)
                 .limit(many)
             )
             places = [Position(*row) for row in found]
             if not places:
                 return None
             position = places[-1]
-            numbers = [place.number for place in places]
-            await self._fetch(_SELECT.where(_C.id.in_(numbers), *self._wanted.rows).order_by(*_PLAIN_NEWEST))
+            await self._fetch([place.number for place in places])
             if len(places) < many:
                 return None
-            many = min(4 * many, LARGEST_SLICE)
+            many = min(2 * many, _MOST_NUMBERS)
         return None
 
-    async def _fetch(self, query: Select[Any]) -> None:
-        found = await self._connection.execute(query.limit(self._most - len(self._rows)))
+    async def _fetch(self, numbers: Select[tuple[int]] | list[int]) -> None:
+        """Read those of some rows that are wanted. Their numbers are found in an index alone: where nothing
+        else is read, databases choose the index that is meant.
+        """
+        found = await self._connection.execute(
+            select(REQUESTS)
+            .where(_C.id.in_(numbers), *self._wanted.rows)
+            .order_by(*_NEWEST)
+            .limit(self._most - len(self._rows))
+        )
         self._rows += found.mappings()
+
+
+def _numbers(
+    conditions: tuple[ColumnElement[bool], ...], position: Position, since: float
+) -> Select[tuple[int]]:
+    few = select(_C.id).where(*conditions, after(position), _C.began >= since).limit(_NO_LIMIT).subquery()
+    return select(few.c.id)

@@ -181,7 +181,16 @@ def upgrade() -> None:
         if_not_exists=True,
     )
     op.create_index("requests_began", "requests", ["began"], if_not_exists=True)
-    op.create_index("requests_cost", "requests", ["cost", "began"], if_not_exists=True)
+    op.create_index(
+        "requests_cost",
+        "requests",
+        [
+            text("(length(CAST(cost AS TEXT)) * 10 + CAST(substr(CAST(cost AS TEXT), 1, 1) AS INTEGER))"),
+            "began",
+            "cost",
+        ],
+        if_not_exists=True,
+    )
     op.create_index("requests_dialect", "requests", ["dialect", "began"], if_not_exists=True)
     op.create_index(
         "requests_estimated",
