@@ -133,7 +133,7 @@ class NoLedger:
         return True
 
 
-LIMITS = (Limit("requests", 10**9, 60), Limit("tokens", 10**12, 60))
+LIMITS = (Limit("requests", 10**8, 86_400), Limit("tokens", 10**11, 86_400))
 BUDGETS = (Budget(1000 * NANOS, "day"), Budget(10_000 * NANOS, "month"))
 FREE = KeyInfo("1a2b", "key 1")
 

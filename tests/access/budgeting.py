@@ -134,3 +134,11 @@ def release(reservations: Iterable[object]) -> None:
     for one in reservations:
         if isinstance(one, Reservation):
             one.release()
+
+
+def covers(purse: Purse, budgets: Sequence[tuple[Holder, Budget]], nanos: int) -> bool:
+    """Whether a purse holds so much of these budgets."""
+    reservation = purse.reserve_held(budgets, nanos)
+    if reservation is not None:
+        reservation.release()
+    return reservation is not None

@@ -9,7 +9,19 @@ from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
-from tests.access.budgeting import DOLLAR, NOON, Clock, Store, following, held, ingest, release, totals, until
+from tests.access.budgeting import (
+    DOLLAR,
+    NOON,
+    Clock,
+    Store,
+    covers,
+    following,
+    held,
+    ingest,
+    release,
+    totals,
+    until,
+)
 
 from dragoman.access.holder import Budget, Holder
 from dragoman.access.purse import BudgetSpentError, Purse, Reservation, budget_failure
@@ -199,13 +211,13 @@ async def test_of_two_budgets_of_one_account_the_smaller_holds_and_pays_once(pur
 
 
 async def test_what_is_covered_can_be_known_without_asking(purse: Purse, store: Store) -> None:
-    assert not purse.covers(KEY, 1)
+    assert not covers(purse, KEY, 1)
     (await purse.reserve(KEY, 10 * DOLLAR)).release()
     asked = list(store.asked)
-    assert purse.covers(KEY, 10 * DOLLAR)
-    assert not purse.covers(KEY, 10 * DOLLAR + 1)
-    assert not purse.covers(KEY + TEAM, 1)
-    assert purse.covers([], 1)
+    assert covers(purse, KEY, 10 * DOLLAR)
+    assert not covers(purse, KEY, 10 * DOLLAR + 1)
+    assert not covers(purse, KEY + TEAM, 1)
+    assert covers(purse, [], 1)
     assert store.asked == asked
 
 

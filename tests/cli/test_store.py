@@ -281,9 +281,9 @@ def test_a_table_for_spreadsheets_has_no_formulas_and_no_lines_within(home: Home
         "'+1",
         "'-1",
         "'@SUM(1)",
-        "'\tx",
+        "\\tx",
         'a,"b"',
-        "two\nlines",
+        "two\\nlines",
         "plain",
     ]
     assert rows[0]["cost"] == "0.000001250"

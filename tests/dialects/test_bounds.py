@@ -3,7 +3,15 @@
 import msgspec
 import pytest
 
-from dragoman.dialects.bounds import DEFAULT_OUTPUT, MOST_OUTPUT, output_bound, plain, rendered_bound
+from dragoman.dialects.bounds import (
+    DEFAULT_OUTPUT,
+    MOST_OUTPUT,
+    MOST_SEARCHES,
+    output_bound,
+    plain,
+    rendered_bound,
+    searches_bound,
+)
 from dragoman.dialects.dialect import Head, Location
 from dragoman.dialects.registry import SPOKEN
 from dragoman.models.profile import UNKNOWN, Profile
@@ -132,6 +140,25 @@ def test_what_bytes_do_not_tell_is_not_plain(dialect: str, fields: dict[str, obj
     body = msgspec.json.encode({**BEGINNINGS[dialect], **fields})
     raw = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
     assert not plain(Head("m", False, Location(), raw), body)
+
+
+SEARCHING: list[tuple[list[object], int]] = [
+    ([{"type": "web_search_20250305", "name": "web_search", "max_uses": 3}], 3),
+    ([{"type": "web_search"}], MOST_SEARCHES),
+    ([{"google_search": {}}], MOST_SEARCHES),
+    ([{"type": "code_interpreter"}], 0),
+]
+
+
+@pytest.mark.parametrize(("tools", "expected"), SEARCHING)
+def test_a_tool_that_searches_says_how_often_it_may(tools: list[object], expected: int) -> None:
+    assert searches_bound(head_of({"tools": tools})) == expected
+
+
+def test_only_who_asks_for_searches_may_get_some() -> None:
+    assert searches_bound(head_of({})) == 0
+    assert searches_bound(head_of({"web_search_options": {}})) == MOST_SEARCHES
+    assert searches_bound(head_of({"plugins": [{"id": "web"}]})) == MOST_SEARCHES
 
 
 def test_words_that_are_written_as_escapes_are_not_plain() -> None:

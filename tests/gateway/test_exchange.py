@@ -147,9 +147,7 @@ async def test_an_answer_whose_upstream_says_nothing_of_usage_is_estimated_whole
             "stop_sequence": None,
         }
     else:
-        said = json.loads(OPENAI_ANSWER)
-        said["choices"][0]["message"]["content"] = words
-        said["usage"] = usage
+        said = {**json.loads(OPENAI_ANSWER.replace(b'"hi"', json.dumps(words).encode())), "usage": usage}
     service = Service(Upstream(json.dumps(said).encode(), headers=JSON))
     await service.serve(Reader(), model)
     (attempt,) = service.record.attempts

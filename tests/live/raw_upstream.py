@@ -57,7 +57,7 @@ class Line:
 
     def begin(self, media_type: str = "text/event-stream") -> None:
         """The head of an answer in chunks."""
-        head = f"HTTP/1.1 200 OK\r\ncontent-type: {media_type}\r\ntransfer-encoding: chunked\r\n\r\n"
+        head = f"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: {media_type}\r\ntransfer-encoding: chunked\r\n\r\n"
         self.send(head.encode())
 
     def chunk(self, data: bytes) -> None:

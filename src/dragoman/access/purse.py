@@ -148,7 +148,7 @@ class Purse:
         return self.reserve_held(budgets, nanos) or await self._reserve_slowly(budgets, nanos)
 
     def reserve_held(self, budgets: Sequence[tuple[Holder, Budget]], nanos: int) -> Reservation | None:
-        """Set so much aside out of what this process holds of these budgets; None where that is not enough."""
+        """Set so much aside out of what this process holds of the budgets; None where that is not enough."""
         moment = self._now()
         found: list[Pocket] = []
         for holder, budget in budgets:

@@ -14,11 +14,12 @@ import click
 import msgspec
 
 from dragoman.cli.loading import fail
+from dragoman.cli.terminal import printable, printable_json
 from dragoman.cli.upkeep import parse_moment, read_settings, with_database
 from dragoman.store.engine import Database
 from dragoman.store.ledger_export import COLUMNS, export
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@")
 """What makes a formula of a text, where a spreadsheet reads it."""
 
 Row = dict[str, object]
@@ -66,7 +67,8 @@ def _opened(output: Path | None) -> Generator[BinaryIO]:
 
 
 def _json_lines(page: Sequence[Row]) -> bytes:
-    return b"".join(msgspec.json.encode(row | {"began": _time(row["began"])}) + b"\n" for row in page)
+    lines = (msgspec.json.encode(row | {"began": _time(row["began"])}) for row in page)
+    return "".join(f"{printable_json(line)}\n" for line in lines).encode()
 
 
 def _csv(page: Sequence[Row]) -> bytes:
@@ -82,9 +84,10 @@ def _cell(name: str, value: object) -> object:
         return _time(value)
     match value:
         case msgspec.Raw():
-            return bytes(value).decode()
-        case str() if value.startswith(_FORMULA):
-            return f"'{value}"
+            return printable_json(bytes(value))
+        case str():
+            text = printable(value)
+            return f"'{text}" if value.startswith(_FORMULA) else text
         case bool():
             return "true" if value else "false"
         case _:

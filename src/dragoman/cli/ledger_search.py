@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from dragoman.cli.loading import fail
+from dragoman.cli.terminal import printable, printable_json
 from dragoman.cli.upkeep import parse_moment, read_settings, with_database
 from dragoman.models.money import render_dollars, to_nanos
 from dragoman.store.engine import Database
@@ -68,7 +69,7 @@ def search(config: Path | None, orders: Orders) -> None:
     """Print the requests that are found. Ends the process with status 2 for what makes no sense."""
     page = _look(config, lambda ledger: ledger.page(filters_of(orders), orders.before, orders.limit))
     if orders.as_json:
-        click.echo(msgspec.json.encode(page))
+        click.echo(printable_json(msgspec.json.encode(page)))
         return
     if page.rows:
         click.echo("\n".join(table(_HEAD, [_cells(row) for row in page.rows])))
@@ -89,7 +90,7 @@ def show(config: Path | None, request_id: str, *, as_json: bool) -> None:
     if found is None:
         click.echo(f"There is no request {printable(request_id)} in the ledger.", err=True)
         sys.exit(1)
-    click.echo(msgspec.json.encode(found) if as_json else "\n".join(_detail(found)))
+    click.echo(printable_json(msgspec.json.encode(found)) if as_json else "\n".join(_detail(found)))
 
 
 def costs(config: Path | None, orders: CostOrders) -> None:
@@ -98,7 +99,7 @@ def costs(config: Path | None, orders: CostOrders) -> None:
     begins = parse_moment(orders.since, "--since") if orders.since else ends - _MONTH
     shares = _look(config, lambda ledger: ledger.top(Scope(), begins, ends, orders.by, orders.limit))
     if orders.as_json:
-        click.echo(msgspec.json.encode(shares))
+        click.echo(printable_json(msgspec.json.encode(shares)))
     elif shares:
         head = (orders.by, "cost", "requests", "failed", "unpriced", "input", "output", "cached")
         click.echo("\n".join(table(head, [_sums(share) for share in shares])))
@@ -126,11 +127,6 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in cells
     ]
-
-
-def printable(text: str) -> str:
-    """The text without anything that a terminal would obey: clients choose many of these."""
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 _HEAD = ("began (UTC)", "request", "key", "model", "target", "status", "seconds", "tokens", "cost")

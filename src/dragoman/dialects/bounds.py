@@ -19,6 +19,8 @@ DEFAULT_OUTPUT = 4096
 _COMPLETION = 16
 """OpenAI's own limit for requests to go on with a text that name none."""
 
+MOST_SEARCHES = 10
+"""Searches for one answer where nobody has said how many there may be."""
 MOST_OUTPUT = 10**9
 """More than any model writes: what a request names beyond it, its vendor refuses."""
 
@@ -41,6 +43,7 @@ _HOSTED = (
 Fields = Mapping[str, msgspec.Raw]
 
 _NAMES = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+_MOST_USES = re.compile(rb'"max_uses"\s*:\s*(\d{1,9})')
 _LETTERS = re.compile(rb"\\u00[4-7]")
 """ASCII letters that are written as escapes. Nobody does so but who wants a word not to be found."""
 _RENDERED = re.compile(rb'"max(?:_completion|_output)?_tokens":(\d+)|"maxOutputTokens":(\d+)')
@@ -99,6 +102,18 @@ def plain(head: Head, body: bytes) -> bool:
     return _TOOLS.isdisjoint(fields) or not any(
         mark in bytes(fields[name]) for name in _TOOLS if name in fields for mark in _HOSTED
     )
+
+
+def searches_bound(head: Head) -> int:
+    """How often the vendor may search the web for an answer, at most. Those who set no limit to it are taken
+    not to need more than some searches.
+    """
+    tools = b" ".join(bytes(head.fields[name]) for name in _TOOLS if name in head.fields)
+    searching = b"earch" in tools or b'"web"' in tools or _LETTERS.search(tools)
+    if not (searching or "web_search_options" in head.fields):
+        return 0
+    limits = sum(int(found) for found in _MOST_USES.findall(tools))
+    return min(limits or MOST_SEARCHES, MOST_OUTPUT)
 
 
 def rendered_bound(body: bytes, profile: Profile, candidates: int = 1) -> int:

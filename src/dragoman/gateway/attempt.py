@@ -128,25 +128,34 @@ class Attempt:
         return quote
 
     async def set_aside(
-        self, quote: Quote, prompt: int, answer: int, *, media: bool = False, held: bool = False
+        self,
+        quote: Quote,
+        prompt: int,
+        answer: int,
+        *,
+        media: bool = False,
+        searches: int = 0,
+        held: bool = False,
     ) -> bool:
-        """Set aside what the request may take at most, with so many tokens of prompt and answer; with `held`,
-        only out of what this process holds. Whether that was enough. Raises `FailureError` where limits or
-        budgets do not admit that much.
+        """Set aside what the request may take at most, with so many tokens of prompt and answer and so many
+        searches; with `held`, only out of what this process holds. Whether that was enough. Raises
+        `FailureError` where limits or budgets do not admit that much.
         """
         self._hold = await self.admission.set_aside(
             prompt + answer,
-            self.worst(quote, prompt, answer, media=media),
+            self.worst(quote, prompt, answer, media=media, searches=searches),
             lambda: self.worst(quote, prompt, 0, media=media),
             held=held,
         )
         return self._hold is not None
 
-    def worst(self, quote: Quote, prompt: int, answer: int, *, media: bool = False) -> int:
-        """What so many tokens cost at most, in nano-dollars, of which some may be sound or pictures; 0 where
-        nobody has to know.
+    def worst(self, quote: Quote, prompt: int, answer: int, *, media: bool = False, searches: int = 0) -> int:
+        """What so many tokens, of which some may be sound or pictures, and so many searches cost at most, in
+        nano-dollars; 0 where nobody has to know.
         """
-        return self._gateway.pricing.worst(quote, prompt, answer, media=media) if self.admission.priced else 0
+        if not self.admission.priced:
+            return 0
+        return self._gateway.pricing.worst(quote, prompt, answer, media=media, searches=searches)
 
     def sent(self) -> None:
         """The request goes out now. Raises `FailureError` where no more requests are allowed."""

@@ -14,7 +14,7 @@ from dragoman.conversation.prompt_bound import prompt_bound
 from dragoman.conversation.request import Request
 from dragoman.conversation.token_estimate import estimate_tokens
 from dragoman.conversation.usage import Usage
-from dragoman.dialects.bounds import outlasts, output_bound, plain, rendered_bound
+from dragoman.dialects.bounds import outlasts, output_bound, plain, rendered_bound, searches_bound
 from dragoman.dialects.dialect import Dialect, Head, Target, WireRequest
 from dragoman.dialects.foreign_reasoning import FOREIGN_REASONING
 from dragoman.dialects.format_choice import spoken_format
@@ -299,11 +299,14 @@ class Exchange:
         else:
             answer = output_bound(self._call.dialect.name, head, profile)
         textual = plain(head, self._call.body)
-        if textual and await attempt.set_aside(quote, copies * prompt_bound(len(body)), answer, held=True):
-            return
+        searches = copies * searches_bound(head)
+        if textual:
+            prompt = copies * prompt_bound(len(body))
+            if await attempt.set_aside(quote, prompt, answer, searches=searches, held=True):
+                return
         # little is left, or there is more than text: the request itself tells better what it may take
         prompt = copies * prompt_bound(len(body), asked(self._call, planned))
-        await attempt.set_aside(quote, prompt, answer, media=not textual)
+        await attempt.set_aside(quote, prompt, answer, media=not textual, searches=searches)
 
     def _spoken(self, head: Head, candidate: RouteTarget, target: Target) -> Dialect:
         """The format in which the candidate is asked."""

@@ -101,6 +101,9 @@ class Tariff:
         return -(-total * 1000 // 10**self._places)
 
     def _worst(self, prompt: int, output: int, *, media: bool, searches: int) -> int:
+        if len(self._dearest) == 1:
+            dearest = self._dearest[0][1]
+            return prompt * dearest[media] + output * dearest[2 + media] + searches * dearest[4]
         # a shorter prompt than the longest may cost more where long ones are cheaper
         return max(
             prompt * dearest[media] + output * dearest[2 + media] + searches * dearest[4]

@@ -112,6 +112,9 @@ class Path(NamedTuple):
     conditions: tuple[_Condition, ...]
     most: int | None = None
     """None where it has them in the order of time. Else, so many of them may be put in that order."""
+    alone: bool = False
+    """Whether it also knows of conditions that its order does not follow: rows are found in the index alone
+    before they are read."""
 
 
 class Wanted(NamedTuple):
@@ -161,7 +164,8 @@ def build_wanted(filters: Filters, holders: Holders) -> Wanted:
     if unusual:
         rows += _ending(filters, _plain(_C.status), _plain(_C.failure))
         if filters.failure or filters.status not in {None, 200} or filters.outcome not in {None, "ok"}:
-            paths.append(Path((_UNUSUAL, *unusual, *(column == said for column, said in flags))))
+            more = (_flag(column, wanted=said) for column, said in flags)
+            paths.append(Path((_UNUSUAL, *unusual, *more), alone=True))
     for column, said in flags:
         rows.append(_flag(column, wanted=said))
         paths += [Path((column == true(),))] if said else []
@@ -213,6 +217,9 @@ def scope_conditions(scope: Scope, holders: Holders) -> tuple[_Condition, ...]:
 def after(position: Position) -> _Condition:
     """Rows that come after a place; an index of times is used for it."""
     began, number = position
+    if number <= 0:
+        # rows are numbered from 1, and indexes have no numbers
+        return _C.began < began
     return and_(_C.began <= began, or_(_C.began < began, _C.id < number))
 
 

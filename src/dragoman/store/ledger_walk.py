@@ -17,7 +17,7 @@ import math
 import time
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, RowMapping, Select, func, literal, select
+from sqlalchemy import ColumnElement, RowMapping, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dragoman.store.ledger_filters import MOST_FOUND, Path, Position, Wanted, after, after_plain
@@ -28,6 +28,8 @@ _C = REQUESTS.c
 FIRST_SLICE, LARGEST_SLICE = 500, 8_000
 """Rows that are looked at in one step: as many as take some milliseconds, and more and more of them."""
 _ALL = Path(())
+_NO_WHOLE_TABLE = select(func.set_config("enable_seqscan", "off", True))
+"""Postgres is not to read all of a table, whatever it thinks of the alternatives; in this transaction."""
 _OLDEST = select(func.min(_C.began))
 _PLAIN_BEGAN = func.coalesce(_C.began, _C.began)
 _NEWEST = (_PLAIN_BEGAN.desc(), _C.id.desc())
@@ -63,13 +65,17 @@ class Walk:
         self._end = end
         self._rows: list[RowMapping] = []
         self._slice = FIRST_SLICE
+        # without statistics SQLite chooses an index by chance, but for the one that has all that is asked for
+        self._uninformed = connection.dialect.name == "sqlite"
 
     async def after(self, start: Position) -> Walked:
         """The first wanted rows after a place."""
         wanted = self._wanted
+        if not self._uninformed:
+            await self._connection.execute(_NO_WHOLE_TABLE)
         path = next((path for path in wanted.paths if path.most is None), _ALL)
         # most of what people ask for is among the newest
-        position = await self._step(path.conditions, start, self._since)
+        position = await self._step(path, start, self._since)
         if position is None or self._full:
             return Walked(self._rows)
         if wanted.paths:
@@ -104,7 +110,7 @@ class Walk:
                 if count.scalar_one() <= other.most:
                     return True, other
                 continue
-            began = await self._began(other.conditions, position, self._since, MOST_FOUND)
+            began = await self._began(other, position, self._since, MOST_FOUND)
             if began is None:
                 return True, other
             if began < reach:
@@ -115,33 +121,28 @@ class Walk:
         """Look at the rows of a zone. Where patience ends, what is left of it begins after the place that is
         given back.
         """
-        conditions = path.conditions
         if zone.keys is not None:
-            conditions = (_C.key_id.in_(sorted(zone.keys)),)
+            path = Path((_C.key_id.in_(sorted(zone.keys)),))
         place: Position | None = min(position, Position(zone.ends, 0))
         while place is not None and not self._full:
             if time.monotonic() > self._end:
                 return place
-            place = await self._step(conditions, place, max(since, zone.begins))
+            place = await self._step(path, place, max(since, zone.begins))
         return None
 
-    async def _step(
-        self, conditions: tuple[ColumnElement[bool], ...], position: Position, since: float
-    ) -> Position | None:
+    async def _step(self, path: Path, position: Position, since: float) -> Position | None:
         """Look at the next slice; the place after it, or None where there is nothing more."""
-        began = await self._began(conditions, position, since, self._slice - 1)
+        began = await self._began(path, position, since, self._slice - 1)
         self._slice = min(2 * self._slice, LARGEST_SLICE)
-        await self._fetch(_numbers(conditions, position, since if began is None else began))
+        await self._fetch(*self._rows_of(path, position, since if began is None else began))
         # all rows that began at that very moment were in the slice
         return None if began is None else Position(began, 0)
 
-    async def _began(
-        self, conditions: tuple[ColumnElement[bool], ...], position: Position, since: float, skipped: int
-    ) -> float | None:
+    async def _began(self, path: Path, position: Position, since: float, skipped: int) -> float | None:
         """When the row began that comes after a place and so many others, without reading any row."""
         found = await self._connection.execute(
             select(_C.began)
-            .where(*conditions, after(position), _C.began >= since)
+            .where(*path.conditions, after(position), _C.began >= since)
             .order_by(_C.began.desc())
             .offset(skipped)
             .limit(1)
@@ -153,7 +154,7 @@ class Walk:
         place that is given back.
         """
         if path.most is None:
-            await self._fetch(_numbers(path.conditions, position, self._since))
+            await self._fetch(*self._rows_of(path, position, self._since))
             return None
         many = SORTED_SLICE
         while not self._full:
@@ -169,27 +170,26 @@ class Walk:
             if not places:
                 return None
             position = places[-1]
-            await self._fetch([place.number for place in places])
+            await self._fetch(_C.id.in_([place.number for place in places]))
             if len(places) < many:
                 return None
             many = min(2 * many, _MOST_NUMBERS)
         return None
 
-    async def _fetch(self, numbers: Select[tuple[int]] | list[int]) -> None:
-        """Read those of some rows that are wanted. Their numbers are found in an index alone: where nothing
-        else is read, databases choose the index that is meant.
-        """
+    def _rows_of(self, path: Path, position: Position, since: float) -> tuple[ColumnElement[bool], ...]:
+        """The rows that an index has after a place and down to a time."""
+        conditions = (*path.conditions, after(position), _C.began >= since)
+        if not (path.alone or self._uninformed):
+            return conditions
+        few = select(_C.id).where(*conditions).limit(_NO_LIMIT).subquery()
+        return (_C.id.in_(select(few.c.id)),)
+
+    async def _fetch(self, *conditions: ColumnElement[bool]) -> None:
+        """Read those of some rows that are wanted."""
         found = await self._connection.execute(
             select(REQUESTS)
-            .where(_C.id.in_(numbers), *self._wanted.rows)
+            .where(*conditions, *self._wanted.rows)
             .order_by(*_NEWEST)
             .limit(self._most - len(self._rows))
         )
         self._rows += found.mappings()
-
-
-def _numbers(
-    conditions: tuple[ColumnElement[bool], ...], position: Position, since: float
-) -> Select[tuple[int]]:
-    few = select(_C.id).where(*conditions, after(position), _C.began >= since).limit(_NO_LIMIT).subquery()
-    return select(few.c.id)

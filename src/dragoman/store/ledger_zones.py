@@ -66,8 +66,8 @@ async def find_zones(
 async def _hours(
     connection: AsyncConnection, wanted: Wanted, position: Position, day: int, keys: set[str]
 ) -> AsyncGenerator[Zone]:
-    """The hours of a day in which there are requests of these keys. Where several that follow on each other
-    are of few keys, or each of many, they are one zone.
+    """The hours of a day in which there are requests of these keys. Several that follow on each other and are
+    of the same keys, or each of many, are one zone.
     """
     if len(keys) <= FEW_KEYS:
         # each hour's sums of each key, rather than all sums of the day
@@ -84,15 +84,12 @@ async def _hours(
     begins = ends = day + DAY
     known: set[str] = set()
     for hour in sorted(by_hour, reverse=True):
-        union = known | by_hour[hour]
-        alike = len(union) <= FEW_KEYS or min(len(known), len(by_hour[hour])) > FEW_KEYS
-        if known and not (alike and hour + HOUR == begins):
-            yield _zone(begins, ends, known)
-            known.clear()
-            union = by_hour[hour]
-        if not known:
+        alike = known == by_hour[hour] or min(len(known), len(by_hour[hour])) > FEW_KEYS
+        if not (known and alike and hour + HOUR == begins):
+            if known:
+                yield _zone(begins, ends, known)
             ends = hour + HOUR
-        begins, known = hour, union
+        begins, known = hour, by_hour[hour]
     if known:
         yield _zone(begins, ends, known)
 

@@ -182,10 +182,10 @@ Teams, routes and targets have no index: `ROLLUPS` say where their rows are, see
 COST_CLASS = literal_column(
     "(length(CAST(cost AS TEXT)) * 10 + CAST(substr(CAST(cost AS TEXT), 1, 1) AS INTEGER))", Integer
 )
-"""The number of digits of a cost, and its first digit: 2 nano-dollars are 12, 345 are 33. In an index by cost,
-each row would have a place of its own; those of a class come one after the other, as they are written."""
+"""The number of digits of a cost, and its first digit: 2 nano-dollars are 12, 345 are 33. In an index by
+costs each row would have its own place; those of a class come one after the other, as they are written."""
 
-Index("requests_cost", COST_CLASS, REQUESTS.c.began, REQUESTS.c.cost)
+Index("requests_cost", COST_CLASS, REQUESTS.c.began, REQUESTS.c.cost, postgresql_include=["id"])
 
 # only of the rows that are not like most; a text, because the databases write a Boolean differently
 for _name, _columns, _sqlite, _postgresql in (
@@ -201,6 +201,7 @@ for _name, _columns, _sqlite, _postgresql in (
     Index(
         f"requests_{_name}",
         *(REQUESTS.c[_column] for _column in _columns),
+        postgresql_include=["id"] if len(_columns) > 2 else None,
         sqlite_where=text(_sqlite),
         postgresql_where=text(_postgresql),
     )

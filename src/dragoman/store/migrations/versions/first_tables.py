@@ -189,6 +189,7 @@ def upgrade() -> None:
             "began",
             "cost",
         ],
+        postgresql_include=["id"],
         if_not_exists=True,
     )
     op.create_index("requests_dialect", "requests", ["dialect", "began"], if_not_exists=True)
@@ -224,6 +225,7 @@ def upgrade() -> None:
         ["began", "status", "failure", "unpriced", "estimated"],
         sqlite_where=text("status != 200 OR failure != ''"),
         postgresql_where=text("status != 200 OR failure != ''"),
+        postgresql_include=["id"],
         if_not_exists=True,
     )
     op.create_table(
