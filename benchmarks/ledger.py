@@ -11,6 +11,7 @@ is told. Last, rows are added and slices of a budget lent, there and in an empty
 import argparse
 import asyncio
 import contextlib
+import os
 import shlex
 import statistics
 import subprocess
@@ -30,6 +31,7 @@ from dragoman.config.secret import Secret
 from dragoman.store.database_leases import DatabaseLeases
 from dragoman.store.database_ledger import DatabaseLedger
 from dragoman.store.engine import Database
+from dragoman.store.entry import Entry
 from dragoman.store.leases import Account, Wish
 from dragoman.store.ledger_filters import Filters, Scope
 from dragoman.store.ledger_findings import Page
@@ -85,9 +87,9 @@ def questions(known: str) -> Iterator[tuple[str, float, Question]]:
     yield page(1, "cached", cached=True)
     yield page(1, "not streamed", stream=False)
     yield page(1, "an id", text=known)
-    yield page(1, "an id's beginning", text=known[:10])
+    yield page(1, "an id's beginning", text=known[:20])
     yield page(1, "the beginning of all ids", text="req_")
-    yield page(1, "an upstream's id", text=f"up_{known[4:]}"[:12])
+    yield page(1, "an upstream's id", text=f"up_{known[4:]}"[:20])
     yield page(1, "a key, failed", key="key_0003", outcome="failed")
     yield page(1, "a key, a target that it never had", key="key_0000", target="rare/model")
     yield page(1, "a key, cost of at least $50", key="key_0000", cost_at_least=50 * 10**9)
@@ -197,11 +199,7 @@ async def measure_writing(location: Path | Secret, words: str) -> None:
     for number in range(20):
         now = time.time()
         entries = [
-            msgspec.structs.replace(
-                shapes[(number * BATCH + place) % len(shapes)],
-                request_id=f"new_{time.time_ns():x}_{place}",
-                began=now + place / BATCH,
-            )
+            _new(shapes[(number * BATCH + place) % len(shapes)], now + place / BATCH)
             for place in range(BATCH)
         ]
         began = time.perf_counter()
@@ -218,6 +216,16 @@ async def measure_writing(location: Path | Secret, words: str) -> None:
         lent.append(time.perf_counter() - began)
     await database.close()
     print(f"{words}: {BATCH} rows in {_milliseconds(batches)}, a lease in {_milliseconds(lent)}", flush=True)
+
+
+def _new(shape: Entry, began: float) -> Entry:
+    """A request like another one, with ids of its own."""
+    attempts = (
+        msgspec.structs.replace(attempt, began=began, upstream_request_id=f"up_{os.urandom(12).hex()}")
+        for attempt in shape.attempts
+    )
+    request_id = f"req_{int(began * 1000):012x}{os.urandom(6).hex()}"
+    return msgspec.structs.replace(shape, request_id=request_id, began=began, attempts=tuple(attempts))
 
 
 def _milliseconds(seconds: list[float]) -> str:

@@ -101,7 +101,9 @@ def traffic(rows: int, shapes: int, odd: dict[str, range], seed: int = SEED) -> 
             shape = places.get(number)
             if shape is None:
                 shape = int(draw.random() * shapes)
-            day.append(Request(f"req_{draw.getrandbits(96):024x}", moment, shape))
+            # as the gateway makes them: the time, and then something that nobody knows
+            request_id = f"req_{int(moment * 1000):012x}{draw.getrandbits(48):012x}"
+            day.append(Request(request_id, moment, shape))
             number += 1
         if (hour - BEGINS) % 86_400 == 82_800:
             yield day

@@ -1,6 +1,7 @@
 """A live gateway in front of a live fake provider, both on real sockets, for every test that asks."""
 
 import contextlib
+import os
 import threading
 import time
 import uuid
@@ -102,6 +103,12 @@ def serving(config: str, folder: Path) -> Generator[LiveGateway]:
         server.stop()
         thread.join(10)
         listener.close()
+
+
+@pytest.fixture(scope="session")
+def thorough() -> bool:
+    """Whether what is about money is tried as often as it takes, and not only a few times."""
+    return bool(os.environ.get("DRAGOMAN_MONEY"))
 
 
 @pytest.fixture(scope="session")

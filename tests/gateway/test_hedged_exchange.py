@@ -73,6 +73,8 @@ async def test_the_second_answers_for_a_silent_first(stream: bool) -> None:
     assert record.answered is attempts[True]
     assert record.failure is None
     assert (attempts[False].outcome, attempts[True].outcome) == ("lost", "answered")
+    noted = scene.service.book.entries[-1]
+    assert [one.outcome for one in noted.attempts] == ["lost", "answered"]
     assert attempts[False].estimated
     assert record.cost == 1000 * sum(one.usage.total for one in record.attempts if one.usage is not None) > 0
     assert all(one.cost for one in record.attempts)

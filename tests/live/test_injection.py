@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import pytest
+from click.testing import CliRunner
 from tests.conftest import LiveGateway
 from tests.live import command
 from tests.live.client import MODELS, Client, Reply
@@ -20,6 +21,7 @@ from tests.live.held import ADMIN_KEY, asking, issued, manage
 from tests.live.own_gateway import provider, settled
 from tests.postgres_server import PostgresServer
 
+from dragoman.cli.main import main
 from dragoman.testing.exchange import json_answer
 from dragoman.testing.json_value import Object
 from dragoman.testing.script import Scripted
@@ -106,8 +108,9 @@ class Scene:
 
     def run(self, *words: str) -> str:
         """What a command writes, which does nothing to a terminal."""
-        done = command.run(self.folder, *words)
-        assert done.returncode == 0, done.stderr
+        home = {"DRAGOMAN_HOME": str(self.folder / "data"), "HOME": str(self.folder)}
+        done = CliRunner().invoke(main, [*words, "--config", str(self.folder / "dragoman.toml")], env=home)
+        assert done.exit_code == 0, done.output
         for text in (done.stdout, done.stderr):
             assert all(line.isprintable() for line in text.split("\n"))
         return done.stdout

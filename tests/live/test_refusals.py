@@ -146,6 +146,7 @@ def check(client: Client, reply: Reply, refusal: str) -> str:
 
 @pytest.mark.parametrize("holder", ["key", "team", "route"])
 @pytest.mark.parametrize("limit", list(LIMITS))
+@pytest.mark.parametrize(("style", "stream"), [("static", False), ("virtual", True)])
 def test_who_reaches_a_limit_is_told_which_how_much_is_left_and_for_how_long(
     client: Client, style: Style, holder: HolderKind, limit: str, stream: bool, fake: FakeServer
 ) -> None:

@@ -14,8 +14,8 @@ from dragoman.config.source import ConfigError
 from dragoman.store.error import StoreError
 from dragoman.store.keys import Changes, KeySource, StoredKey, StoredTeam
 
-PERIOD = 1.0
-"""Seconds between two looks into the store."""
+PERIOD = 0.8
+"""Seconds between two looks into the store: what was changed there holds everywhere within a second."""
 PATIENCE = 5.0
 """Seconds that an unknown key waits for the store."""
 

@@ -27,6 +27,8 @@ from dragoman.store.tables import REQUESTS
 _C = REQUESTS.c
 FIRST_SLICE, LARGEST_SLICE = 500, 8_000
 """Rows that are looked at in one step: as many as take some milliseconds, and more and more of them."""
+_QUICK = 0.05
+"""Seconds that a step takes at most, if the next is to be larger; else it is smaller."""
 _ALL = Path(())
 _NO_WHOLE_TABLE = select(func.set_config("enable_seqscan", "off", True))
 """Postgres is not to read all of a table, whatever it thinks of the alternatives; in this transaction."""
@@ -132,9 +134,12 @@ class Walk:
 
     async def _step(self, path: Path, position: Position, since: float) -> Position | None:
         """Look at the next slice; the place after it, or None where there is nothing more."""
+        start = time.monotonic()
         began = await self._began(path, position, since, self._slice - 1)
-        self._slice = min(2 * self._slice, LARGEST_SLICE)
         await self._fetch(*self._rows_of(path, position, since if began is None else began))
+        # rows that are on the disk take a hundred times as long as those in memory
+        quick = time.monotonic() - start < _QUICK
+        self._slice = min(2 * self._slice, LARGEST_SLICE) if quick else max(self._slice // 2, FIRST_SLICE)
         # all rows that began at that very moment were in the slice
         return None if began is None else Position(began, 0)
 
@@ -154,8 +159,7 @@ class Walk:
         place that is given back.
         """
         if path.most is None:
-            await self._fetch(*self._rows_of(path, position, self._since))
-            return None
+            return await self._through(Zone(self._since, math.inf), path, position, self._since)
         many = SORTED_SLICE
         while not self._full:
             if time.monotonic() > self._end:
