@@ -57,8 +57,8 @@ class Line:
 
     def begin(self, media_type: str = "text/event-stream") -> None:
         """The head of an answer in chunks."""
-        head = f"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: {media_type}\r\ntransfer-encoding: chunked\r\n\r\n"
-        self.send(head.encode())
+        head = f"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: {media_type}\r\n"
+        self.send(head.encode() + b"transfer-encoding: chunked\r\n\r\n")
 
     def chunk(self, data: bytes) -> None:
         """The next chunk of the answer; an empty one ends it."""

@@ -163,8 +163,9 @@ class House:
 
     def workers(self, number: int = 0) -> list[int]:
         """The processes of a gateway that serve."""
-        pid = self.services[number].pid
-        return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        parent = self.services[number].pid
+        # what the kernel lists as a process's children may be incomplete while some of them end
+        return [pid for pid in _processes() if _parent(pid) == parent]
 
     def kill(self, number: int = 0) -> None:
         """Kill a gateway and all its workers at once."""
@@ -191,6 +192,19 @@ class House:
         (place,) = (self._folder / "node-0").glob("data/dragoman.db")
         with contextlib.closing(sqlite3.connect(place)) as database:
             return database.execute(question).fetchall()
+
+
+def _processes() -> list[int]:
+    return [int(place.name) for place in Path("/proc").iterdir() if place.name.isdecimal()]
+
+
+def _parent(pid: int) -> int | None:
+    """The parent of a process that lives."""
+    try:
+        state, parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
+    except OSError:
+        return None
+    return None if state == "Z" else int(parent)
 
 
 @contextlib.contextmanager

@@ -161,7 +161,7 @@ class Admission:
         self, tokens: int, nanos: int, least: Callable[[], int], *, held: bool = False
     ) -> Hold | None:
         """Set aside what an upstream request may take at most: so many tokens and nano-dollars, of which it
-        takes `least()` without an answer. With `held`, only out of what this process holds of the budgets, and
+        takes `least()` without an answer. With `held`, only out of what this process holds of the budgets;
         None where that is not enough.
 
         Raises `FailureError` where a limit (429) or a budget (402) does not admit that much.
