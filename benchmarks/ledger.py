@@ -23,7 +23,7 @@ from pathlib import Path
 
 import msgspec
 from ledger_bulk import fill
-from ledger_traffic import BEGINS, ENDS, all_shapes
+from ledger_traffic import BEGINS, ENDS, usual_shapes
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -118,7 +118,7 @@ def questions(known: str) -> Iterator[tuple[str, float, Question]]:
     )
     yield (
         "a week by hour, by target",
-        0.2,
+        0.5,
         lambda search: search.chart(Scope(), month[1] - 7 * DAY, month[1], "hour", "target"),
     )
     yield (
@@ -194,7 +194,7 @@ async def measure_writing(location: Path | Secret, words: str) -> None:
     """Add rows and lend money, and print what it took."""
     database = Database(location)
     ledger, leases = DatabaseLedger(database), DatabaseLeases(database)
-    shapes, _ = all_shapes()
+    shapes = usual_shapes()
     batches: list[float] = []
     for number in range(20):
         now = time.time()

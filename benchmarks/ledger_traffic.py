@@ -121,7 +121,7 @@ def _places(rows: int, odd: dict[str, range], draw: random.Random) -> Iterator[t
 
 def all_shapes(seed: int = SEED) -> tuple[list[Entry], dict[str, range]]:
     """The common shapes, followed by those of oddities, and where these are."""
-    found = shapes(seed)
+    found = usual_shapes(seed)
     odd: dict[str, range] = {}
     usual = [one for one in found[:200] if one.status == 200 and not one.cached]
     for oddity, (count, _, _, change) in ODDITIES.items():
@@ -130,7 +130,7 @@ def all_shapes(seed: int = SEED) -> tuple[list[Entry], dict[str, range]]:
     return found, odd
 
 
-def shapes(seed: int = SEED) -> list[Entry]:
+def usual_shapes(seed: int = SEED) -> list[Entry]:
     """Requests of every kind, the more of a kind the more common it is."""
     draw = random.Random(seed)  # noqa: S311 - the same each time
     names = list(_ROUTES)
