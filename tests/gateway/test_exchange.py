@@ -16,7 +16,7 @@ from dragoman.dialects.registry import DIALECTS
 from dragoman.gateway import gateway as gateway_module
 from dragoman.gateway.attempts import worth_another
 from dragoman.gateway.call import Call
-from dragoman.gateway.entrance import authenticate
+from dragoman.gateway.entrance import authenticate, check_operator
 from dragoman.gateway.exchange import exchange
 from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.record import Record
@@ -99,6 +99,15 @@ class Service:
     def record(self) -> Record:
         (record,) = self.records
         return record
+
+
+@pytest.mark.parametrize("key", [KeyInfo("1", "lent", virtual=True), KeyInfo("2", "some", routes=("gpt-*",))])
+def test_a_key_that_is_given_to_others_does_not_see_what_concerns_everybody(key: KeyInfo) -> None:
+    with pytest.raises(FailureError) as caught:
+        check_operator(key)
+    assert caught.value.failure.kind is FailureKind.PERMISSION
+    assert f"'{key.name}'" in caught.value.failure.message
+    check_operator(KeyInfo("3", "own"))
 
 
 @pytest.mark.anyio

@@ -35,6 +35,8 @@ class KeyInfo(msgspec.Struct, frozen=True):
     expires: float | None = None
     """When it ends, in Unix seconds."""
     disabled: bool = False
+    virtual: bool = False
+    """Whether it is a key of the store, and not one of the configuration."""
     holders: tuple[Holder, ...] = ()
     """Itself and its team, as far as they are held to anything."""
 
@@ -61,7 +63,9 @@ def configured_team(name: str, rules: TeamSettings) -> Holder:
 
 def stored_key(key: StoredKey, team: Holder | None) -> KeyInfo:
     """A key of the store."""
-    bare = KeyInfo(key.id, key.name, owner=key.owner, expires=key.expires, disabled=key.disabled)
+    bare = KeyInfo(
+        key.id, key.name, owner=key.owner, expires=key.expires, disabled=key.disabled, virtual=True
+    )
     return _info(bare, key.rules, team)
 
 

@@ -57,6 +57,19 @@ def check_model(key: KeyInfo, model: str) -> None:
         )
 
 
+def check_operator(key: KeyInfo) -> None:
+    """Refuse to tell what concerns everybody to keys that are given to others. Raises `FailureError`."""
+    if key.virtual or key.routes:
+        raise FailureError(
+            Failure(
+                FailureKind.PERMISSION,
+                f"The API key '{key.name}' may not see what concerns all routes and keys. Use a key of the "
+                "configuration file that may use every model.",
+                code="operators_only",
+            )
+        )
+
+
 def admitted(gateway: Gateway, call: Call, record: Record, route: Route) -> Admission:
     """What the request is held to, to be entered. Raises `FailureError` where nothing can be written down any
     more.

@@ -20,7 +20,7 @@ from dragoman.dialects.registry import DIALECTS
 from dragoman.gateway.call import Call
 from dragoman.gateway.counting import count
 from dragoman.gateway.embeddings import embed
-from dragoman.gateway.entrance import authenticate, check_model
+from dragoman.gateway.entrance import authenticate, check_model, check_operator
 from dragoman.gateway.exchange import exchange
 from dragoman.gateway.explanation import explain_posted
 from dragoman.gateway.gateway import Gateway
@@ -229,8 +229,10 @@ class App:
             case Explain():
                 body = explain_posted(call.body, gateway.router, gateway.traffic, DIALECTS, call.key)
             case TargetStates():
+                check_operator(call.key)
                 body = _render_health(self._backing(), gateway.traffic.targets())
             case MetricsPage():
+                check_operator(call.key)
                 body, media_type = await self._metrics.page(_accepted(call.headers))
                 await _show(connection, body, call.request_id, media_type)
                 return
