@@ -81,6 +81,7 @@ class Backing:
         )
         self.journal = LedgerJournal(folder, settings.ledger, host)
         self._ledger = DeferredLedger(self.database)
+        self._search: LedgerSearch | None = None
         self._spends = any(
             one.budgets
             for one in (*settings.keys.values(), *settings.teams.values(), *settings.routes.values())
@@ -134,10 +135,12 @@ class Backing:
 
     async def search(self) -> "LedgerSearch":
         """Opens the ledger for reading."""
-        database = await self.database.get()
-        from dragoman.store.ledger_search import LedgerSearch  # noqa: PLC0415 - slow to import
+        if self._search is None:
+            database = await self.database.get()
+            from dragoman.store.ledger_search import LedgerSearch  # noqa: PLC0415 - slow to import
 
-        return LedgerSearch(database)
+            self._search = LedgerSearch(database)
+        return self._search
 
     async def close(self) -> None:
         """Give back what others may use, bring to the store what can be brought, and let go of everything. No
