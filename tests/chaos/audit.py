@@ -8,7 +8,7 @@ import time
 from collections import Counter
 
 from tests.chaos.configuration import DIALECTS
-from tests.chaos.process import TRANSIENT, Holdings, holdings
+from tests.chaos.process import POOLED, TRANSIENT, Holdings, holdings
 from tests.chaos.stage import Case, Stage
 
 from dragoman.testing.grammar.shape import whole
@@ -63,7 +63,7 @@ class Audit:
             left.update({kind: number for kind, number in held.open.items() if kind in TRANSIENT})
         else:
             left.update(held.open - self._before.open)
-            left["threads"] = held.threads - self._before.threads
+            left["threads"] = held.threads - self._before.threads - POOLED
         if not +left:
             # asked last: this takes a connection itself
             for state in stage.states():

@@ -26,8 +26,14 @@ COUNTED = Path("/proc/self/net/tcp").exists()
 """Whether this system can be asked."""
 
 
+POOLED = 10
+"""Threads that are begun when they are first needed, and kept: one for each connection of the store, and those
+for work that would hold up the event loop.
+"""
+
+
 class Holdings(NamedTuple):
-    """Open files and sockets by what they are, and the number of threads."""
+    """Open files and sockets by what they are, but for those of the store, and the number of threads."""
 
     open: Counter[str]
     threads: int
@@ -43,6 +49,8 @@ def holdings(process: int) -> Holdings:
             name = str(link.readlink())
         except FileNotFoundError:
             continue  # closed while we looked
+        if Path(name).name.startswith("dragoman.db") or name.endswith(".journal"):
+            continue  # the store opens its files as it needs them, and keeps them
         kind, _, inode = name.partition(":[")
         found[sockets.get(inode.rstrip("]"), "other socket") if kind == "socket" else name] += 1
     return Holdings(found, sum(1 for _ in (folder / "task").iterdir()))
