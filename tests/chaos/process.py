@@ -27,8 +27,8 @@ COUNTED = Path("/proc/self/net/tcp").exists()
 
 
 POOLED = 10
-"""Threads that are begun when they are first needed, and kept: those of the store's connections, and those for
-work that would hold up the event loop.
+"""Threads that are begun when they are first needed, and kept: those of the store's connections, and those
+for work that would hold up the event loop.
 """
 
 
