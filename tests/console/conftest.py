@@ -15,6 +15,7 @@ from dragoman.access.secret import KeySecret
 from dragoman.config.allowance import BudgetSettings, KeySettings, TeamSettings
 from dragoman.config.secret import Secret
 from dragoman.config.settings import Auth, RouteSettings, Settings
+from dragoman.console import admission, audit
 from dragoman.console.admission import Admission
 from dragoman.console.management import management_app
 from dragoman.store.database_keys import DatabaseKeys
@@ -90,11 +91,14 @@ def api(build_app: BuildApp) -> Api:
 
 
 @pytest.fixture
-def log() -> Iterator[LogCapture]:
+def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[LogCapture]:
     """What is written to the log."""
     capture = LogCapture()
     before = structlog.get_config()
     structlog.configure(processors=[capture], cache_logger_on_first_use=False)
+    # another test may have had the modules' own loggers made for its stream
+    for module, name in ((audit, "dragoman.audit"), (admission, "dragoman.console")):
+        monkeypatch.setattr(module, "_log", structlog.get_logger(name))
     yield capture
     structlog.configure(**before)
 

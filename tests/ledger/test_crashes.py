@@ -22,7 +22,7 @@ SCRIPT = Path(__file__).with_name("crashing_writers.py")
 def test_what_was_written_down_is_in_the_ledger_once_after_any_kill(
     store_url: Secret | None, tmp_path: Path, thorough: bool
 ) -> None:
-    kills = (200 if store_url is None else 60) if thorough else 24
+    kills = (200 if store_url is None else 60) if thorough else 12
     url = [] if store_url is None else [store_url.reveal()]
     # each round kills four, within a second: some of them before they could bring anything to the store
     words = [sys.executable, SCRIPT, tmp_path, str(kills // 4), "0.6", "5", *url]

@@ -80,7 +80,8 @@ targets = ["openai_chat/{FIRST}", "openai_chat/{SECOND}"]
         still_busy = not slow.done()
     others = [model_of(received) for received in fake.script.received[1:]]
     if still_busy:
-        assert model_of(busy) not in others
+        # who has just answered may not have let go yet: then both are as busy
+        assert others.count(model_of(busy)) <= 1
     assert len(others) == 6
 
 

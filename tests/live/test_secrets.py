@@ -343,7 +343,7 @@ def say(text: str) -> Callable[[Line], None]:
     return lambda line: line.send(text.encode())
 
 
-OK = "HTTP/1.1 200 OK\r\n"
+OK = "HTTP/1.1 200 OK\r\nconnection: close\r\n"
 BROKEN = {
     "no_http": QUOTE,
     "reason": f"HTTP/1.1 500 {QUOTE}\r\ncontent-length: 0\r\n\r\n",

@@ -63,7 +63,7 @@ BROKEN: dict[str, Play] = {
     "long_head": say(OK + b"x-filler: " + b"x" * 200_000 + b"\r\n\r\n{}"),
     "bad_length": say(JSON + b"content-length: many\r\n\r\n{}"),
     "switching_protocols": say(b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n"),
-    "no_content": say(b"HTTP/1.1 204 No Content\r\n\r\n"),
+    "no_content": say(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n"),
     "shorter_than_announced": say(JSON + b'content-length: 100\r\n\r\n{"id": "x"}'),
     "reset_in_the_body": say(JSON + b'content-length: 100\r\n\r\n{"id": "x"', reset=True),
     "bad_chunk": say(JSON + b'transfer-encoding: chunked\r\n\r\nzz\r\n{"id": "x"}\r\n'),

@@ -82,7 +82,7 @@ def team(tmp_path: Path, fake: FakeServer) -> Iterator[Team]:
 
 def test_many_are_one_to_the_outside(team: Team) -> None:
     gateway, service = team.service.wait(), team.service
-    assert len(service.output.splitlines()) == 4
+    assert len(service.output.splitlines()) == 5
     assert len(team.workers) == COUNT
     with ThreadPoolExecutor(8) as pool:
         client = Client("openai_chat", gateway)

@@ -1,5 +1,6 @@
 """The stores that the suite runs over."""
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,12 +12,16 @@ from dragoman.store.memory_responses import MemoryResponses
 from dragoman.store.opening import SharedDatabase, open_responses
 from dragoman.store.responses import ResponseStore
 
+LOOPS = [True, False] if os.environ.get("DRAGOMAN_MONEY") else [True]
+"""Whether uvloop is used: it is in production. The other is for where it cannot be installed."""
+
 
 @pytest.fixture(
-    params=[("asyncio", {"use_uvloop": False}), ("asyncio", {"use_uvloop": True})], ids=["asyncio", "uvloop"]
+    params=[("asyncio", {"use_uvloop": quick}) for quick in LOOPS],
+    ids=["uvloop" if quick else "asyncio" for quick in LOOPS],
 )
 def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
-    """Both event loops: uvloop runs in production, asyncio where uvloop cannot be installed."""
+    """The event loops; both where everything is tried."""
     return request.param
 
 
