@@ -4,7 +4,7 @@ without sockets, with more and more of it.
     python benchmarks/admission.py [--rounds 9] [--requests 2000]
 
 Each line is the same exchange: a small request, passed through to an upstream in memory. The first has a
-static key and a ledger that writes nothing; the lines after it add what their names say. Rounds are
+static key and a ledger that writes nothing; the lines after it have the ledger and what their names say. Rounds are
 interleaved, so that a slow moment of the machine falls on all lines alike; the figures are medians, in
 microseconds of CPU time. Reading journals into the store goes on in the background of a real gateway, and is
 measured apart from them by `benchmarks/ledger.py`.
@@ -144,12 +144,15 @@ def held(name: str, **rules: object) -> KeyInfo:
     return KeyInfo(name, name, holders=(holder,))
 
 
+ONE = (Budget(1000 * NANOS, "month"),)
+
 KEYS = {
     "static key": FREE,
-    "+ ledger": FREE,
-    "+ 2 limits": held("limited", limits=LIMITS),
-    "+ 2 budgets": held("budgeted", limits=LIMITS, budgets=BUDGETS),
-    "+ max_concurrent": held("all", limits=LIMITS, budgets=BUDGETS, max_concurrent=1000),
+    "ledger": FREE,
+    "ledger, budget": held("budgeted", budgets=ONE),
+    "ledger, budget, requests": held("counted", limits=LIMITS[:1], budgets=ONE),
+    "2 limits, 2 budgets": held("limited", limits=LIMITS, budgets=BUDGETS),
+    "and max_concurrent": held("all", limits=LIMITS, budgets=BUDGETS, max_concurrent=1000),
 }
 
 
@@ -218,10 +221,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         found = asyncio.run(measure(Path(folder), arguments.rounds, arguments.requests))
     base = statistics.median(found["static key"])
-    print(f"{'':20} {'us':>8} {'more':>8}")
+    print(f"{'':26} {'us':>8} {'more':>8}")
     for name, figures in found.items():
         median = statistics.median(figures)
-        print(f"{name:20} {median:8.1f} {median - base:8.1f}")
+        print(f"{name:26} {median:8.1f} {median - base:8.1f}")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ MOST_OUTPUT = 10**9
 """More than any model writes: what a request names beyond it, its vendor refuses."""
 
 _MEDIA = (b"image", b"file", b"audio", b"video", b"document", b"nline")
-_KEPT = ("previous_response_id", "conversation", "cachedContent", "cached_content")
+_KEPT = frozenset({"previous_response_id", "conversation", "cachedContent", "cached_content"})
 _TOOLS = frozenset({"tools", "web_search_options", "plugins", "mcp_servers", "container"})
 _HOSTED = (
     b"earch",
@@ -91,13 +91,16 @@ def plain(head: Head, body: bytes) -> bool:
     of such things counts as if it had them.
     """
     fields = head.fields
-    if any(name in fields for name in _KEPT) or any(mark in body for mark in _MEDIA):
+    if not _KEPT.isdisjoint(fields):
         return False
-    if _LETTERS.search(body):
+    for mark in _MEDIA:
+        if mark in body:
+            return False
+    if b"\\u" in body and _LETTERS.search(body):
         return False
-    if b'"pro"' in bytes(fields.get("reasoning", b"")):
+    if "reasoning" in fields and b'"pro"' in bytes(fields["reasoning"]):
         return False  # the prompt is read several times
-    if bytes(fields.get("prompt", b"")).startswith(b"{"):
+    if "prompt" in fields and bytes(fields["prompt"]).startswith(b"{"):
         return False  # one that OpenAI keeps
     return _TOOLS.isdisjoint(fields) or not any(
         mark in bytes(fields[name]) for name in _TOOLS if name in fields for mark in _HOSTED
@@ -108,6 +111,8 @@ def searches_bound(head: Head) -> int:
     """How often the vendor may search the web for an answer, at most. Those who set no limit to it are taken
     not to need more than some searches.
     """
+    if _TOOLS.isdisjoint(head.fields):
+        return 0
     tools = b" ".join(bytes(head.fields[name]) for name in _TOOLS if name in head.fields)
     searching = b"earch" in tools or b'"web"' in tools or _LETTERS.search(tools)
     if not (searching or "web_search_options" in head.fields):
