@@ -161,8 +161,8 @@ class Admission:
         self, tokens: int, nanos: int, least: Callable[[], int], *, held: bool = False
     ) -> Hold | None:
         """Set aside what an upstream request may take at most: so many tokens and nano-dollars, of which it
-        takes `least()` without an answer. With `held`, only out of what this process holds of the budgets,
-        and only where limits admit it; else None.
+        takes `least()` without an answer. With `held`, only out of what this process holds of the budgets;
+        None where that is not enough.
 
         Raises `FailureError` where a limit (429) or a budget (402) does not admit that much.
         """
@@ -180,15 +180,11 @@ class Admission:
         needed = Amounts(tokens, nanos)
         if rules.used:
             try:
-                granted = await self._draw(rules.used, needed, final=not held)
+                await self._draw(rules.used, needed)
             except BaseException:
                 if paid is not None:
                     paid.release()
                 raise
-            if not granted:
-                if paid is not None:
-                    paid.release()
-                return None
         return Hold(allowances.meters, rules.used, needed, paid)
 
     async def _take_place(self) -> None:
@@ -213,19 +209,14 @@ class Admission:
             pause = min(2 * pause, _LONGEST_PAUSE)
         self._slots = rules.slots
 
-    async def _draw(self, claims: Sequence[Claim], needed: Amounts, *, final: bool = True) -> bool:
-        """Count a request against limits; whether they admit it. Raises `FailureError` where they do not, and
-        that is `final`.
-        """
+    async def _draw(self, claims: Sequence[Claim], needed: Amounts) -> None:
+        """Count a request against limits. Raises `FailureError` where one is reached."""
         drawn = await self._allowances.meters.draw(draws_for(claims, needed))
-        if drawn.refused is not None and not final:
-            return False
         self._record.rate_limits += tuple(rate_limits(claims, drawn.levels))
         if drawn.refused is not None:
             holder, limit, _ = claims[drawn.refused]
             self._record.reached = (holder.kind, limit.kind)
             raise FailureError(refusal(claims, needed, drawn))
-        return True
 
     async def _leave(self) -> None:
         slots, self._slots = self._slots, ()
