@@ -5,9 +5,9 @@ without sockets, with more and more of it.
 
 Each line is the same exchange: a small request, passed through to an upstream in memory. The first has a
 static key and a ledger that writes nothing; the lines after it have the ledger and what their names say.
-Rounds are interleaved, so that a slow moment of the machine falls on all lines alike; the figures are medians,
-in microseconds of CPU time. Reading journals into the store goes on in the background of a real gateway, and is
-measured apart from them by `benchmarks/ledger.py`.
+Rounds are interleaved, so that a slow moment of the machine falls on all lines alike; the figures are
+medians, in microseconds of CPU time. Reading journals into the store goes on in the background of a real
+gateway, and is measured apart from them by `benchmarks/ledger.py`.
 """
 
 import argparse
