@@ -159,7 +159,8 @@ async def test_a_connection_does_not_grow_with_what_it_has_carried(
     finally:
         tracemalloc.stop()
     assert server.accepted == 1
-    assert sizes[1] - sizes[0] < 50_000
+    # gateways of other tests may live in this process, and do their upkeep meanwhile
+    assert sizes[1] - sizes[0] < 200_000
 
 
 async def test_an_answer_before_the_whole_request_ends_the_connection(
