@@ -36,6 +36,8 @@ async def load(
 def test_the_store_and_valkey_are_away_for_a_while(
     tmp_path: Path, own_postgres: PostgresServer, thorough: bool, crash: bool
 ) -> None:
+    # as servers are set up that keep what they have said they keep
+    own_postgres.execute("ALTER DATABASE postgres SET synchronous_commit = on")
     down = own_postgres.crash if crash else own_postgres.stop
     with ValkeyServer() as valkey, house(tmp_path, own_postgres.url("postgres")) as building:
         shared = Secret(f"valkey://127.0.0.1:{valkey.port}/0")
