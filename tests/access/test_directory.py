@@ -57,7 +57,7 @@ async def test_a_key_is_known_after_a_look_with_all_that_holds_for_it(
     assert info is not None
     assert (info.id, info.name, info.owner) == (issued.key.id, "alice", "Alice")
     assert (info.team_id, info.team_name) == (team.id, "research")
-    assert (info.tags, info.routes, info.priority, info.max_concurrent) == (("gold",), ("gpt-*",), 3, 2)
+    assert (info.tags, info.routes, info.priority) == (("gold",), ("gpt-*",), 3)
     assert (info.expires, info.disabled) == (clock.now + 60, False)
     assert info.holders == (
         Holder("key", info.id, "alice", (Limit("tokens", 10, 86_400),), (Budget(1_500_000_000, "month"),), 2),

@@ -122,7 +122,7 @@ def test_a_named_key_brings_its_name_and_its_rules(tmp_path: Path) -> None:
     assert alice == KeyInfo(alice.id if alice else "", "alice", tags=("gold", "research"))
     assert nightly is not None
     held = Holder("key", nightly.id, "nightly", max_concurrent=4)
-    assert nightly == KeyInfo(nightly.id, "nightly", max_concurrent=4, priority=-10, holders=(held,))
+    assert nightly == KeyInfo(nightly.id, "nightly", priority=-10, holders=(held,))
 
 
 def test_named_and_listed_keys_open_side_by_side(tmp_path: Path) -> None:

@@ -20,8 +20,6 @@ class KeyInfo(msgspec.Struct, frozen=True):
     name: str
     tags: tuple[str, ...] = ()
     """Words that conditions of routes can ask for."""
-    max_concurrent: int | None = None
-    """The most requests of this key that are served at once; None for no limit."""
     priority: int = 0
     """Where requests wait, those of a higher number go first."""
     owner: str = ""
@@ -98,7 +96,6 @@ def _info(key: KeyInfo, rules: KeyRules, team: Holder | None) -> KeyInfo:
     known = msgspec.structs.replace(
         key,
         tags=rules.tags,
-        max_concurrent=rules.max_concurrent,
         priority=rules.priority,
         routes=rules.routes,
         holders=() if own.free else (own,),
