@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -166,6 +167,85 @@ def test_all_go_on_with_a_new_configuration_and_it_is_said_once(team: Team) -> N
     assert {client.get("extra").status for _ in range(20)} == {200}
     time.sleep(1.5)
     assert service.log.count("was read again") == 2
+
+
+def test_a_restart_replaces_everybody_and_nobody_is_refused(team: Team, fake: FakeServer) -> None:
+    gateway, service, before = team.service.wait(), team.service, team.workers
+    client = Client("openai_chat", gateway)
+    client.get("gpt-4o")
+    assert settled(lambda: total(gateway, "dragoman_requests_total", 'route="gpt-4o"') == 1)
+    fake.script.add(Scripted(saying("one two three four five six"), pace=0.3))
+    over = threading.Event()
+    with ThreadPoolExecutor(5) as pool:
+        stream = pool.submit(client.get, "gpt-4o", stream=True)
+        fake.script.wait_received(2, 10)
+
+        def ask_on() -> list[int]:
+            statuses: list[int] = []
+            while not over.is_set():
+                statuses.append(client.get("gpt-4o").status)
+            return statuses
+
+        asking = [pool.submit(ask_on) for _ in range(3)]
+        # only a restart takes this over
+        team.path.write_text(team.text + "[memory]\nsignatures = 60\n")
+        service.tell(signal.SIGUSR2)
+        service.wait_log("all workers were replaced")
+        assert settled(lambda: set(team.workers).isdisjoint(before), 10), service.log
+        over.set()
+        statuses = [status for one in asking for status in one.result()]
+        assert set(statuses) == {200}
+        assert client.words(stream.result()).endswith("six")
+    assert len(team.workers) == COUNT
+    # what was counted before is still there
+    assert settled(lambda: total(gateway, "dragoman_requests_total", 'route="gpt-4o"') == 2 + len(statuses))
+    # and it can be done again
+    service.tell(signal.SIGUSR2)
+    service.wait_log("all workers were replaced", 2)
+    assert client.get("gpt-4o").status == 200
+    assert "ERROR" not in service.log
+    assert service.stop(signal.SIGTERM) == 0
+    assert list(team.temporary.iterdir()) == []
+
+
+def test_a_restart_takes_over_how_many_there_are_also_while_another_is_going_on(
+    tmp_path: Path, fake: FakeServer
+) -> None:
+    team = Team(tmp_path, fake)
+
+    def write(count: int) -> None:
+        team.path.write_text(team.text.replace("[server]\n", f"[server]\nworkers = {count}\n"))
+
+    write(2)
+    with serving(tmp_path, TMPDIR=str(team.temporary)) as service:
+        gateway = team.begin(service)
+        for asked, count in enumerate((4, 1)):
+            write(count)
+            service.tell(signal.SIGUSR2)
+            service.wait_log("restarting", 2 * asked + 1)
+            service.tell(signal.SIGUSR2)
+            service.wait_log("all workers were replaced", 2 * asked + 2)
+            assert settled(lambda: len(team.workers) == count, 10), service.log  # noqa: B023 - asked at once
+            assert Client("openai_chat", gateway).get("gpt-4o").status == 200
+        assert service.stop(signal.SIGTERM) == 0
+
+
+def test_a_program_that_cannot_start_takes_nothing_over(team: Team) -> None:
+    gateway, service, before = team.service.wait(), team.service, team.workers
+    team.path.write_text(team.text + "[routes.broken]\ntargets = 3\n")
+    service.tell(signal.SIGUSR2)
+    service.wait_log("no restart: the program that runs goes on")
+    assert "routes.broken.targets" in service.log
+    assert team.workers == before
+    assert Client("openai_chat", gateway).get("gpt-4o").status == 200
+
+
+def test_alone_there_is_nobody_to_be_replaced(tmp_path: Path) -> None:
+    with serving(tmp_path) as service:
+        service.wait()
+        service.tell(signal.SIGUSR2)
+        service.wait_log("no workers to be replaced")
+        assert service.stop(signal.SIGTERM) == 0
 
 
 def total(gateway: LiveGateway, name: str, label: str) -> float:

@@ -1,10 +1,14 @@
 """`dragoman serve`: start the gateway and say in a few lines what was found."""
 
+import contextlib
 import functools
 import os
+import shutil
 import socket
+import sys
 import tempfile
 import urllib.request
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -21,6 +25,7 @@ from dragoman.models.overrides import build_profiles
 from dragoman.providers.provider import Provider
 from dragoman.routing.router import Router
 from dragoman.server.configuration import Configuration, Origin, Surroundings
+from dragoman.server.handover import HandedWorker, Handover, hand_over, restart_of, shared_files, take_over
 from dragoman.server.http_server import StartError, listen
 from dragoman.server.process import announce, attend_signals, attend_supervisor, hold_signals, leave
 from dragoman.server.reload import FileWatch
@@ -34,8 +39,9 @@ def run(origin: Origin) -> NoReturn:
     # before it is read for the first time: what changes from now on is to be seen
     file = None if origin.path is None else FileWatch(origin.path)
     settings, providers = load_from(origin)
+    handed = take_over()
     try:
-        listener = listen(settings.server.host, settings.server.port)
+        listener = _listener(settings, handed)
     except OSError as error:
         address = f"{settings.server.host}:{settings.server.port}"
         number = error.errno or 0  # below 0 where the name could not be looked up
@@ -55,8 +61,18 @@ def run(origin: Origin) -> NoReturn:
         click.echo(line)
     configuration = Configuration(settings, providers, keys)
     surroundings = Surroundings(origin, directory, redactor)
-    serve = _alone if settings.server.workers == 1 else _with_workers
-    leave(serve(configuration, surroundings, listener, file))
+    if settings.server.workers == 1 and handed is None:
+        leave(_alone(configuration, surroundings, listener, file))
+    leave(_with_workers(configuration, surroundings, listener, file, handed))
+
+
+def _listener(settings: Settings, handed: Handover | None) -> socket.socket:
+    """A new listening socket, or that of the program before. Raises `OSError`."""
+    if handed is None:
+        return listen(settings.server.host, settings.server.port)
+    listener = socket.socket(fileno=handed.listener)
+    listener.set_inheritable(False)
+    return listener
 
 
 def _alone(
@@ -75,17 +91,26 @@ def _alone(
 
 
 def _with_workers(
-    configuration: Configuration, surroundings: Surroundings, listener: socket.socket, file: FileWatch | None
+    configuration: Configuration,
+    surroundings: Surroundings,
+    listener: socket.socket,
+    file: FileWatch | None,
+    handed: Handover | None,
 ) -> int:
     """Serve in processes of their own, and look after them in this one; the exit status."""
-    with tempfile.TemporaryDirectory(prefix="dragoman-") as folder:
+    with _common_folder(handed) as folder:
         # the library of the metrics looks for the folder once, when it is imported
-        share(Path(folder))
+        share(folder, anew=handed is None)
         from dragoman.server.backing import SharedFiles  # noqa: PLC0415 - for this reason
         from dragoman.server.running import serve  # noqa: PLC0415 - as above
         from dragoman.server.workers import Supervisor  # noqa: PLC0415 - as above
 
-        shared = SharedFiles.create(Path(folder))
+        known = shared_files(handed, __version__)
+        shared = (
+            SharedFiles(*map(Path, known))
+            if known
+            else SharedFiles.create(Path(tempfile.mkdtemp(dir=folder)))
+        )
 
         def work(current: Configuration, at: socket.socket, channel: socket.socket) -> None:
             serve(
@@ -98,7 +123,26 @@ def _with_workers(
                 shared=shared,
             )
 
-        return Supervisor(listener, work, surroundings.read, configuration, file).run()
+        def go_on(command: Sequence[str], at: int, workers: tuple[HandedWorker, ...]) -> None:
+            files = tuple(map(str, shared))
+            hand_over(Handover(__version__, at, str(folder), files, workers), command)
+
+        origin = surroundings.origin.file
+        restart = restart_of(sys.orig_argv, None if origin is None else str(origin))
+        workers = () if handed is None else handed.workers
+        return Supervisor(
+            listener, work, surroundings.read, configuration, file, restart, go_on, workers
+        ).run()
+
+
+@contextlib.contextmanager
+def _common_folder(handed: Handover | None) -> Generator[Path]:
+    """What the processes have in common, until all of them have ended: a program that takes over keeps it."""
+    folder = Path(tempfile.mkdtemp(prefix="dragoman-") if handed is None else handed.folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def found(

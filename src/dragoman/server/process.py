@@ -11,10 +11,16 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
+import structlog
+
 from dragoman.server.http_server import HttpServer
 from dragoman.server.reload import Reloading
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_NO_WORKERS = "there are no workers to be replaced one by one (--workers): start another gateway instead"
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger("dragoman.server")
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR2)
 """What a process is told things with."""
 
 
@@ -107,6 +113,7 @@ def attend_signals() -> Attend:
         loop.add_signal_handler(signal.SIGINT, stop)
         loop.add_signal_handler(signal.SIGTERM, stop)
         loop.add_signal_handler(signal.SIGHUP, hang_up)
+        loop.add_signal_handler(signal.SIGUSR2, _log.warning, _NO_WORKERS)
 
     return attend
 
@@ -131,6 +138,7 @@ def attend_supervisor(channel: socket.socket) -> Attend:
 
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGUSR2, signal.SIG_IGN)
         loop.add_signal_handler(signal.SIGTERM, process.obey, Order.STOP)
         loop.add_reader(channel, hear)
 

@@ -6,12 +6,13 @@ import selectors
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 
 import structlog
 
 from dragoman.server.configuration import Configuration
+from dragoman.server.handover import HandedWorker, Restart
 from dragoman.server.http_server import CLOSING, FAREWELL
 from dragoman.server.process import READY, SIGNALS, Order, hold_signals, leave
 from dragoman.server.reload import FileWatch, Reload
@@ -32,6 +33,11 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger("dragoman.server")
 Work = Callable[[Configuration, socket.socket, socket.socket], None]
 """What a worker does: serves with a configuration at a listening socket, with a channel to the supervisor."""
 
+GoOn = Callable[[Sequence[str], int, tuple[HandedWorker, ...]], None]
+"""Goes on with another program in this process: its command, the listening socket's descriptor, and the
+workers that it takes over. Raises `OSError` where it cannot be run.
+"""
+
 
 class Worker:
     """A process that serves, as seen from the supervisor."""
@@ -42,6 +48,10 @@ class Worker:
         self.channel = channel
         self.began = time.monotonic()
         self.ready = False
+        self.retired = False
+        """Whether it was told to stop because another takes its place."""
+        self.deadline: float | None = None
+        """When it is killed, on the monotonic clock."""
 
     def tell(self, order: Order) -> None:
         """Give an order. One that is gone hears nothing, and one that does not listen misses it."""
@@ -51,6 +61,9 @@ class Worker:
 
 class Supervisor:
     """Starts workers, replaces those that die, and passes orders on. Serves nothing itself.
+
+    Told to restart (SIGUSR2), it hands its workers to the program that is on the disk now, which replaces
+    them one by one: a worker is told to stop when another serves in its place.
 
     There must be no other thread and no event loop in the process: workers are copies of it (fork).
     """
@@ -62,9 +75,12 @@ class Supervisor:
         read: Callable[[], Configuration],
         current: Configuration,
         file: FileWatch | None,
+        restart: Restart,
+        go_on: GoOn,
+        handed: Sequence[HandedWorker] = (),
     ) -> None:
         """Take what the workers do. `file` is the configuration's, to be looked at while the settings say
-        so, and `read` reads it again.
+        so, and `read` reads it again. `handed` are the workers of the program before, to be replaced.
         """
         self._listener = listener
         self._work = work
@@ -79,8 +95,16 @@ class Supervisor:
         self._pauses: dict[int, float] = {}
         self._bad_starts = 0
         self._stops = 0
-        self._killing: float | None = None
         self._status = 0
+        self._restart = restart
+        self._go_on = go_on
+        self._handed = tuple(handed)
+        self._old: list[Worker] = []
+        """The workers of the program before that have not been told to stop."""
+        self._waiting: list[int] = []
+        """The numbers whose turn to be replaced comes later."""
+        self._again = False
+        """Whether a restart was asked for while one was going on."""
         self._next_look = 0.0
         self._pid = os.getpid()
         self._selector = selectors.DefaultSelector()
@@ -97,7 +121,7 @@ class Supervisor:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
             self._selector.register(awake, selectors.EVENT_READ)
             at_terminal = os.isatty(0)
-            self._due = dict.fromkeys(range(1, self._count + 1), 0.0)
+            self._begin()
             while self._workers or self._due:
                 self._start_due()
                 events = self._selector.select(self._pause())
@@ -112,11 +136,53 @@ class Supervisor:
                 self._bury()
                 self._kill_late()
                 self._look_at_file()
+                self._hand_over()
             hold_signals()
             signal.set_wakeup_fd(-1)
         return self._status
 
     # --- workers
+
+    def _begin(self) -> None:
+        """All at once, or, where there are workers of the program before, one after the other."""
+        numbers = list(range(1, self._count + 1))
+        for one in self._handed:
+            worker = Worker(one.number, one.pid, socket.socket(fileno=one.channel))
+            worker.channel.set_inheritable(False)
+            worker.channel.setblocking(False)
+            worker.ready, worker.retired = one.ready, one.retired
+            self._workers[worker.pid] = worker
+            self._selector.register(worker.channel, selectors.EVENT_READ, worker)
+            if worker.retired:
+                self._set_deadline(worker)
+            else:
+                self._old.append(worker)
+        first = 1 if self._old else len(numbers)
+        self._due = dict.fromkeys(numbers[:first], 0.0)
+        self._waiting = numbers[first:]
+
+    def _advance(self, number: int) -> None:
+        """A new worker serves: the old one of its number may go, and the next has its turn."""
+        if not self._old:
+            return
+        if self._waiting:
+            self._due[self._waiting.pop(0)] = 0.0
+            leaving = [worker for worker in self._old if worker.number == number]
+        else:
+            leaving = list(self._old)
+            _log.info("all workers were replaced", workers=self._count)
+        for worker in leaving:
+            self._old.remove(worker)
+            worker.retired = True
+            worker.tell(Order.STOP)
+            self._set_deadline(worker)
+        if self._again and not self._old:
+            self._again = False
+            self._begin_restart()
+
+    def _set_deadline(self, worker: Worker) -> None:
+        patience = self._reload.current.settings.server.shutdown_timeout if self._stops <= 1 else 0.0
+        worker.deadline = time.monotonic() + patience + 2 * FAREWELL + CLOSING + SPARE
 
     def _start_due(self) -> None:
         now = time.monotonic()
@@ -169,6 +235,8 @@ class Supervisor:
             if READY in worker.channel.recv(64):
                 worker.ready = True
                 self._bad_starts = 0
+                if worker not in self._old and not self._stops:
+                    self._advance(worker.number)
                 return
         # it is about to end
         self._selector.unregister(worker.channel)
@@ -191,7 +259,23 @@ class Supervisor:
                 _log.error("a worker did not end in order", worker=worker.number, ended=how)
                 self._status = 1
             return
+        if worker.retired:
+            if code:
+                _log.error("a worker did not end in order", worker=worker.number, ended=how)
+            return
+        if worker in self._old:
+            self._old.remove(worker)
+            if worker.number in self._waiting:
+                self._waiting.remove(worker.number)
+                self._due[worker.number] = 0.0
+            return
         self._bad_starts += not worker.ready
+        if self._bad_starts >= MOST_BAD_STARTS and self._old:
+            _log.error("new workers die before they serve: the old ones stay", ended=how)
+            self._bad_starts = 0
+            self._waiting.clear()
+            self._old.clear()
+            return
         if self._bad_starts >= MOST_BAD_STARTS:
             _log.error("workers die before they serve: giving up", worker=worker.number, ended=how)
             self._status = 1
@@ -209,22 +293,57 @@ class Supervisor:
         if number == signal.SIGHUP and (not at_terminal or os.isatty(0)):
             if not self._stops:
                 self._read_again()
+        elif number == signal.SIGUSR2:
+            self._begin_restart()
         elif number in SIGNALS:
             self._stop()
+
+    def _begin_restart(self) -> None:
+        if self._stops:
+            return
+        if self._old or self._restart.begun:
+            self._again = True
+            return
+        try:
+            self._restart.begin()
+        except OSError as error:
+            _log.error(_NO_RESTART, error=error.strerror)
+
+    def _hand_over(self) -> None:
+        """Go on with the new program, once it has shown that it can read the configuration."""
+        good = self._restart.outcome()
+        if good is None or self._stops:
+            return
+        if not good:
+            _log.error(_NO_RESTART, error="'dragoman check' has found a mistake")
+            return
+        _log.info("restarting: the workers are replaced one by one")
+        handed = tuple(
+            HandedWorker(one.number, one.pid, one.channel.fileno(), one.ready, one.retired)
+            for one in self._workers.values()
+        )
+        hold_signals()
+        try:
+            self._go_on(self._restart.command, self._listener.fileno(), handed)
+        except OSError as error:
+            _log.error(_NO_RESTART, error=error.strerror)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
     def _stop(self) -> None:
         """Stop in order; the second time, at once."""
         self._stops += 1
         self._due.clear()
         self._listener.close()
+        self._waiting.clear()
         self._tell(Order.STOP if self._stops == 1 else Order.FORCE)
-        patience = self._reload.current.settings.server.shutdown_timeout if self._stops == 1 else 0.0
-        self._killing = time.monotonic() + patience + 2 * FAREWELL + CLOSING + SPARE
+        for worker in self._workers.values():
+            self._set_deadline(worker)
 
     def _kill_late(self) -> None:
-        if self._killing is not None and time.monotonic() >= self._killing:
-            self._killing = None
-            for worker in self._workers.values():
+        now = time.monotonic()
+        for worker in self._workers.values():
+            if worker.deadline is not None and now >= worker.deadline:
+                worker.deadline = None
                 os.kill(worker.pid, signal.SIGKILL)
 
     def _read_again(self) -> None:
@@ -253,11 +372,13 @@ class Supervisor:
         """Seconds until there is something to do, even if nothing happens."""
         now = time.monotonic()
         times = [due - now for due in self._due.values()]
-        if self._killing is not None:
-            times.append(self._killing - now)
+        times += [one.deadline - now for one in self._workers.values() if one.deadline is not None]
         if self._file is not None and not self._stops:
             times.append(self._next_look - now)
         return max(0.0, min(times)) if times else None
+
+
+_NO_RESTART = "no restart: the program that runs goes on"
 
 
 def _noted(_number: int, _frame: FrameType | None) -> None:

@@ -10,13 +10,14 @@ SHARED = "PROMETHEUS_MULTIPROC_DIR"
 """The variable that names the folder. Its name is prometheus-client's, which looks when it is imported."""
 
 
-def share(folder: Path) -> None:
-    """Let processes that are started from now on count together in this folder, from zero on.
+def share(folder: Path, *, anew: bool = True) -> None:
+    """Let processes that are started from now on count together in this folder: from zero on, or on
+    top of what others have counted.
 
     Raises `OSError` for a folder that cannot be made or emptied.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for file in folder.glob("*.db"):
+    for file in folder.glob("*.db") if anew else ():
         file.unlink()
     os.environ[SHARED] = str(folder)
 
