@@ -1,17 +1,24 @@
 """A cheap upstream that answers like OpenAI, Anthropic and Google at once, chosen by path.
 
-Far cheaper than any gateway, so that what is measured is the gateway. Streams have `--chunks` text
-pieces, `--gap` seconds apart.
+Far cheaper than any gateway, so that what is measured is the gateway: all bytes are made before they are
+asked for, and one clock writes the pieces of all streams. A stream has as many pieces of text as the request
+allows tokens, `--gap` seconds apart (0: all at once). A request that does not bring the gateway's own key, `sk-up`,
+is refused.
 """
 
 import argparse
 import asyncio
+import functools
 import json
+import re
 from typing import cast
 
-import httptools
 import uvloop
 from typing_extensions import override
+
+KEY = b"sk-up"
+MOST_PIECES = 10_000
+USUAL_PIECES = 64
 
 OPENAI: dict[str, object] = {
     "id": "chatcmpl-bench",
@@ -127,16 +134,96 @@ def gemini_stream(chunks: int) -> list[bytes]:
     return [*(chunk(f" token{number}", number) for number in range(chunks)), chunk("", chunks, "STOP")]
 
 
+LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+TOKENS = re.compile(rb'"max(?:_|_completion_|_output_|Output)[tT]okens": *(\d+)')
+STREAM_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+TICK = 0.001
+"""Seconds between two looks at the clock. Streams are spread over the ticks of a gap."""
+
+
+@functools.cache
+def writes(kind: str, pieces: int) -> list[bytes]:
+    """What is written for a stream: its head and what comes before the text, each piece of the text, and
+    what comes after it.
+    """
+    frames = STREAMS[kind](pieces)
+    before = next(place for place, frame in enumerate(frames) if b" token0" in frame)
+    parts = [
+        b"".join(frames[:before]),
+        *frames[before : before + pieces],
+        b"".join(frames[before + pieces :]),
+    ]
+    sent = [b"%x\r\n%s\r\n" % (len(part), part) if part else b"" for part in parts]
+    return [STREAM_HEAD + sent[0], *sent[1:-1], sent[-1] + b"0\r\n\r\n"]
+
+
+class Clock:
+    """Writes the pieces of all streams, those of one stream a gap apart. Where the process is late, streams
+    become longer: it never writes several pieces of one at once.
+    """
+
+    def __init__(self, gap: float) -> None:
+        self._gap = gap
+        self._phases: list[list[Stream]] = [[] for _ in range(max(1, round(gap / TICK)))]
+        self._at = 0
+        self._streams = 0
+        self._due = 0.0
+        self._loop = asyncio.get_running_loop()
+
+    def begin(self, transport: asyncio.Transport, parts: list[bytes]) -> None:
+        """Begin a stream now, and go on with it."""
+        if not self._gap:
+            transport.write(b"".join(parts))
+            return
+        transport.write(parts[0])
+        self._phases[self._at - 1].append(Stream(transport, parts))
+        self._streams += 1
+        if self._streams == 1:
+            self._due = self._loop.time() + TICK
+            self._loop.call_at(self._due, self._tick)
+
+    def _tick(self) -> None:
+        now = self._loop.time()
+        for _ in self._phases:
+            if self._due > now:
+                break
+            phase = self._phases[self._at]
+            going_on = [stream for stream in phase if stream.go_on()]
+            self._streams -= len(phase) - len(going_on)
+            self._phases[self._at] = going_on
+            self._at = (self._at + 1) % len(self._phases)
+            self._due += TICK
+        if self._streams:
+            self._due = max(self._due, now)
+            self._loop.call_at(self._due, self._tick)
+
+
+class Stream:
+    """A stream on its way."""
+
+    __slots__ = ("_at", "_parts", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, parts: list[bytes]) -> None:
+        self._transport = transport
+        self._parts = parts
+        self._at = 1
+
+    def go_on(self) -> bool:
+        """Write the next piece; whether there are more."""
+        if self._transport.is_closing():
+            return False
+        self._transport.write(self._parts[self._at])
+        self._at += 1
+        return self._at < len(self._parts)
+
+
 class Upstream(asyncio.Protocol):
     """One connection: requests in turn, each answered by its path."""
 
-    def __init__(self, streams: dict[str, list[bytes]], gap: float) -> None:
-        self._streams = streams
-        self._gap = gap
-        self._parser = httptools.HttpRequestParser(self)
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._url = b""
-        self._body = b""
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._pieces: list[bytes] = []
+        self._missing = 0
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -145,71 +232,72 @@ class Upstream(asyncio.Protocol):
 
     @override
     def data_received(self, data: bytes) -> None:
-        """Feed the HTTP parser."""
-        self._parser.feed_data(data)
-
-    def on_url(self, url: bytes) -> None:
-        """Take a request's URL."""
-        self._url += url
-
-    def on_body(self, body: bytes) -> None:
-        """Take a piece of a request's body."""
-        self._body += body
-
-    def on_message_complete(self) -> None:
-        """Answer."""
-        url, body = self._url, self._body
-        self._url = self._body = b""
-        kind = "anthropic" if b"/messages" in url else "gemini" if b"enerateContent" in url else "openai"
-        if b":stream" in url or b'"stream":true' in body.replace(b" ", b""):
-            task = asyncio.get_running_loop().create_task(self._stream(self._streams[kind]))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        """Answer once a request is there as a whole."""
+        if self._missing:
+            self._pieces.append(data)
+            self._missing = max(0, self._missing - len(data))
+            if not self._missing:
+                self._answer(self._taken())
             return
-        self._write(WHOLE[kind])
+        if self._pieces:
+            data = self._taken() + data
+        end = data.find(b"\r\n\r\n")
+        length = LENGTH.search(data, 0, end) if end >= 0 else None
+        if length is not None:
+            self._missing = max(0, end + 4 + int(length[1]) - len(data))
+        if end < 0 or self._missing or (length is None and not _ends(data, end)):
+            self._pieces.append(data)
+            return
+        self._answer(data)
 
-    async def _stream(self, frames: list[bytes]) -> None:
-        head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-        self._write(head)
-        for frame in frames:
-            if self._gap:
-                await asyncio.sleep(self._gap)
-            self._write(b"%x\r\n%s\r\n" % (len(frame), frame))
-        self._write(b"0\r\n\r\n")
+    def _taken(self) -> bytes:
+        data = b"".join(self._pieces)
+        self._pieces.clear()
+        return data
 
-    def _write(self, data: bytes) -> None:
-        if not self._transport.is_closing():
-            self._transport.write(data)
+    def _answer(self, request: bytes) -> None:
+        line = request[: request.find(b"\r\n")]
+        if KEY not in request:
+            self._transport.write(REFUSAL)
+            return
+        kind = "anthropic" if b"/messages" in line else "gemini" if b"enerateContent" in line else "openai"
+        if b":stream" in line or b'"stream":true' in request or b'"stream": true' in request:
+            asked = TOKENS.search(request)
+            pieces = min(int(asked[1]), MOST_PIECES) if asked else USUAL_PIECES
+            self._clock.begin(self._transport, writes(kind, pieces))
+        else:
+            self._transport.write(WHOLE[kind])
 
 
-def whole(value: object) -> bytes:
+def _ends(data: bytes, end: int) -> bool:
+    """Whether a request without a length is there as a whole: it has no body, or one in chunks."""
+    return b"chunked" not in data[:end] or data.endswith(b"0\r\n\r\n")
+
+
+def whole(value: object, status: str = "200 OK") -> bytes:
     """A whole HTTP answer with a JSON body."""
     body = json.dumps(value).encode()
-    return b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (
+    return b"HTTP/1.1 %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (
+        status.encode(),
         len(body),
         body,
     )
 
 
+STREAMS = {"openai": openai_stream, "anthropic": anthropic_stream, "gemini": gemini_stream}
 WHOLE = {"openai": whole(OPENAI), "anthropic": whole(ANTHROPIC), "gemini": whole(GEMINI)}
+REFUSAL = whole({"error": {"message": "The gateway's key is missing."}}, "401 Unauthorized")
 
 
 async def main() -> None:
     """Serve until killed."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--port", type=int, default=9110)
-    arguments.add_argument("--chunks", type=int, default=64)
-    arguments.add_argument("--gap", type=float, default=0.0)
+    arguments.add_argument("--gap", type=float, default=0.003)
     given = arguments.parse_args()
-    streams = {
-        "openai": openai_stream(given.chunks),
-        "anthropic": anthropic_stream(given.chunks),
-        "gemini": gemini_stream(given.chunks),
-    }
+    clock = Clock(given.gap)
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(
-        lambda: Upstream(streams, given.gap), "127.0.0.1", given.port, backlog=1024
-    )
+    server = await loop.create_server(lambda: Upstream(clock), "127.0.0.1", given.port, backlog=8192)
     await server.serve_forever()
 
 

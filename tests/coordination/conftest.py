@@ -21,7 +21,7 @@ from dragoman.config.settings import Log
 from dragoman.coordination import shared_meters, valkey_connection
 from dragoman.coordination.memory import MemoryRecollection
 from dragoman.coordination.memory_meters import MemoryMeters
-from dragoman.coordination.meters import Draw, Drawn, Level, Meters, Slot
+from dragoman.coordination.meters import Draw, Drawn, Meters, Slot
 from dragoman.coordination.recollection import Recollection
 from dragoman.coordination.shared_meters import SharedMeters
 from dragoman.coordination.valkey import ValkeyRecollection
@@ -146,6 +146,60 @@ def start_worker() -> Iterator[Callable[[], "DistantMeters"]]:
         process.wait()
 
 
+class Prompt:
+    """Meters of which everything is asked at once, where they can do it so, and else as usual."""
+
+    def __init__(self, meters: Meters) -> None:
+        self._meters = meters
+        self.served = 0
+        """What was done at once."""
+
+    @property
+    def degraded(self) -> bool:
+        return self._meters.degraded
+
+    async def draw(self, draws: Sequence[Draw], /) -> Drawn:
+        drawn = self.draw_now(draws)
+        return await self._meters.draw(draws) if drawn is None else drawn
+
+    def draw_now(self, draws: Sequence[Draw], /) -> Drawn | None:
+        drawn = self._meters.draw_now(draws)
+        self.served += drawn is not None
+        return drawn
+
+    async def put_back(self, draws: Sequence[Draw], /) -> None:
+        if not self.put_back_now(draws):
+            await self._meters.put_back(draws)
+
+    def put_back_now(self, draws: Sequence[Draw], /) -> bool:
+        done = self._meters.put_back_now(draws)
+        self.served += done
+        return done
+
+    async def enter(self, slots: Sequence[Slot], /) -> int | None:
+        return None if self.enter_now(slots) else await self._meters.enter(slots)
+
+    def enter_now(self, slots: Sequence[Slot], /) -> bool:
+        done = self._meters.enter_now(slots)
+        self.served += done
+        return done
+
+    async def leave(self, slots: Sequence[Slot], /) -> None:
+        if not self.leave_now(slots):
+            await self._meters.leave(slots)
+
+    def leave_now(self, slots: Sequence[Slot], /) -> bool:
+        done = self._meters.leave_now(slots)
+        self.served += done
+        return done
+
+    async def in_use(self, name: str, /) -> int:
+        return await self._meters.in_use(name)
+
+    async def close(self) -> None:
+        await self._meters.close()
+
+
 class DistantMeters:
     """The meters of another process."""
 
@@ -160,19 +214,28 @@ class DistantMeters:
         await self._tell("attach", str(path))
 
     async def draw(self, draws: Sequence[Draw], /) -> Drawn:
-        refused, wait, levels = cast(
-            "tuple[int | None, float, list[tuple[float, float]]]", await self._tell("draw", draws)
-        )
-        return Drawn(refused, wait, tuple(Level(*level) for level in levels))
+        return cast("Drawn", await self._tell("draw", draws))
+
+    def draw_now(self, _draws: Sequence[Draw], /) -> None:
+        return None
 
     async def put_back(self, draws: Sequence[Draw], /) -> None:
         await self._tell("put_back", draws)
 
+    def put_back_now(self, _draws: Sequence[Draw], /) -> bool:
+        return False
+
     async def enter(self, slots: Sequence[Slot], /) -> int | None:
         return cast("int | None", await self._tell("enter", slots))
 
+    def enter_now(self, _slots: Sequence[Slot], /) -> bool:
+        return False
+
     async def leave(self, slots: Sequence[Slot], /) -> None:
         await self._tell("leave", slots)
+
+    def leave_now(self, _slots: Sequence[Slot], /) -> bool:
+        return False
 
     async def in_use(self, name: str, /) -> int:
         return cast("int", await self._tell("in_use", name))
@@ -202,13 +265,21 @@ class DistantMeters:
         return pickle.loads(answer[4:])  # noqa: S301 - our own process wrote it
 
 
-@pytest.fixture(params=["memory", "shared", "valkey"])
+@pytest.fixture(params=["memory", "memory at once", "shared", "shared at once", "valkey", "valkey at once"])
 async def ends(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[list[Meters]]:
-    """Four ends of meters that count together: in one process, in four of one node, through a server."""
-    match request.param:
+    """Four ends of meters that count together: in one process, in four of one node, through a server; and the
+    same where whatever can be done at once is.
+    """
+    kind, _, at_once = cast("str", request.param).partition(" ")
+    match kind:
         case "memory":
             memory = MemoryMeters()
-            yield [memory] * 4
+            yield [Prompt(memory) if at_once else memory] * 4
+        case "shared" if at_once:
+            # in one process, where nobody has to be asked: the table is mapped into it once
+            shared = SharedMeters.attach(SharedMeters.create(tmp_path))
+            yield [Prompt(shared)] * 4
+            await shared.close()
         case "shared":
             path = SharedMeters.create(tmp_path)
             distant = [DistantMeters(end) for end in request.getfixturevalue("worker_processes")]
@@ -220,6 +291,6 @@ async def ends(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
         case _:
             url: Secret = request.getfixturevalue("url")
             several = [ValkeyMeters(url, MemoryMeters(), 5, 5) for _ in range(4)]
-            yield [*several]
+            yield [Prompt(one) for one in several] if at_once else [*several]
             for one in several:
                 await one.close()

@@ -22,6 +22,12 @@ from dragoman.testing.server import FakeServer
 
 COUNT = 2
 
+NO_METRICS = """import os
+elsewhere = {'PROMETHEUS_MULTIPROC_DIR': '/nowhere/at/all'}
+os.register_at_fork(after_in_child=lambda: os.environ.update(elsewhere))
+"""
+"""Workers that find this in `sitecustomize.py` cannot start: there is no folder for their metrics."""
+
 
 class Team:
     """A gateway of several processes, and its configuration."""
@@ -240,6 +246,19 @@ def test_a_program_that_cannot_start_takes_nothing_over(team: Team) -> None:
     assert Client("openai_chat", gateway).get("gpt-4o").status == 200
 
 
+def test_new_workers_that_cannot_start_leave_the_old_ones_at_work(tmp_path: Path, fake: FakeServer) -> None:
+    team = Team(tmp_path, fake)
+    with serving(tmp_path, "--workers", "2", PYTHONPATH=str(tmp_path), TMPDIR=str(team.temporary)) as service:
+        gateway = team.begin(service)
+        before = team.workers
+        (tmp_path / "sitecustomize.py").write_text(NO_METRICS)
+        service.tell(signal.SIGUSR2)
+        service.wait_log("the old ones stay")
+        assert team.workers == before
+        assert {Client("openai_chat", gateway).get("gpt-4o").status for _ in range(10)} == {200}
+        assert service.stop(signal.SIGTERM) == 0
+
+
 def test_alone_there_is_nobody_to_be_replaced(tmp_path: Path) -> None:
     with serving(tmp_path) as service:
         service.wait()
@@ -258,11 +277,7 @@ def total(gateway: LiveGateway, name: str, label: str) -> float:
 def test_workers_that_cannot_start_are_given_up(tmp_path: Path) -> None:
     """There is no folder for their metrics where they look for it."""
     (tmp_path / "dragoman.toml").write_text('[server]\nport = 0\n[auth]\nkeys = ["sk-client-0123456789"]\n')
-    (tmp_path / "sitecustomize.py").write_text(
-        "import os\n"
-        "elsewhere = {'PROMETHEUS_MULTIPROC_DIR': '/nowhere/at/all'}\n"
-        "os.register_at_fork(after_in_child=lambda: os.environ.update(elsewhere))\n"
-    )
+    (tmp_path / "sitecustomize.py").write_text(NO_METRICS)
     done = run(tmp_path, "serve", "--workers", "2", PYTHONPATH=str(tmp_path))
     assert done.returncode == 1
     assert 2 <= done.stderr.count("is replaced") <= 4

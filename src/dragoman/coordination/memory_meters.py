@@ -40,6 +40,10 @@ class MemoryMeters:
 
     async def draw(self, draws: Sequence[Draw], /) -> Drawn:
         """See `Meters.draw`."""
+        return self.draw_now(draws)
+
+    def draw_now(self, draws: Sequence[Draw], /) -> Drawn:
+        """See `Meters.draw_now`."""
         now = self._now()
         buckets = self._buckets
         found: list[_Bucket] = []
@@ -50,7 +54,8 @@ class MemoryMeters:
             used = bucket.used
             if used:
                 used -= (now - bucket.at) * bucket.rate
-                used = max(used, 0.0)
+                if used < 0.0:
+                    used = 0.0
             bucket.at = now
             bucket.rate = most / seconds
             if used + amount > most + most * SLACK:
@@ -58,33 +63,62 @@ class MemoryMeters:
                 return self._refused(draws, found, now)
             bucket.used = used + amount
             found.append(bucket)
-        levels = [_level(bucket, draw.most) for bucket, draw in zip(found, draws, strict=True)]
+        levels = [_level(bucket, draw[1]) for bucket, draw in zip(found, draws, strict=True)]
         return Drawn(None, 0.0, tuple(levels))
 
     async def put_back(self, draws: Sequence[Draw], /) -> None:
         """See `Meters.put_back`."""
+        self.put_back_now(draws)
+
+    def put_back_now(self, draws: Sequence[Draw], /) -> bool:
+        """See `Meters.put_back_now`."""
         now = self._now()
         for draw in draws:
             bucket = self._current(draw, now)
-            bucket.used = max(0.0, bucket.used - draw.amount)
+            used = bucket.used - draw[3]
+            bucket.used = used if used > 0.0 else 0.0
+        return True
 
     async def enter(self, slots: Sequence[Slot], /) -> int | None:
         """See `Meters.enter`."""
+        return self.first_full(slots)
+
+    def enter_now(self, slots: Sequence[Slot], /) -> bool:
+        """See `Meters.enter_now`."""
+        return self.first_full(slots) is None
+
+    def first_full(self, slots: Sequence[Slot], /) -> int | None:
+        """Take the slots, or tell the first that is full: `enter`, without waiting."""
         in_use = self._in_use
         for place, (name, most) in enumerate(slots):
             taken = in_use.get(name, 0)
             if taken >= most:
-                self._leave(slots[:place])
+                self.leave_now(slots[:place])
                 return place
             in_use[name] = taken + 1
         return None
 
     async def leave(self, slots: Sequence[Slot], /) -> None:
         """See `Meters.leave`."""
-        self._leave(slots)
+        self.leave_now(slots)
+
+    def leave_now(self, slots: Sequence[Slot], /) -> bool:
+        """See `Meters.leave_now`."""
+        in_use = self._in_use
+        for name, _ in slots:
+            taken = in_use.get(name, 0)
+            if taken > 1:
+                in_use[name] = taken - 1
+            else:
+                in_use.pop(name, None)
+        return True
 
     async def in_use(self, name: str, /) -> int:
         """See `Meters.in_use`."""
+        return self.taken(name)
+
+    def taken(self, name: str, /) -> int:
+        """How many slots under a name are taken: `in_use`, without waiting."""
         return self._in_use.get(name, 0)
 
     async def close(self) -> None:
@@ -103,10 +137,12 @@ class MemoryMeters:
 
     def _current(self, draw: Draw, now: float) -> _Bucket:
         """A bucket as it is now, and with the rate that holds from now on."""
-        bucket = self._buckets.get(draw.name) or self._begin(draw.name, now)
-        bucket.used = max(0.0, bucket.used - (now - bucket.at) * bucket.rate)
+        name, most, seconds, _ = draw
+        bucket = self._buckets.get(name) or self._begin(name, now)
+        used = bucket.used - (now - bucket.at) * bucket.rate
+        bucket.used = used if used > 0.0 else 0.0
         bucket.at = now
-        bucket.rate = draw.most / draw.seconds
+        bucket.rate = most / seconds
         return bucket
 
     def _refused(self, draws: Sequence[Draw], found: Sequence[_Bucket], now: float) -> Drawn:
@@ -116,15 +152,6 @@ class MemoryMeters:
             bucket.used = max(0.0, bucket.used - draw.amount)
         levels = [_level(self._current(draw, now), draw.most) for draw in draws]
         return Drawn(refused, wait_for(draws[refused], levels[refused]), tuple(levels))
-
-    def _leave(self, slots: Sequence[Slot]) -> None:
-        in_use = self._in_use
-        for name, _ in slots:
-            taken = in_use.get(name, 0)
-            if taken > 1:
-                in_use[name] = taken - 1
-            else:
-                in_use.pop(name, None)
 
 
 def _level(bucket: _Bucket, most: float) -> Level:

@@ -10,6 +10,8 @@ import math
 from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
+import msgspec
+
 SLACK: Final = 1e-9
 """What a bucket gives beyond `most`, as a part of it: floating point must not refuse, by its last digits,
 what fits to the last one.
@@ -27,7 +29,7 @@ class Draw(NamedTuple):
     amount: float
 
 
-class Level(NamedTuple):
+class Level(msgspec.Struct, frozen=True, gc=False):
     """How a bucket is after a draw that was or was not granted."""
 
     left: float
@@ -36,7 +38,7 @@ class Level(NamedTuple):
     """Seconds until all of it may be drawn again."""
 
 
-class Drawn(NamedTuple):
+class Drawn(msgspec.Struct, frozen=True):
     """What became of draws."""
 
     refused: int | None
@@ -67,6 +69,9 @@ class Meters(Protocol):
     counts for itself, says so once, and goes back when it can.
 
     A process that dies gives its slots back without being asked.
+
+    What ends in `_now` does the same where nothing has to be waited for, without the coroutine that this would
+    take for every request. Where it says that it cannot, nothing has happened.
     """
 
     @property
@@ -78,10 +83,18 @@ class Meters(Protocol):
         """Take from all of these buckets, or from none of them, in one step."""
         ...
 
+    def draw_now(self, draws: Sequence[Draw], /) -> Drawn | None:
+        """See `draw`; None where somebody else has to be asked."""
+        ...
+
     async def put_back(self, draws: Sequence[Draw], /) -> None:
         """Give back what was drawn and not used. An amount below 0 is drawn, even from an empty bucket: it
         was used already.
         """
+        ...
+
+    def put_back_now(self, draws: Sequence[Draw], /) -> bool:
+        """See `put_back`; False where somebody else has to be told."""
         ...
 
     async def enter(self, slots: Sequence[Slot], /) -> int | None:
@@ -90,8 +103,16 @@ class Meters(Protocol):
         """
         ...
 
+    def enter_now(self, slots: Sequence[Slot], /) -> bool:
+        """Take the slots; False where one is full, or where somebody else has to be asked."""
+        ...
+
     async def leave(self, slots: Sequence[Slot], /) -> None:
         """Give slots back that were taken with `enter`."""
+        ...
+
+    def leave_now(self, slots: Sequence[Slot], /) -> bool:
+        """See `leave`; False where somebody else has to be told."""
         ...
 
     async def in_use(self, name: str, /) -> int:

@@ -65,16 +65,20 @@ class SharedMeters:
 
     async def draw(self, draws: Sequence[Draw], /) -> Drawn:
         """See `Meters.draw`."""
+        return self.draw_now(draws)
+
+    def draw_now(self, draws: Sequence[Draw], /) -> Drawn:
+        """See `Meters.draw_now`."""
         table = self._table
         if self._closed or not self._locked(BUCKETS):
-            return await self._alone.draw(draws)
+            return self._alone.draw_now(draws)
         try:
             drawn = self._draw(draws)
         finally:
             table.unlock(BUCKETS)
         if drawn is None:
             self._note("the table of limits is full")
-            return await self._alone.draw(draws)
+            return self._alone.draw_now(draws)
         return drawn
 
     def _draw(self, draws: Sequence[Draw]) -> Drawn | None:
@@ -106,10 +110,13 @@ class SharedMeters:
 
     async def put_back(self, draws: Sequence[Draw], /) -> None:
         """See `Meters.put_back`."""
+        self.put_back_now(draws)
+
+    def put_back_now(self, draws: Sequence[Draw], /) -> bool:
+        """See `Meters.put_back_now`."""
         table = self._table
         if self._closed or not self._locked(BUCKETS):
-            await self._alone.put_back(draws)
-            return
+            return self._alone.put_back_now(draws)
         lacking: list[Draw] = []
         try:
             now = self._now()
@@ -122,13 +129,20 @@ class SharedMeters:
                 table.write(state, used, now, draw.most / draw.seconds)
         finally:
             table.unlock(BUCKETS)
-        if lacking:
-            await self._alone.put_back(lacking)
+        return self._alone.put_back_now(lacking)
 
     async def enter(self, slots: Sequence[Slot], /) -> int | None:
         """See `Meters.enter`."""
+        return self._first_full(slots)
+
+    def enter_now(self, slots: Sequence[Slot], /) -> bool:
+        """See `Meters.enter_now`."""
+        return self._first_full(slots) is None
+
+    def _first_full(self, slots: Sequence[Slot]) -> int | None:
+        """Take the slots, or tell the first that is full."""
         if self._closed or not self._locked(SLOTS):
-            return await self._alone.enter(slots)
+            return self._alone.first_full(slots)
         try:
             refused = self._enter(slots)
             if refused is not None and self._table.bury(self._column):
@@ -140,7 +154,7 @@ class SharedMeters:
         finally:
             self._table.unlock(SLOTS)
         self._note("the table of limits is full")
-        return await self._alone.enter(slots)
+        return self._alone.first_full(slots)
 
     def _enter(self, slots: Sequence[Slot]) -> int | None:
         """Raises `_FullError`."""
@@ -162,14 +176,20 @@ class SharedMeters:
 
     async def leave(self, slots: Sequence[Slot], /) -> None:
         """See `Meters.leave`."""
+        self.leave_now(slots)
+
+    def leave_now(self, slots: Sequence[Slot], /) -> bool:
+        """See `Meters.leave_now`."""
+        alone = self._alone
         shared: list[Slot] = []
         for slot in slots:
-            if await self._alone.in_use(slot.name):
-                await self._alone.leave((slot,))
+            if alone.taken(slot.name):
+                alone.leave_now((slot,))
             else:
                 shared.append(slot)
         if not self._closed:
             self._leave(shared)
+        return True
 
     def _leave(self, slots: Sequence[Slot]) -> None:
         # no lock: only this process writes its column, and no name leaves its place while a slot is taken
@@ -184,7 +204,7 @@ class SharedMeters:
 
     async def in_use(self, name: str, /) -> int:
         """See `Meters.in_use`."""
-        alone = await self._alone.in_use(name)
+        alone = self._alone.taken(name)
         if self._closed or not self._locked(SLOTS):
             return alone
         try:

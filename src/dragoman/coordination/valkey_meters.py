@@ -94,19 +94,22 @@ class ValkeyMeters:
 
     async def draw(self, draws: Sequence[Draw], /) -> Drawn:
         """See `Meters.draw`."""
-        self._follow()
+        granted = self.draw_now(draws)
+        if granted is not None:
+            return granted
         if self._server.out:
             return await self._local.draw(draws)
-        granted = self._granted_here(draws)
-        if granted is not None:
-            await self._count_along(draws)
-            return granted
 
         async def undo(drawn: Drawn) -> None:
             if drawn.refused is None:
                 await self.put_back(draws)
 
         return await self._whole(self._draw(draws), undo)
+
+    def draw_now(self, draws: Sequence[Draw], /) -> Drawn | None:
+        """See `Meters.draw_now`: out of what this process holds of the buckets."""
+        self._follow()
+        return self._local.draw_now(draws) if self._server.out else self._granted_here(draws)
 
     def _granted_here(self, draws: Sequence[Draw]) -> Drawn | None:
         """Take all out of pockets; None, and nothing is taken, where they do not hold enough."""
@@ -116,6 +119,8 @@ class ValkeyMeters:
             if pocket is None or not pocket.serves(draw) or pocket in pockets:
                 return None
             pockets.append(pocket)
+        if not self._local.put_back_now(_drawn_already(draws)):
+            return None
         now = time.monotonic()
         levels: list[Level] = []
         for pocket, draw in zip(pockets, draws, strict=True):
@@ -165,25 +170,45 @@ class ValkeyMeters:
 
     async def _count_along(self, draws: Sequence[Draw]) -> None:
         """The local ones are to know what was used, for when they decide."""
-        await self._local.put_back([Draw(name, most, time, -amount) for name, most, time, amount in draws])
+        await self._local.put_back(_drawn_already(draws))
 
     async def put_back(self, draws: Sequence[Draw], /) -> None:
         """See `Meters.put_back`."""
         self._follow()
         await self._local.put_back(draws)
-        asked: list[Draw] = []
+        asked = self._put_into_pockets(draws)
+        if asked and not self._server.out:
+            await self._whole(self._return(asked))
+
+    def put_back_now(self, draws: Sequence[Draw], /) -> bool:
+        """See `Meters.put_back_now`: into what this process holds of the buckets."""
+        self._follow()
+        # while the server is out of reach, what the pockets do not take is lost to it either way
+        if not (self._server.out or all(self._has_pocket(draw) for draw in draws)):
+            return False
+        if not self._local.put_back_now(draws):
+            return False
+        self._put_into_pockets(draws)
+        return True
+
+    def _has_pocket(self, draw: Draw) -> bool:
+        """Whether a pocket takes all of what is put back."""
+        return draw.amount >= 0 and draw.most >= LARGE and draw.name in self._pockets
+
+    def _put_into_pockets(self, draws: Sequence[Draw]) -> list[Draw]:
+        """Put back what pockets take; the rest."""
+        rests: list[Draw] = []
         for draw in draws:
             pocket = self._pockets.get(draw.name) if draw.most >= LARGE else None
             if pocket is None:
-                asked.append(draw)
+                rests.append(draw)
             elif draw.amount >= 0:
                 pocket.put(draw.amount)
             else:
                 rest = draw.amount + pocket.take(draw._replace(amount=-draw.amount))
                 if rest:
-                    asked.append(draw._replace(amount=rest))
-        if asked and not self._server.out:
-            await self._whole(self._return(asked))
+                    rests.append(draw._replace(amount=rest))
+        return rests
 
     async def _return(self, draws: Sequence[Draw]) -> None:
         arguments = [number for _, *numbers in draws for number in numbers]
@@ -219,15 +244,38 @@ class ValkeyMeters:
         await self._local.enter([Slot(slot.name, sys.maxsize) for slot in slots])
         return None
 
+    def enter_now(self, slots: Sequence[Slot], /) -> bool:
+        """See `Meters.enter_now`: only while the server is out of reach."""
+        self._follow()
+        if not self._server.out or not self._local.enter_now(slots):
+            return False
+        self._alone.update(slot.name for slot in slots)
+        return True
+
     async def _enter_alone(self, slots: Sequence[Slot]) -> int | None:
         refused = await self._local.enter(slots)
         if refused is None:
             self._alone.update(slot.name for slot in slots)
         return refused
 
+    def leave_now(self, slots: Sequence[Slot], /) -> bool:
+        """See `Meters.leave_now`: only while the server is out of reach."""
+        if not self._server.out or not self._local.leave_now(slots):
+            return False
+        self._remember(self._gone(slots))
+        return True
+
     async def leave(self, slots: Sequence[Slot], /) -> None:
         """See `Meters.leave`."""
         await self._local.leave(slots)
+        gone = self._gone(slots)
+        if gone and self._server.out:
+            self._remember(gone)
+        elif gone:
+            await self._whole(self._remove(gone))
+
+    def _gone(self, slots: Sequence[Slot]) -> list[tuple[str, str]]:
+        """Have slots of this process no more; those that the server knows of, by name and member."""
         gone: list[tuple[str, str]] = []
         for name, _ in slots:
             members = self._members.get(name)
@@ -239,10 +287,7 @@ class ValkeyMeters:
                 self._members.pop(name, None)
             if not self._alone[name]:
                 del self._alone[name]
-        if gone and self._server.out:
-            self._remember(gone)
-        elif gone:
-            await self._whole(self._remove(gone))
+        return gone
 
     async def in_use(self, name: str, /) -> int:
         """See `Meters.in_use`."""
@@ -351,6 +396,11 @@ class ValkeyMeters:
             self._unfinished.add(undoing)
             undoing.add_done_callback(self._unfinished.discard)
             raise
+
+
+def _drawn_already(draws: Sequence[Draw]) -> list[Draw]:
+    """What takes these draws out of buckets, whatever is in them."""
+    return [Draw(name, most, time, -amount) for name, most, time, amount in draws]
 
 
 async def _undone(task: asyncio.Task[_Result], undo: Callable[[_Result], Awaitable[None]] | None) -> None:

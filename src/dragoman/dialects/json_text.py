@@ -1,6 +1,7 @@
 """JSON text as the wire formats need it: errors that name the field, and numbers left as written."""
 
 import re
+from collections.abc import Collection
 from typing import TypeVar
 
 import msgspec
@@ -39,6 +40,40 @@ def decode_request(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
         raise invalid("The request body is not valid UTF-8.") from None
     except RecursionError:
         raise invalid("The request body is nested too deeply.") from None
+
+
+_SMALL = 2048
+"""Bytes of a body that are read a second time sooner than some of its members are put together anew."""
+
+
+def decode_some(
+    decoder: msgspec.json.Decoder[T], body: bytes, fields: dict[str, msgspec.Raw], names: Collection[str]
+) -> T:
+    """Some members of the client's JSON object as a checked value that has no others; `fields` are all of them.
+
+    Raises `FailureError` as `decode_request` does.
+    """
+    if len(body) > _SMALL:
+        wanted = {name: value for name, value in fields.items() if name in names}
+        body = msgspec.json.encode(wanted)
+    return decode_request(decoder, body)
+
+
+def opens_with(raw: msgspec.Raw, brackets: bytes) -> bool:
+    """Whether JSON text begins with one of these bytes, which tells its type."""
+    view = memoryview(raw)
+    return len(view) > 0 and view[0] in brackets
+
+
+def is_empty_array(raw: msgspec.Raw) -> bool:
+    """Whether JSON text is an array with nothing in it."""
+    view = memoryview(raw)
+    # in nearly all arrays, the second byte belongs to the first element: then nothing is copied
+    return view[0] == _OPEN and view[1] in _BLANK_OR_END and not bytes(view[1:-1]).strip()
+
+
+_OPEN = ord("[")
+_BLANK_OR_END = b" \t\r\n]"
 
 
 def field_error(
@@ -152,10 +187,51 @@ def splice_member(body: bytes, fields: dict[str, msgspec.Raw], name: str, wanted
     member given twice), the object is encoded anew, its members' bytes untouched.
     """
     old = bytes(fields[name])
-    start = _place_of(name, body, fields)
+    spare = _spare(body, fields)
+    if spare is not None:
+        if old == wanted:
+            return body
+        start = _place_near(name, old, body, fields, spare)
+    else:
+        start = None
     if start is None:
-        return msgspec.json.encode({**fields, name: msgspec.Raw(wanted)})
-    return body if old == wanted else b"".join((body[:start], wanted, body[start + len(old) :]))
+        start = _place_of(name, body, fields)
+        if start is None:
+            return msgspec.json.encode({**fields, name: msgspec.Raw(wanted)})
+        if old == wanted:
+            return body
+    return b"".join((body[:start], wanted, memoryview(body)[start + len(old) :]))
+
+
+_SMALLEST = len(',"":0')
+"""The bytes that a member takes at least, without its name."""
+
+
+def _spare(body: bytes, fields: dict[str, msgspec.Raw]) -> int | None:
+    """The bytes that the object has beyond those that its members need: white space, where they are too few
+    for any member to be given twice. None where one may be.
+    """
+    needed = 1 + 4 * len(fields) + sum(map(len, fields)) + sum(map(len, fields.values()))
+    spare = len(body) - needed
+    return spare if spare < _SMALLEST or spare < _SMALLEST + min(map(len, fields)) else None
+
+
+def _place_near(name: str, old: bytes, body: bytes, fields: dict[str, msgspec.Raw], spare: int) -> int | None:
+    """Where the value of a member begins, in an object with little white space. None if that cannot be told:
+    its name may be written with escapes.
+
+    What stands before it tells its place but for the spare bytes, and those are too few for the end of
+    the value before it to look like the member itself.
+    """
+    least = 1
+    for key, value in fields.items():
+        if key == name:
+            break
+        least += len(key) + len(value) + 4
+    key = b'"%b"' % name.encode()
+    at = body.find(key, least, least + spare + len(key))
+    start = body.find(old, at + len(key)) if at >= 0 else -1
+    return start if start >= 0 and body[at + len(key) : start].strip() == b":" else None
 
 
 def _place_of(name: str, body: bytes, fields: dict[str, msgspec.Raw]) -> int | None:
@@ -169,10 +245,10 @@ def _place_of(name: str, body: bytes, fields: dict[str, msgspec.Raw]) -> int | N
     position = 0
     for key, value in fields.items():
         member = _MEMBER.match(body, position)
-        if member is None or not body.startswith(memoryview(value), member.end()):
+        if member is None or not body.startswith(value, member.end()):
             return None
         position = member.end()
         if key == name:
             found = position
-        position += len(memoryview(value))
+        position += len(value)
     return found if body[position:].strip() == b"}" else None

@@ -28,7 +28,7 @@ class SSEDecoder:
     but these can still end the stream with a frame of its own.
     """
 
-    __slots__ = ("_buffer", "_carriage", "_line_feed", "_scanned", "_started")
+    __slots__ = ("_buffer", "_carriage", "_line_feed", "_scanned", "_started", "pending")
 
     def __init__(self) -> None:
         self._buffer = bytearray()
@@ -36,11 +36,8 @@ class SSEDecoder:
         self._line_feed = -1
         self._carriage = -1
         self._started = False
-
-    @property
-    def pending(self) -> int:
+        self.pending = 0
         """Bytes at the end of what was fed that are not part of a whole frame."""
-        return len(self._buffer)
 
     @property
     def remainder(self) -> bytes:
@@ -52,35 +49,66 @@ class SSEDecoder:
 
         Raises `FrameTooLargeError` when a single frame grows beyond `MAX_FRAME`.
         """
+        return [event for frame in self.cut(data) if (event := parse_frame(frame)) is not None]
+
+    def cut(self, data: bytes) -> list[bytes]:
+        """The frames that `data` completes, unread, for `parse_frame`; some may be empty. Where lines end in
+        CRLF, they may end in LF here. Raises as `feed`.
+        """
+        end = data.rfind(b"\n\n") + 2
+        if end < 2:
+            end = data.rfind(b"\r\n\r\n") + 4
+            if end < 4:
+                return self._search(data)
+        if not self._started:
+            return self._search(data)
+        # the usual stream: whole frames, and every line end alike
+        whole = data if end == len(data) else data[:end]
+        if self.pending:
+            whole = bytes(self._buffer) + whole
+        if b"\r" in whole:
+            whole = whole.replace(b"\r\n", b"\n")
+            if b"\r" in whole:
+                return self._search(data)
+        if self.pending:
+            self._buffer.clear()
+            self._scanned = self.pending = 0
+        frames = whole.split(b"\n\n")
+        # behind the last blank line there is nothing, or one more of them
+        del frames[-1]
+        return frames if end == len(data) else frames + self._search(data[end:])
+
+    def _search(self, data: bytes) -> list[bytes]:
+        """As `cut`, for bytes in any pieces and with any line ends."""
         buffer = self._buffer
         buffer += data
         self._line_feed = self._carriage = -1
+        frames: list[bytes] = []
         if not self._started:
             if len(buffer) < 3 and b"\xef\xbb\xbf".startswith(bytes(buffer)):
-                return []
+                self.pending = len(buffer)
+                return frames
             self._started = True
             if buffer.startswith(b"\xef\xbb\xbf"):
                 del buffer[:3]
-        events: list[SSE] = []
         start = 0
         while (end := self._frame_end(start)) >= 0:
-            event = parse_frame(bytes(buffer[start:end]))
-            if event is not None:
-                events.append(event)
+            frames.append(bytes(buffer[start:end]))
             start = end
             self._scanned = end
         if start:
             del buffer[:start]
             self._scanned -= start
-        if len(buffer) > MAX_FRAME and not events:
+        self.pending = len(buffer)
+        if self.pending > MAX_FRAME and not frames:
             raise FrameTooLargeError(f"an event of the stream is larger than {MAX_FRAME} bytes")
-        return events
+        return frames
 
     def close(self) -> list[SSE]:
         """The event that was left without its blank line, as some servers leave the last one."""
         rest = bytes(self._buffer)
         self._buffer.clear()
-        self._scanned = 0
+        self._scanned = self.pending = 0
         event = parse_frame(rest) if rest else None
         return [] if event is None else [event]
 
@@ -125,9 +153,12 @@ def _found(place: int, otherwise: int) -> int:
 
 def parse_frame(frame: bytes) -> SSE | None:
     """One frame's event; None where it holds no `data` field (comments, lone `event` or `id`)."""
+    lines = frame.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in frame else frame
+    if lines.startswith(b"data: ") and lines.find(b"\n", 0, -1) < 0:
+        return SSE("", lines[6:-1] if lines.endswith(b"\n") else lines[6:])
     name = ""
     data: list[bytes] = []
-    for line in frame.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n"):
+    for line in lines.split(b"\n"):
         if not line or line[0] == 0x3A:
             continue
         field, _, value = line.partition(b":")
@@ -137,7 +168,7 @@ def parse_frame(frame: bytes) -> SSE | None:
             data.append(value)
         elif field == b"event":
             name = value.decode("utf-8", "replace")
-    return SSE(name, b"\n".join(data)) if data else None
+    return SSE(name, data[0] if len(data) == 1 else b"\n".join(data)) if data else None
 
 
 def on_one_line(json: bytes) -> bytes:

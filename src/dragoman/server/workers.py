@@ -103,15 +103,21 @@ class Supervisor:
         """The workers of the program before that have not been told to stop."""
         self._waiting: list[int] = []
         """The numbers whose turn to be replaced comes later."""
+        self._rolling = False
+        """Whether the workers are being replaced."""
         self._again = False
-        """Whether a restart was asked for while one was going on."""
+        """Whether a restart was asked for meanwhile."""
         self._next_look = 0.0
         self._pid = os.getpid()
+        self._at_terminal = os.isatty(0)
+        self._awake: socket.socket | None = None
+        """Where the numbers of signals come in."""
         self._selector = selectors.DefaultSelector()
 
     def run(self) -> int:
         """Look after the workers until told to stop, and they have ended; the exit status."""
         awake, waker = socket.socketpair()
+        self._awake = awake
         with awake, waker, self._selector:
             for end in (awake, waker):
                 end.setblocking(False)
@@ -120,16 +126,13 @@ class Supervisor:
             signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
             self._selector.register(awake, selectors.EVENT_READ)
-            at_terminal = os.isatty(0)
             self._begin()
             while self._workers or self._due:
                 self._start_due()
                 events = self._selector.select(self._pause())
                 # before anything else, also if that is not what has woken us: a worker may have ended because
                 # everybody was told to stop
-                with contextlib.suppress(BlockingIOError):
-                    for number in awake.recv(4096):
-                        self._signalled(number, at_terminal=at_terminal)
+                self._hear_signals()
                 for key, _ in events:
                     if key.fileobj is not awake:
                         self._hear(key.data)
@@ -157,18 +160,20 @@ class Supervisor:
                 self._set_deadline(worker)
             else:
                 self._old.append(worker)
-        first = 1 if self._old else len(numbers)
+        self._rolling = bool(self._old)
+        first = 1 if self._rolling else len(numbers)
         self._due = dict.fromkeys(numbers[:first], 0.0)
         self._waiting = numbers[first:]
 
     def _advance(self, number: int) -> None:
         """A new worker serves: the old one of its number may go, and the next has its turn."""
-        if not self._old:
+        if not self._rolling:
             return
         if self._waiting:
             self._due[self._waiting.pop(0)] = 0.0
             leaving = [worker for worker in self._old if worker.number == number]
         else:
+            self._rolling = False
             leaving = list(self._old)
             _log.info("all workers were replaced", workers=self._count)
         for worker in leaving:
@@ -176,7 +181,7 @@ class Supervisor:
             worker.retired = True
             worker.tell(Order.STOP)
             self._set_deadline(worker)
-        if self._again and not self._old:
+        if self._again and not self._rolling:
             self._again = False
             self._begin_restart()
 
@@ -275,6 +280,7 @@ class Supervisor:
             self._bad_starts = 0
             self._waiting.clear()
             self._old.clear()
+            self._rolling = False
             return
         if self._bad_starts >= MOST_BAD_STARTS:
             _log.error("workers die before they serve: giving up", worker=worker.number, ended=how)
@@ -289,8 +295,13 @@ class Supervisor:
 
     # --- orders
 
-    def _signalled(self, number: int, *, at_terminal: bool) -> None:
-        if number == signal.SIGHUP and (not at_terminal or os.isatty(0)):
+    def _hear_signals(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            for number in b"" if self._awake is None else self._awake.recv(4096):
+                self._signalled(number)
+
+    def _signalled(self, number: int) -> None:
+        if number == signal.SIGHUP and (not self._at_terminal or os.isatty(0)):
             if not self._stops:
                 self._read_again()
         elif number == signal.SIGUSR2:
@@ -301,7 +312,7 @@ class Supervisor:
     def _begin_restart(self) -> None:
         if self._stops:
             return
-        if self._old or self._restart.begun:
+        if self._rolling or self._restart.begun:
             self._again = True
             return
         try:
@@ -317,12 +328,17 @@ class Supervisor:
         if not good:
             _log.error(_NO_RESTART, error="'dragoman check' has found a mistake")
             return
+        # what comes from now on waits for the new program
+        hold_signals()
+        self._hear_signals()
+        if self._stops:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+            return
         _log.info("restarting: the workers are replaced one by one")
         handed = tuple(
             HandedWorker(one.number, one.pid, one.channel.fileno(), one.ready, one.retired)
             for one in self._workers.values()
         )
-        hold_signals()
         try:
             self._go_on(self._restart.command, self._listener.fileno(), handed)
         except OSError as error:

@@ -4,10 +4,10 @@ from typing import TypeVar
 
 import msgspec
 
-from dragoman.conversation.envelope import MARKS
+from dragoman.conversation.envelope import holds_seals
 from dragoman.conversation.failure import invalid
 from dragoman.dialects.dialect import Head, Location
-from dragoman.dialects.json_text import decode_request
+from dragoman.dialects.json_text import decode_request, decode_some, is_empty_array, opens_with
 from dragoman.dialects.openai_chat.wire import HeadWire
 
 Fields = dict[str, msgspec.Raw]
@@ -23,7 +23,7 @@ _MISSING = "missing_required_parameter"
 def read_head(body: bytes, location: Location) -> Head:
     """Check the top level of a request. Raises `FailureError` that names the field at fault."""
     fields = top_level(body)
-    head = settings(fields, _HEAD, _HEAD_NAMES)
+    head = settings(body, fields, _HEAD, _HEAD_NAMES)
     return Head(
         model=head.model,
         stream=head.stream is True,
@@ -31,7 +31,7 @@ def read_head(body: bytes, location: Location) -> Head:
         fields=fields,
         stream_usage=head.stream_options is not None and head.stream_options.include_usage is True,
         candidates=head.n or 1,
-        sealed=any(mark in body for mark in MARKS),
+        sealed=holds_seals(body),
     )
 
 
@@ -41,26 +41,27 @@ def top_level(body: bytes) -> Fields:
     Raises `FailureError` for a body that is not such an object.
     """
     fields = decode_request(_FIELDS, body)
-    messages = bytes(fields.get("messages", b""))
-    if not messages:
+    messages = fields.get("messages")
+    if messages is None:
         raise invalid("'messages': this field is required.", "messages", _MISSING)
-    if messages[:1] != b"[":
+    if not opens_with(messages, b"["):
         raise invalid("'messages': expected an array of messages.", "messages", "invalid_type")
-    if not messages[1:-1].strip():
+    if is_empty_array(messages):
         raise invalid(
             "'messages': expected at least one message, got an empty array.", "messages", "empty_array"
         )
     return fields
 
 
-def settings(fields: Fields, decoder: msgspec.json.Decoder[HeadT], names: frozenset[str]) -> HeadT:
+def settings(
+    body: bytes, fields: Fields, decoder: msgspec.json.Decoder[HeadT], names: frozenset[str]
+) -> HeadT:
     """The settings among the members, checked each by itself and against each other.
 
     Only they are decoded: the conversation, which is nearly all of a request, is not looked at.
     Raises `FailureError` that names the field at fault.
     """
-    wanted = {name: value for name, value in fields.items() if name in names}
-    head = decode_request(decoder, msgspec.json.encode(wanted))
+    head = decode_some(decoder, body, fields, names)
     if head.stream_options is not None and not head.stream:
         raise invalid(
             "'stream_options': only allowed when 'stream' is true.", "stream_options", "invalid_value"

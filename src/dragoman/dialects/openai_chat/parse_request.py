@@ -38,7 +38,7 @@ def parse_request(body: bytes, location: Location) -> Request:
     """Read a whole request. Raises `FailureError` that names the field at fault."""
     del location
     fields = top_level(body)
-    wire = settings(fields, _SETTINGS, _SETTING_NAMES)
+    wire = settings(body, fields, _SETTINGS, _SETTING_NAMES)
     system, messages = parse_messages(bytes(fields["messages"]))
     legacy = _given(fields, "functions") or wire.function_call is not None
     tools, choice = _tools(fields, wire, legacy=legacy)

@@ -4,11 +4,11 @@ from typing import TypeVar
 
 import msgspec
 
-from dragoman.conversation import envelope
+from dragoman.conversation.envelope import holds_seals
 from dragoman.conversation.failure import invalid
 from dragoman.dialects.dialect import Head, Location
-from dragoman.dialects.json_text import decode_request
-from dragoman.dialects.openai_responses import identifiers
+from dragoman.dialects.json_text import decode_request, decode_some, is_empty_array, opens_with
+from dragoman.dialects.openai_responses.identifiers import holds_own_ids
 from dragoman.dialects.openai_responses.wire import HeadWire
 
 Fields = dict[str, msgspec.Raw]
@@ -19,8 +19,6 @@ _FIELDS: msgspec.json.Decoder[Fields] = msgspec.json.Decoder(Fields)
 _HEAD = msgspec.json.Decoder(HeadWire)
 _HEAD_NAMES = frozenset(HeadWire.__struct_fields__)
 _MISSING = "missing_required_parameter"
-_NOTHING = frozenset({b"", b"null"})
-
 _BEGINNINGS = ("previous_response_id", "conversation", "prompt")
 """What a request may go on from, and then be without an input of its own."""
 
@@ -28,20 +26,21 @@ _BEGINNINGS = ("previous_response_id", "conversation", "prompt")
 def read_head(body: bytes, location: Location) -> Head:
     """Check the top level of a request. Raises `FailureError` that names the field at fault."""
     fields = top_level(body)
-    head = settings(fields, _HEAD, _HEAD_NAMES)
+    head = settings(body, fields, _HEAD, _HEAD_NAMES)
     return Head(
         model=head.model,
         stream=head.stream is True,
         location=location,
         fields=fields,
         stream_usage=True,
-        sealed=any(mark in body for mark in (*envelope.MARKS, *identifiers.MARKS)),
+        sealed=holds_seals(body) or holds_own_ids(body),
     )
 
 
 def given(fields: Fields, name: str) -> bool:
     """Whether a member is there and not null."""
-    return bytes(fields.get(name, b"")) not in _NOTHING
+    raw = fields.get(name)
+    return raw is not None and not opens_with(raw, b"n")
 
 
 def goes_on(fields: Fields) -> bool:
@@ -69,22 +68,23 @@ def top_level(body: bytes) -> Fields:
                 _MISSING,
             )
         return fields
-    sent = bytes(fields["input"])
-    if sent[:1] not in {b'"', b"["}:
+    sent = fields["input"]
+    if not opens_with(sent, b'"['):
         raise invalid("'input': expected a string or an array of items.", "input", "invalid_type")
-    if sent[:1] == b"[" and not sent[1:-1].strip() and not goes_on(fields):
+    if is_empty_array(sent) and not goes_on(fields):
         raise invalid("'input': expected at least one item, got an empty array.", "input", "empty_array")
     return fields
 
 
-def settings(fields: Fields, decoder: msgspec.json.Decoder[HeadT], names: frozenset[str]) -> HeadT:
+def settings(
+    body: bytes, fields: Fields, decoder: msgspec.json.Decoder[HeadT], names: frozenset[str]
+) -> HeadT:
     """The settings among the members, checked each by itself and against each other.
 
     Only they are decoded: the conversation, which is nearly all of a request, is not looked at.
     Raises `FailureError` that names the field at fault.
     """
-    wanted = {name: value for name, value in fields.items() if name in names}
-    head = decode_request(decoder, msgspec.json.encode(wanted))
+    head = decode_some(decoder, body, fields, names)
     form = None if head.text is None else head.text.format
     if form is not None and form.type == "json_schema":
         for name, present in (("name", form.name), ("schema", form.schema)):

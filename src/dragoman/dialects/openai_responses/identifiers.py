@@ -16,10 +16,17 @@ CUSTOM_CALL = "ctc"
 REASONING = "rs"
 IMAGE_CALL = "ig"
 
-MARKS = tuple(
+_MARKS = tuple(
     f'"{prefix}_{MARK}'.encode() for prefix in (MESSAGE, FUNCTION_CALL, CUSTOM_CALL, REASONING, IMAGE_CALL)
 )
 """What ids made here look like inside a body."""
+_ANY = f"_{MARK}".encode()
+"""What all of them have in common."""
+
+
+def holds_own_ids(body: bytes) -> bool:
+    """Whether there may be ids in a body that were made here."""
+    return body.rfind(_ANY) >= 0 and any(mark in body for mark in _MARKS)
 
 
 def item_id(prefix: str, answer: str, place: int) -> str:

@@ -34,7 +34,7 @@ def parse_request(body: bytes, location: Location) -> Request:
     """Read a whole request. Raises `FailureError` that names the field at fault."""
     del location
     fields = top_level(body)
-    wire = settings(fields, _SETTINGS, _SETTING_NAMES)
+    wire = settings(body, fields, _SETTINGS, _SETTING_NAMES)
     conversation = parse_input(bytes(fields["input"]) if given(fields, "input") else b"[]")
     tools = parse_tools(bytes(fields["tools"])) if given(fields, "tools") else ()
     tools = (*tools, *added_tools(conversation.added_tools))
