@@ -1,9 +1,9 @@
 """A cheap upstream that answers like OpenAI, Anthropic and Google at once, chosen by path.
 
 Far cheaper than any gateway, so that what is measured is the gateway: all bytes are made before they are
-asked for, and one clock writes the pieces of all streams. A stream has as many pieces of text as the request
-allows tokens, `--gap` seconds apart (0: all at once). A request that does not bring the gateway's own key, `sk-up`,
-is refused.
+asked for, and one clock writes the pieces of all streams. A stream has as many pieces of text as the
+request allows tokens, `--gap` seconds apart (0: all at once). A request that does not bring the gateway's
+own key, `sk-up`, is refused.
 """
 
 import argparse

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dragoman.access.holder import Budget, Holder
-from dragoman.access.purse import Purse, Reservation
+from dragoman.access.purse import Purse, Reservation, Wallet
 from dragoman.store.database_leases import DatabaseLeases, charge
 from dragoman.store.engine import Database
 from dragoman.store.entry import Charge
@@ -138,7 +138,7 @@ def release(reservations: Iterable[object]) -> None:
 
 def covers(purse: Purse, budgets: Sequence[tuple[Holder, Budget]], nanos: int) -> bool:
     """Whether a purse holds so much of these budgets."""
-    reservation = purse.reserve_held(budgets, nanos)
+    reservation = purse.reserve_held(Wallet(budgets), nanos)
     if reservation is not None:
         reservation.release()
     return reservation is not None

@@ -23,7 +23,7 @@ from dragoman.conversation.failure import FailureKind as Kind
 from dragoman.coordination.memory import MemoryRecollection
 from dragoman.dialects.registry import DIALECTS
 from dragoman.gateway import attempts as attempts_module
-from dragoman.gateway.admission import Admission
+from dragoman.gateway.admission import FREE, Admission
 from dragoman.gateway.attempt import Attempt, UnservableError
 from dragoman.gateway.attempts import NO_ROOM, Attempts, Open
 from dragoman.gateway.gateway import Gateway
@@ -57,7 +57,7 @@ def unservable(words: str = "It takes no pictures.") -> UnservableError:
 
 
 BUSY = failed()
-FREE = Admission(allowances(), (), Record("req_1", "openai_chat", 0.0), until=0.0)
+UNHELD = Admission(allowances(), FREE, Record("req_1", "openai_chat", 0.0), until=0.0)
 """What those are held to who are held to nothing."""
 QUICK = Retries(3, backoff=0.001)
 
@@ -109,7 +109,7 @@ class Scene:
             raise AssertionError
 
         route = self.gateway.router.resolve("best")
-        return await Attempts(self.gateway, self.record, route, ask, FREE, needs=needs).answer()
+        return await Attempts(self.gateway, self.record, route, ask, UNHELD, needs=needs).answer()
 
     async def _ask(self, attempt: Attempt) -> None:
         following = self._told.pop(0)
@@ -353,7 +353,7 @@ async def test_a_failure_that_costs_nothing_is_no_reason_to_go_on_for_ever() -> 
 
     route = scene.gateway.router.resolve("best")
     with pytest.raises(FailureError):
-        await Attempts(scene.gateway, scene.record, route, ask, FREE).answer()
+        await Attempts(scene.gateway, scene.record, route, ask, UNHELD).answer()
     assert asked == 1
 
 

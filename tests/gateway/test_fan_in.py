@@ -16,9 +16,16 @@ pytestmark = pytest.mark.anyio
 
 async def pieces(fan_in: FanIn) -> list[tuple[int, bytes]]:
     found: list[tuple[int, bytes]] = []
-    while (piece := await fan_in.next()) is not None:
-        found.append(piece)
+    while fan_in.open:
+        found.append(await piece(fan_in))
     return found
+
+
+async def piece(fan_in: FanIn) -> tuple[int, bytes]:
+    data = await fan_in.next()
+    if not data:
+        fan_in.ended()
+    return fan_in.branch, data
 
 
 async def test_a_single_answer_is_read_to_its_end() -> None:
@@ -36,8 +43,8 @@ async def test_each_branch_keeps_its_order_and_ends_once() -> None:
 
 async def test_a_silent_branch_does_not_hold_up_the_others() -> None:
     fan_in = FanIn([Upstream(SILENCE), Upstream(b"x")])
-    assert await fan_in.next() == (1, b"x")
-    assert await fan_in.next() == (1, b"")
+    assert await piece(fan_in) == (1, b"x")
+    assert await piece(fan_in) == (1, b"")
     assert fan_in.open
     fan_in.close()
 

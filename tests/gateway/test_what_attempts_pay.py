@@ -45,6 +45,18 @@ class FarMeters:
     async def draw(self, draws: Sequence[Draw], /) -> Drawn:
         return await self._meters.draw(draws)
 
+    def draw_now(self, draws: Sequence[Draw], /) -> Drawn | None:
+        return self._meters.draw_now(draws)
+
+    def put_back_now(self, _draws: Sequence[Draw], /) -> bool:
+        return False
+
+    def enter_now(self, slots: Sequence[Slot], /) -> bool:
+        return self._meters.enter_now(slots)
+
+    def leave_now(self, slots: Sequence[Slot], /) -> bool:
+        return self._meters.leave_now(slots)
+
     async def put_back(self, draws: Sequence[Draw], /) -> None:
         await self._meters.put_back(draws)
         self.giving_back.set()

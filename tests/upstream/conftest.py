@@ -18,12 +18,13 @@ from typing import Protocol
 import pytest
 
 from dragoman.upstream.aiohttp_transport import AiohttpTransport
+from dragoman.upstream.opening import open_transport
 from dragoman.upstream.transport import Transport, UpstreamRequest
 
 TransportFactory = Callable[[ssl.SSLContext | None], Transport]
 """Makes a transport; the context replaces the system's trust settings."""
 
-FACTORIES: dict[str, TransportFactory] = {"aiohttp": AiohttpTransport}
+FACTORIES: dict[str, TransportFactory] = {"http1": open_transport, "aiohttp": AiohttpTransport}
 """Every transport over sockets. The whole suite holds for each."""
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dragoman.conversation.failure import FailureError, FailureKind
-from dragoman.upstream.name_lookup import NameLookup, NameResolver
+from dragoman.upstream.aiohttp_names import NameResolver
+from dragoman.upstream.name_lookup import NameLookup
 from dragoman.upstream.transport import Transport, UpstreamRequest
 
 if TYPE_CHECKING:

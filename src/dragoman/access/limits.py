@@ -15,6 +15,8 @@ CODE: Final = "rate_limit_exceeded"
 
 _WINDOWS: Final = {1: "a second", 60: "a minute", 3600: "an hour", 86_400: "a day"}
 _VERBS: Final[dict[LimitKind, str]] = {"requests": "make", "tokens": "use", "cost": "spend"}
+_PLACES: Final[dict[LimitKind, int]] = {"tokens": 0, "cost": 1, "requests": 2}
+"""Where in `Amounts` stands what a limit is of."""
 _MICRO: Final = 1000
 """Nano-dollars in the smallest amount that people are told."""
 
@@ -61,7 +63,7 @@ def slots_of(holders: Iterable[Holder]) -> tuple[Slot, ...]:
 def draws_for(claims: Sequence[Claim], needed: Amounts) -> list[Draw]:
     """What a request draws before it is served: what it may need at most."""
     return [
-        Draw(bucket, limit.most, limit.seconds, _amount(needed, limit.kind)) for _, limit, bucket in claims
+        Draw(bucket, limit.most, limit.seconds, needed[_PLACES[limit.kind]]) for _, limit, bucket in claims
     ]
 
 
@@ -71,7 +73,8 @@ def rest_of(claims: Sequence[Claim], needed: Amounts, used: Amounts) -> list[Dra
     """
     found: list[Draw] = []
     for _, limit, bucket in claims:
-        rest = _amount(needed, limit.kind) - _amount(used, limit.kind)
+        place = _PLACES[limit.kind]
+        rest = needed[place] - used[place]
         if rest:
             found.append(Draw(bucket, limit.most, limit.seconds, rest))
     return found
@@ -81,7 +84,7 @@ def refusal(claims: Sequence[Claim], needed: Amounts, drawn: Drawn) -> Failure:
     """What a client is told whose request did not fit; for draws that were made of these claims."""
     place = drawn.refused or 0
     holder, limit, _ = claims[place]
-    amount = _amount(needed, limit.kind)
+    amount = needed[_PLACES[limit.kind]]
     most = f"{_told(limit.kind, limit.most)} {_WINDOWS.get(limit.seconds, f'in {limit.seconds} s')}"
     says = f"The {holder.kind} '{holder.name}' may {_VERBS[limit.kind]} at most {most}"
     if math.isinf(drawn.wait):
@@ -106,25 +109,17 @@ def refusal(claims: Sequence[Claim], needed: Amounts, drawn: Drawn) -> Failure:
     return Failure(FailureKind.RATE_LIMIT, message, code=CODE, retry_after=float(wait))
 
 
-def rate_limits(claims: Sequence[Claim], levels: Sequence[Level]) -> list[RateLimit]:
+def rate_limits(claims: Sequence[Claim], levels: Sequence[Level]) -> tuple[RateLimit, ...]:
     """What clients are told of their limits with an answer; the levels are those of the claims' draws. Cost
     is not told: no wire format has words for it.
     """
-    return [
-        RateLimit(limit.kind, limit.most, math.floor(level.left), level.full_in)
-        for (_, limit, _), level in zip(claims, levels, strict=True)
-        if limit.kind != "cost"
-    ]
-
-
-def _amount(amounts: Amounts, kind: LimitKind) -> int:
-    match kind:
-        case "requests":
-            return amounts.requests
-        case "tokens":
-            return amounts.tokens
-        case "cost":
-            return amounts.nanos
+    return tuple(
+        [
+            RateLimit(limit.kind, limit.most, int(level.left), level.full_in)
+            for (_, limit, _), level in zip(claims, levels, strict=True)
+            if limit.kind != "cost"
+        ]
+    )
 
 
 def _told(kind: LimitKind, amount: int) -> str:

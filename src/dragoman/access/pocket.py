@@ -96,19 +96,20 @@ class Pocket:
             return self.free + (self.limit if self.left is None else self.left) >= nanos
         return self.free >= nanos and (moment < self.fresh_until or not self.lease)
 
-    def settle(self, reserved: int, nanos: int, now: Callable[[], float]) -> tuple[Charge, ...]:
-        """Charge something in place of what was set aside."""
+    def settle(self, reserved: int, nanos: int, now: Callable[[], float], charges: list[Charge]) -> None:
+        """Charge something in place of what was set aside; what is paid is added to the charges."""
         self.reserved -= reserved
-        within = min(nanos, self.amount)
-        self.amount -= within
-        charge = Charge(self.id, self.lease, within)
-        if within == nanos:
-            return (charge,) if nanos else ()
-        beyond = nanos - within
-        self.debt += beyond
+        if nanos <= self.amount:
+            self.amount -= nanos
+            if nanos:
+                charges.append(Charge(self.id, self.lease, nanos))
+            return
+        within, self.amount = self.amount, 0
+        if within:
+            charges.append(Charge(self.id, self.lease, within))
+        self.debt += nanos - within
         self.debt_ends = now() + self._memory
-        rest = Charge(self.id, "", beyond)
-        return (charge, rest) if within else (rest,)
+        charges.append(Charge(self.id, "", nanos - within))
 
     def limit_to(self, limit: int) -> None:
         """Hold it to another limit from now on."""

@@ -70,6 +70,20 @@ class BudgetSpentError(Exception):
         self.resets_at = resets_at
 
 
+class Wallet:
+    """Budgets that are asked together again and again, with where what a purse holds of them was found last.
+    Belongs to one purse.
+    """
+
+    __slots__ = ("budgets", "found")
+
+    def __init__(self, budgets: Sequence[tuple[Holder, Budget]]) -> None:
+        self.budgets = budgets
+        self.found: tuple[Pocket, ...] = ()
+        """One pocket for each budget, in their order; empty as long as they are not all known, or where two
+        budgets are one account."""
+
+
 class Reservation:
     """What is set aside for one request, until it is settled or released."""
 
@@ -88,9 +102,9 @@ class Reservation:
         if not self._open:
             raise RuntimeError("The reservation was settled before.")
         self._open = False
-        charges: list[Charge] = []
+        reserved, charges = self._nanos, list[Charge]()
         for pocket in self._pockets:
-            charges += pocket.settle(self._nanos, nanos, self._now)
+            pocket.settle(reserved, nanos, self._now, charges)
         return tuple(charges)
 
     def release(self) -> None:
@@ -145,25 +159,41 @@ class Purse:
 
         Raises `BudgetSpentError` for the first that does not admit it.
         """
-        return self.reserve_held(budgets, nanos) or await self._reserve_slowly(budgets, nanos)
+        return self.reserve_held(Wallet(budgets), nanos) or await self._reserve_slowly(budgets, nanos)
 
-    def reserve_held(self, budgets: Sequence[tuple[Holder, Budget]], nanos: int) -> Reservation | None:
-        """Set so much aside out of what this process holds of the budgets; None where that is not enough."""
+    def reserve_held(self, wallet: Wallet, nanos: int) -> Reservation | None:
+        """Set so much aside out of what this process holds of the budgets; None where that is not enough.
+
+        What the wallet has found may be of no use any more: the period of a budget has ended, its lease is
+        lost or has to be renewed, its limit is another one. Each of these shows in the pocket itself.
+        """
+        found = wallet.found or self._find(wallet)
+        if not found:
+            return None
         moment = self._now()
-        found: list[Pocket] = []
-        for holder, budget in budgets:
-            pocket = self._pockets.get((holder.kind, holder.id, budget.per, budget.zone))
+        for pocket, (_, budget) in zip(found, wallet.budgets, strict=True):
             if (
-                pocket is None
+                moment >= pocket.fresh_until
                 or moment >= pocket.ends
-                or moment >= pocket.fresh_until
                 or pocket.limit != budget.most
                 or pocket.amount - pocket.reserved - pocket.debt < nanos
-                or pocket in found
             ):
+                # whatever it is, another pocket may be there for it the next time
+                wallet.found = ()
                 return None
-            found.append(pocket)
         return self._set_aside(found, nanos, moment)
+
+    def _find(self, wallet: Wallet) -> tuple[Pocket, ...]:
+        """The pockets of budgets that are different accounts, if there are all."""
+        pockets = [
+            self._pockets.get((holder.kind, holder.id, budget.per, budget.zone))
+            for holder, budget in wallet.budgets
+        ]
+        found = tuple([pocket for pocket in pockets if pocket is not None])
+        if len(set(found)) == len(pockets):
+            wallet.found = found
+            return found
+        return ()
 
     async def follow(self) -> Never:
         """Renew leases, give back what is idle, and find the store when it was away, until cancelled."""

@@ -102,6 +102,7 @@ def _with_workers(
         # the library of the metrics looks for the folder once, when it is imported
         share(folder, anew=handed is None)
         from dragoman.server.backing import SharedFiles  # noqa: PLC0415 - for this reason
+        from dragoman.server.garbage import settle  # noqa: PLC0415 - as above
         from dragoman.server.running import serve  # noqa: PLC0415 - as above
         from dragoman.server.workers import Supervisor  # noqa: PLC0415 - as above
 
@@ -130,6 +131,7 @@ def _with_workers(
         origin = surroundings.origin.file
         restart = restart_of(sys.orig_argv, None if origin is None else str(origin))
         workers = () if handed is None else handed.workers
+        settle()
         return Supervisor(
             listener, work, surroundings.read, configuration, file, restart, go_on, workers
         ).run()

@@ -2,6 +2,7 @@
 asked, or by a client that left.
 """
 
+import io
 import math
 
 from dragoman.conversation.blocks import Text, Thinking, ToolCall
@@ -22,36 +23,43 @@ from dragoman.conversation.usage import Usage
 MOST_HEARD = 16 * 1024
 """Characters of an answer that are looked at; what follows is taken to be like them."""
 
+_WORDS = (TextDelta, ThinkingDelta, ArgumentsDelta)
+
 
 class CutUsage:
     """Hears what comes of an answer, and estimates what the upstream has not told of it."""
+
+    __slots__ = ("_copies", "_heard", "_length", "_request", "_said")
 
     def __init__(self, request: Request | None = None, copies: int = 1) -> None:
         """Take the request, if it has been read, and how often it was sent."""
         self._request = request
         self._copies = copies
-        self._said: list[str] = []
+        # a tenth of what a list of so many short pieces takes
+        self._said = io.StringIO()
         self._heard = 0
         self._length = 0
 
     def hear(self, event: Event) -> None:
         """Hear one event."""
-        if isinstance(event, TextDelta | ThinkingDelta | ArgumentsDelta):
-            self._take(event.text)
+        if isinstance(event, _WORDS):
+            self.take(event.text)
         elif isinstance(event, BlockStarted):
             match event.block:
                 case Text(text=text) | Thinking(text=text):
-                    self._take(text)
+                    self.take(text)
                 case ToolCall(name=name, arguments=arguments):
-                    self._take(name + arguments)
+                    self.take(name + arguments)
                 case _:
                     pass
 
-    def _take(self, text: str) -> None:
-        self._length += len(text)
-        if self._heard < MOST_HEARD and text:
-            self._said.append(text)
-            self._heard += len(text)
+    def take(self, text: str) -> None:
+        """Hear more words of the answer."""
+        size = len(text)
+        self._length += size
+        if self._heard < MOST_HEARD:
+            self._said.write(text)
+            self._heard += size
 
     def estimated(self, told: Usage | None, request: Request | None = None) -> Usage:
         """The usage so far with an estimate of what is missing; of the prompt where its request is known.
@@ -66,7 +74,7 @@ class CutUsage:
     def _tokens(self) -> int:
         if not self._heard:
             return 0
-        return math.ceil(self._length / self._heard * estimate_text_tokens("".join(self._said)))
+        return math.ceil(self._length / self._heard * estimate_text_tokens(self._said.getvalue()))
 
 
 class CutUsages:
@@ -81,12 +89,17 @@ class CutUsages:
 
     def hear(self, event: Event, copy: int = 0) -> None:
         """Hear one event of one answer, as it came from the upstream: what is cut off here was written."""
+        if isinstance(event, _WORDS):
+            self._cuts[copy].take(event.text)
+            self._begun[copy] = True
+            return
         self._cuts[copy].hear(event)
         if isinstance(event, UsageReported):
             known = self._told[copy]
             self._told[copy] = event.usage if known is None else known.updated(event.usage)
-        self._begun[copy] = self._begun[copy] or isinstance(event, MEANINGFUL)
-        self._stopped[copy] = self._stopped[copy] or isinstance(event, Stopped)
+        elif isinstance(event, MEANINGFUL):
+            self._begun[copy] = True
+            self._stopped[copy] = self._stopped[copy] or isinstance(event, Stopped)
 
     @property
     def complete(self) -> bool:

@@ -21,9 +21,17 @@ def tightest(limits: Iterable[RateLimit]) -> tuple[RateLimit, ...]:
     """One limit of each kind at most, requests before tokens: that of which least is left, and of those the
     one that takes longest to be whole again.
     """
-    found: dict[str, RateLimit] = {}
+    requests: RateLimit | None = None
+    tokens: RateLimit | None = None
     for limit in limits:
-        known = found.get(limit.kind)
-        if known is None or (limit.remaining, -limit.reset) < (known.remaining, -known.reset):
-            found[limit.kind] = limit
-    return tuple(found[kind] for kind in ("requests", "tokens") if kind in found)
+        if limit.kind == "requests":
+            requests = limit if requests is None else _tighter(requests, limit)
+        else:
+            tokens = limit if tokens is None else _tighter(tokens, limit)
+    if requests is None:
+        return () if tokens is None else (tokens,)
+    return (requests,) if tokens is None else (requests, tokens)
+
+
+def _tighter(one: RateLimit, other: RateLimit) -> RateLimit:
+    return other if (other.remaining, -other.reset) < (one.remaining, -one.reset) else one

@@ -7,7 +7,6 @@ prefix depend on that.
 """
 
 import hashlib
-import itertools
 
 import msgspec
 
@@ -31,6 +30,8 @@ def named_calls(messages: tuple[Message, ...]) -> tuple[Message, ...]:
     `call_id` belongs to the first unanswered call of its name in the turn before, else to the first
     unanswered one. An id that an earlier turn used already is made unique, results included.
     """
+    if _without_tools(messages):
+        return messages
     seen: set[str] = set()
     renamed: dict[str, str] = {}
     waiting: list[ToolCall] = []
@@ -89,6 +90,8 @@ def answered_calls(messages: tuple[Message, ...]) -> tuple[tuple[Message, ...], 
     text `UNANSWERED`, marked as an error; a result without a call becomes user text. The messages
     must have been through `named_calls`.
     """
+    if _without_tools(messages):
+        return messages, ()
     out: list[Message] = []
     losses: list[Loss] = []
     position = 0
@@ -100,10 +103,10 @@ def answered_calls(messages: tuple[Message, ...]) -> tuple[tuple[Message, ...], 
             out.append(_without_orphans(message, losses))
             continue
         out.append(message)
-        following = list(
-            itertools.takewhile(lambda later: later.role is not Role.ASSISTANT, messages[position:])
-        )
-        position += len(following)
+        following: list[Message] = []
+        while position < len(messages) and messages[position].role is not Role.ASSISTANT:
+            following.append(messages[position])
+            position += 1
         results: dict[str, ToolResult] = {}
         rest: list[Message] = []
         for later in following:
@@ -150,12 +153,34 @@ def _without_orphans(message: Message, losses: list[Loss]) -> Message:
     return msgspec.structs.replace(message, blocks=tuple(blocks))
 
 
-def merged_turns(messages: tuple[Message, ...]) -> tuple[Message, ...]:
-    """The same messages, neighbours of one role joined into one; their names are lost."""
+def merged_turns(messages: tuple[Message, ...], only: Role | None = None) -> tuple[Message, ...]:
+    """The same messages, neighbours of one role (of `only` this, where it is given) joined into one; the
+    names of all but the first are lost.
+    """
     out: list[Message] = []
+    joined: list[Block] = []
+    """The blocks of the last turn, where there are more than its first message's."""
     for message in messages:
-        if out and out[-1].role is message.role:
-            out[-1] = msgspec.structs.replace(out[-1], blocks=out[-1].blocks + message.blocks)
-        else:
-            out.append(message)
+        if out and out[-1].role is message.role and only in {None, message.role}:
+            joined = joined or list(out[-1].blocks)
+            joined += message.blocks
+            continue
+        if joined:
+            out[-1] = msgspec.structs.replace(out[-1], blocks=tuple(joined))
+            joined = []
+        out.append(message)
+    if joined:
+        out[-1] = msgspec.structs.replace(out[-1], blocks=tuple(joined))
     return tuple(out)
+
+
+def _without_tools(messages: tuple[Message, ...]) -> bool:
+    """Whether there is neither a call nor a result in a conversation."""
+    for message in messages:
+        for block in message.blocks:
+            if isinstance(block, _OF_TOOLS):
+                return False
+    return True
+
+
+_OF_TOOLS = (ToolCall, ToolResult)

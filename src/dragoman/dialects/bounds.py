@@ -24,7 +24,6 @@ MOST_SEARCHES = 10
 MOST_OUTPUT = 10**9
 """More than any model writes: what a request names beyond it, its vendor refuses."""
 
-_MEDIA = (b"image", b"file", b"audio", b"video", b"document", b"nline")
 _KEPT = frozenset({"previous_response_id", "conversation", "cachedContent", "cached_content"})
 _TOOLS = frozenset({"tools", "web_search_options", "plugins", "mcp_servers", "container"})
 _HOSTED = (
@@ -93,10 +92,9 @@ def plain(head: Head, body: bytes) -> bool:
     fields = head.fields
     if not _KEPT.isdisjoint(fields):
         return False
-    for mark in _MEDIA:
-        if mark in body:
-            return False
-    if b"\\u" in body and _LETTERS.search(body):
+    if _speaks_of_media(body):
+        return False
+    if body.find(b"\\u") >= 0 and _LETTERS.search(body):
         return False
     if "reasoning" in fields and b'"pro"' in bytes(fields["reasoning"]):
         return False  # the prompt is read several times
@@ -104,6 +102,18 @@ def plain(head: Head, body: bytes) -> bool:
         return False  # one that OpenAI keeps
     return _TOOLS.isdisjoint(fields) or not any(
         mark in bytes(fields[name]) for name in _TOOLS if name in fields for mark in _HOSTED
+    )
+
+
+def _speaks_of_media(body: bytes) -> bool:
+    find = body.find  # for a small body it takes half the time of `in`
+    return (
+        find(b"image") >= 0
+        or find(b"file") >= 0
+        or find(b"audio") >= 0
+        or find(b"video") >= 0
+        or find(b"document") >= 0
+        or find(b"nline") >= 0
     )
 
 

@@ -28,4 +28,4 @@ def as_function(tool: CustomTool, path: str, losses: list[Loss]) -> FunctionTool
 
 def custom_tools(request: Request) -> frozenset[str]:
     """The client's names of the tools that take free text."""
-    return frozenset(tool.name for tool in request.tools if isinstance(tool, CustomTool))
+    return frozenset([tool.name for tool in request.tools if isinstance(tool, CustomTool)])

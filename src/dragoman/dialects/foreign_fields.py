@@ -10,7 +10,7 @@ from dragoman.conversation.loss import Loss, dropped
 from dragoman.conversation.opaque import Opaque
 from dragoman.conversation.request import FunctionTool, Request
 from dragoman.dialects.openai_family import RESPONSES, belongs
-from dragoman.dialects.places import place_of, place_of_message
+from dragoman.dialects.places import Places
 
 _MODALITIES = frozenset({"modalities", "responsemodalities"})
 _STORED_STATE = frozenset({"cachedcontent", "previous_response_id", "conversation", "prompt", "container"})
@@ -121,8 +121,8 @@ def _check_sound(request: Request, dialect: str) -> None:
     if dialect == request.dialect:
         return
     for turn, message in enumerate(request.messages):
-        if any(field.field == "audio" for field in message.opaque):
-            path = f"{place_of_message(request, turn)}.audio"
+        if message.opaque and any(field.field == "audio" for field in message.opaque):
+            path = f"{Places(request).of_message(turn)}.audio"
             raise invalid(
                 f"'{path}': what is stored at another vendor cannot be used with this model.",
                 path,
@@ -141,14 +141,15 @@ def foreign_losses(request: Request, dialect: str) -> Iterator[Loss]:
         done = extra.field in _COPIES or (extra.dialect, extra.field) in _DONE_HERE
         if not (done or belongs(extra, dialect) or names_user(request, extra)):
             yield _unknown(f"$.{extra.field}", extra)
+    places = Places(request)
     for turn, message in enumerate(request.messages):
         for field in message.opaque:
             if not (field.field in _BOOKKEEPING or belongs(field, dialect)):
-                yield _unknown(f"$.{place_of_message(request, turn)}.{field.field}", field)
+                yield _unknown(f"$.{places.of_message(turn)}.{field.field}", field)
         for place, block in enumerate(message.blocks):
             for field in () if isinstance(block, _BARE) else block.opaque:
                 if not (field.field in _BOOKKEEPING or belongs(field, dialect)):
-                    yield _unknown(f"$.{place_of(request, turn, place)}.{field.field}", field)
+                    yield _unknown(f"$.{places.of(turn, place)}.{field.field}", field)
 
 
 def _unknown(path: str, field: Opaque) -> Loss:

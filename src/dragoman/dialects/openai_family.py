@@ -5,7 +5,7 @@ between Chat Completions and Responses as they are.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -50,9 +50,9 @@ def belongs(field: Opaque, dialect: str) -> bool:
     return field.field in SHARED and field.dialect in FAMILY and dialect in FAMILY
 
 
-def own_fields(fields: Iterable[Opaque], dialect: str) -> Iterator[Opaque]:
+def own_fields(fields: Sequence[Opaque], dialect: str) -> Sequence[Opaque]:
     """Those fields that can be written in `dialect`."""
-    return (field for field in fields if belongs(field, dialect))
+    return [field for field in fields if belongs(field, dialect)] if fields else ()
 
 
 BETWEEN_MESSAGES = "\n\n"

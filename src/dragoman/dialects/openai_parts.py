@@ -20,7 +20,10 @@ def content_of(parts: list[Part]) -> str | list[Part]:
 
 def is_plain(parts: list[Part]) -> bool:
     """Whether the parts are nothing but text, without marks."""
-    return all(isinstance(part, dict) and part.keys() == {"type", "text"} for part in parts)
+    for part in parts:
+        if not isinstance(part, dict) or len(part) != 2 or "text" not in part:
+            return False
+    return True
 
 
 def plain_text(parts: list[Part], joint: str = "") -> str:

@@ -10,13 +10,20 @@ def rate_limit_headers(limits: Sequence[RateLimit], now: float) -> list[tuple[st
     """`x-ratelimit-*`, of each kind the tightest limit."""
     del now  # times are said as durations here
     headers: list[tuple[str, str]] = []
-    for limit in tightest(limits):
-        headers += [
-            (f"x-ratelimit-limit-{limit.kind}", str(limit.limit)),
-            (f"x-ratelimit-remaining-{limit.kind}", str(limit.remaining)),
-            (f"x-ratelimit-reset-{limit.kind}", render_duration(limit.reset)),
-        ]
+    for found in tightest(limits):
+        limit, remaining, reset = _NAMES[found.kind]
+        headers += (
+            (limit, str(found.limit)),
+            (remaining, str(found.remaining)),
+            (reset, render_duration(found.reset)),
+        )
     return headers
+
+
+_NAMES = {
+    kind: (f"x-ratelimit-limit-{kind}", f"x-ratelimit-remaining-{kind}", f"x-ratelimit-reset-{kind}")
+    for kind in ("requests", "tokens")
+}
 
 
 def render_duration(seconds: float) -> str:
@@ -25,11 +32,11 @@ def render_duration(seconds: float) -> str:
     milliseconds = max(0, math.ceil(seconds * 1000 - 1e-6))
     if 0 < milliseconds < 1000:
         return f"{milliseconds}ms"
-    minutes, rest = divmod(milliseconds, 60_000)
-    hours, minutes = divmod(minutes, 60)
-    whole, part = divmod(rest, 1000)
+    whole, part = divmod(milliseconds, 1000)
     fraction = f".{part:03}".rstrip("0") if part else ""
-    text = f"{whole}{fraction}s"
-    if hours:
-        return f"{hours}h{minutes}m{text}"
-    return f"{minutes}m{text}" if minutes else text
+    if whole < 60:
+        return f"{whole}{fraction}s"
+    minutes, whole = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes}m{whole}{fraction}s"
+    return f"{minutes // 60}h{minutes % 60}m{whole}{fraction}s"

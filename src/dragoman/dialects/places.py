@@ -1,8 +1,11 @@
 """Where a block of the conversation stands in the client's own request, for errors that name it."""
 
+import itertools
+from collections.abc import Iterator
+
 import msgspec
 
-from dragoman.conversation.blocks import ToolResult
+from dragoman.conversation.blocks import Block, Refusal, Text, Thinking, ToolCall, ToolResult
 from dragoman.conversation.opaque import Opaque
 from dragoman.conversation.request import Message, Request
 
@@ -31,29 +34,74 @@ def is_place(field: Opaque) -> bool:
     return field.field in {_PLACES, _START}
 
 
-def place_of(request: Request, message: int, block: int) -> str:
-    """The path of the block `request.messages[message].blocks[block]`, in the terms of the format that
-    the request came in.
+class Places:
+    """The paths of one request's turns and blocks, in the terms of the format that it came in.
 
-    Chat Completions has a message for each result of a tool.
+    What it takes to tell them is found out once, and only when one is asked for.
     """
-    match request.dialect:
-        case "gemini":
-            return f"contents[{message}].parts[{block}]"
-        case "openai_chat":
-            before = _before(request, message)
-            if isinstance(request.messages[message].blocks[block], ToolResult):
-                return f"messages[{before + block}]"
-            return f"messages[{before}].content[{block}]"
-        case "openai_responses":
-            return _remembered(request.messages[message], block) or "input"
-        case _:
-            return f"messages[{message}].content[{block}]"
+
+    __slots__ = ("_before", "_remembered", "_request")
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._before: list[int] | None = None
+        self._remembered: tuple[int, list[str]] = (-1, [])
+
+    def of(self, message: int, block: int) -> str:
+        """The path of the block `request.messages[message].blocks[block]`.
+
+        Chat Completions has a message for each result of a tool.
+        """
+        request = self._request
+        match request.dialect:
+            case "gemini":
+                return f"contents[{message}].parts[{block}]"
+            case "openai_chat":
+                before = self._messages_before(message)
+                if isinstance(request.messages[message].blocks[block], ToolResult):
+                    return f"messages[{before + block}]"
+                return f"messages[{before}].content[{block}]"
+            case "openai_responses":
+                places = self._remembered_at(message)
+                return (places[block] if block < len(places) else None) or "input"
+            case _:
+                return f"messages[{message}].content[{block}]"
+
+    def of_message(self, message: int) -> str:
+        """The path of a turn in a request of Chat Completions."""
+        return f"messages[{self._messages_before(message)}]"
+
+    def _messages_before(self, message: int) -> int:
+        """How many messages of Chat Completions stand before a turn."""
+        if self._before is None:
+            messages = self._request.messages
+            starts = (_NUMBER.decode(one.json) for one in messages[0].opaque if one.field == _START)
+            first = next(starts, len(self._request.system))
+            self._before = list(itertools.accumulate(map(_spread, messages[:-1]), initial=first))
+        return self._before[message]
+
+    def _remembered_at(self, message: int) -> list[str]:
+        """The paths that a turn of Responses keeps of its blocks."""
+        if self._remembered[0] != message:
+            turn = self._request.messages[message]
+            kept = next((one for one in turn.opaque if is_place(one)), None)
+            self._remembered = (message, [] if kept is None else _PATHS.decode(kept.json))
+        return self._remembered[1]
 
 
-def place_of_message(request: Request, message: int) -> str:
-    """The path of a turn in a request of Chat Completions."""
-    return f"messages[{_before(request, message)}]"
+def doubtful_blocks(request: Request) -> Iterator[tuple[Block, str]]:
+    """The blocks that some format may have no place for, with their paths: media, results of tools, and
+    what only one vendor has. What is said, thought and called can be said everywhere.
+    """
+    places: Places | None = None
+    for turn, message in enumerate(request.messages):
+        for number, block in enumerate(message.blocks):
+            if not isinstance(block, _SAYABLE):
+                places = places or Places(request)
+                yield block, places.of(turn, number)
+
+
+_SAYABLE = (Text, ToolCall, Thinking, Refusal)
 
 
 def place_within(dialect: str, result: str, block: int) -> str:
@@ -77,18 +125,6 @@ def logprobs_field(dialect: str) -> str:
     """Where clients of a format ask for log probabilities."""
     fields = {"openai_responses": "top_logprobs", "gemini": "generationConfig.responseLogprobs"}
     return fields.get(dialect, "logprobs")
-
-
-def _remembered(message: Message, block: int) -> str | None:
-    kept = next((one for one in message.opaque if is_place(one)), None)
-    places = [] if kept is None else _PATHS.decode(kept.json)
-    return places[block] if block < len(places) else None
-
-
-def _before(request: Request, message: int) -> int:
-    """How many messages of Chat Completions stand before a turn."""
-    starts = (_NUMBER.decode(one.json) for one in request.messages[0].opaque if one.field == _START)
-    return next(starts, len(request.system)) + sum(map(_spread, request.messages[:message]))
 
 
 def _spread(message: Message) -> int:

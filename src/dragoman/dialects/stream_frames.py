@@ -1,6 +1,6 @@
 """What comes of a stream that was asked for: server-sent events, or a body in one piece."""
 
-from dragoman.frames.sse import MAX_FRAME, SSE, FrameTooLargeError, SSEDecoder
+from dragoman.frames.sse import MAX_FRAME, SSE, FrameTooLargeError, SSEDecoder, parse_frame
 
 
 class StreamFrames:
@@ -26,15 +26,19 @@ class StreamFrames:
         return None if self._body is None else bytes(self._body)
 
     def feed(self, data: bytes) -> list[SSE]:
-        """The events that `data` completes. Raises `FrameTooLargeError` for more than `MAX_FRAME` bytes
-        that belong together.
+        """The events that `data` completes. Raises as `cut`."""
+        return [event for frame in self.cut(data) if (event := parse_frame(frame)) is not None]
+
+    def cut(self, data: bytes) -> list[bytes]:
+        """The frames that `data` completes, unread, as of `SSEDecoder.cut`. Raises `FrameTooLargeError` for
+        more than `MAX_FRAME` bytes that belong together.
         """
         if not self._began and data:
             self._began = True
             if data[:1] == b"{":
                 self._body = bytearray()
         if self._body is None:
-            return self._sse.feed(data)
+            return self._sse.cut(data)
         if len(self._body) <= MAX_FRAME:
             self._body += data
         if len(self._body) > MAX_FRAME:

@@ -1,5 +1,6 @@
 """Names of tools as a wire format allows them, and the way back to the client's own."""
 
+import functools
 import hashlib
 import re
 from collections.abc import Iterable
@@ -22,6 +23,16 @@ class NameRule(msgspec.Struct, frozen=True):
     max_length: int
 
 
+@functools.cache
+def _fitting(rule: NameRule) -> re.Pattern[str]:
+    return re.compile(f"[{rule.first}][{rule.rest}]*")
+
+
+@functools.cache
+def _foreign(rule: NameRule) -> re.Pattern[str]:
+    return re.compile(f"[^{rule.rest}]")
+
+
 class ToolNames:
     """Names of tools on the wire, one for each of the client's own and the other way round.
 
@@ -30,14 +41,13 @@ class ToolNames:
     """
 
     def __init__(self, rule: NameRule, declared: Iterable[str] = ()) -> None:
-        self._fits = re.compile(f"[{rule.first}][{rule.rest}]*")
-        self._foreign = re.compile(f"[^{rule.rest}]")
+        self._rule = rule
         self._most = rule.max_length
         self._wire: dict[str, str] = {}
         self._taken: set[str] = set()
-        names = list(declared)
-        for name in (*filter(self._stays, names), *names):
-            self.wire(name)
+        if names := list(declared):
+            for name in (*filter(self._stays, names), *names):
+                self.wire(name)
 
     def wire(self, own: str) -> str:
         """The name on the wire of the tool that the client calls `own`, declared or not."""
@@ -50,7 +60,7 @@ class ToolNames:
     @property
     def changed(self) -> dict[str, str]:
         """The client's names by those on the wire that stand for them, of those that differ."""
-        return {wire: own for own, wire in self._wire.items() if wire != own}
+        return {wire: own for own, wire in self._wire.items() if wire != own} if self._wire else {}
 
     def unused(self, wanted: str) -> str:
         """`wanted`, or the first name like it that no tool has."""
@@ -61,11 +71,11 @@ class ToolNames:
         return name
 
     def _stays(self, name: str) -> bool:
-        return len(name) <= self._most and self._fits.fullmatch(name) is not None
+        return len(name) <= self._most and _fitting(self._rule).fullmatch(name) is not None
 
     def _free(self, own: str) -> str:
-        name = self._foreign.sub("_", own) or "tool"
-        if not self._fits.match(name):
+        name = _foreign(self._rule).sub("_", own) or "tool"
+        if not _fitting(self._rule).match(name):
             name = "_" + name
         digest = own
         while len(name) > self._most or name in self._taken:
@@ -76,7 +86,7 @@ class ToolNames:
 
 def tool_names(request: Request, rule: NameRule) -> ToolNames:
     """Names on the wire for all tools that a request declares, calls or chooses."""
-    names = ToolNames(rule, (tool.name for tool in request.tools if not isinstance(tool, ServerTool)))
+    names = ToolNames(rule, [tool.name for tool in request.tools if not isinstance(tool, ServerTool)])
     for message in request.messages:
         for block in message.blocks:
             if isinstance(block, ToolCall):

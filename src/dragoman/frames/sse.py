@@ -59,9 +59,9 @@ class SSEDecoder:
         if end < 2:
             end = data.rfind(b"\r\n\r\n") + 4
             if end < 4:
-                return self._search(data)
+                return self._search(data, [])
         if not self._started:
-            return self._search(data)
+            return self._search(data, [])
         # the usual stream: whole frames, and every line end alike
         whole = data if end == len(data) else data[:end]
         if self.pending:
@@ -69,21 +69,20 @@ class SSEDecoder:
         if b"\r" in whole:
             whole = whole.replace(b"\r\n", b"\n")
             if b"\r" in whole:
-                return self._search(data)
+                return self._search(data, [])
         if self.pending:
             self._buffer.clear()
             self._scanned = self.pending = 0
         frames = whole.split(b"\n\n")
         # behind the last blank line there is nothing, or one more of them
         del frames[-1]
-        return frames if end == len(data) else frames + self._search(data[end:])
+        return frames if end == len(data) else self._search(data[end:], frames)
 
-    def _search(self, data: bytes) -> list[bytes]:
-        """As `cut`, for bytes in any pieces and with any line ends."""
+    def _search(self, data: bytes, frames: list[bytes]) -> list[bytes]:
+        """As `cut`, for bytes in any pieces and with any line ends; `frames` came before them."""
         buffer = self._buffer
         buffer += data
         self._line_feed = self._carriage = -1
-        frames: list[bytes] = []
         if not self._started:
             if len(buffer) < 3 and b"\xef\xbb\xbf".startswith(bytes(buffer)):
                 self.pending = len(buffer)
@@ -154,8 +153,15 @@ def _found(place: int, otherwise: int) -> int:
 def parse_frame(frame: bytes) -> SSE | None:
     """One frame's event; None where it holds no `data` field (comments, lone `event` or `id`)."""
     lines = frame.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in frame else frame
-    if lines.startswith(b"data: ") and lines.find(b"\n", 0, -1) < 0:
-        return SSE("", lines[6:-1] if lines.endswith(b"\n") else lines[6:])
+    # the two forms of nearly every frame, which need not be taken apart line by line
+    if lines.startswith(b"data: "):
+        value = lines[6:].rstrip(b"\n")
+        if b"\n" not in value:
+            return SSE("", value)
+    elif lines.startswith(b"event: "):
+        title, _, value = lines[7:].rstrip(b"\n").partition(b"\ndata: ")
+        if value and b"\n" not in value and b"\n" not in title:
+            return SSE(title.decode("utf-8", "replace"), value)
     name = ""
     data: list[bytes] = []
     for line in lines.split(b"\n"):

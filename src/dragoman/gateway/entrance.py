@@ -74,7 +74,7 @@ def admitted(gateway: Gateway, call: Call, record: Record, route: Route) -> Admi
     """What the request is held to, to be entered. Raises `FailureError` where nothing can be written down any
     more.
     """
-    key = call.key
+    key, allowances = call.key, gateway.allowances
     if gateway.ledger.full and gateway.ledger.settings.when_full == "refuse":
         raise FailureError(
             Failure(
@@ -84,13 +84,9 @@ def admitted(gateway: Gateway, call: Call, record: Record, route: Route) -> Admi
                 retry_after=10.0,
             )
         )
-    holders = key.holders
-    if (held := gateway.allowances.routes.get(route.name)) is not None:
-        holders = (*holders, held)
-
     return Admission(
-        gateway.allowances,
-        holders,
+        allowances,
+        allowances.rules(key.holders, route.name),
         record,
         until=record.began + route.timeouts.total,
         priority=key.priority,

@@ -3,7 +3,7 @@ a choice for each.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
@@ -25,23 +25,25 @@ class FanIn:
         self._readers: dict[asyncio.Task[bytes], int] = {}
         self._ready: list[asyncio.Task[bytes]] = []
         self._ending: list[UpstreamResponse] = []
+        self.branch = 0
+        """Where the last piece came from."""
+        self.next: Callable[[], Awaitable[bytes]] = (
+            upstreams[0].next if len(upstreams) == 1 else self._next_of_any
+        )
+        """The next bytes of the next branch that has some, empty bytes once when it ends: whoever reads them
+        tells so by `ended`. Not to be called when none is open. Raises what the upstream raised.
+        """
 
     @property
     def open(self) -> bool:
         """Whether a branch has not ended yet."""
         return self._left > 0
 
-    async def next(self) -> tuple[int, bytes] | None:
-        """A branch's number and its next bytes, empty bytes once when it ends; None when all have.
+    def ended(self) -> None:
+        """The last piece was the end of its branch."""
+        self._left -= 1
 
-        Raises what the upstream raised.
-        """
-        if not self._left:
-            return None
-        if len(self._upstreams) == 1:
-            data = await self._upstreams[0].next()
-            self._left -= not data
-            return 0, data
+    async def _next_of_any(self) -> bytes:
         if not self._readers:
             for branch in range(len(self._upstreams)):
                 self._read(branch)
@@ -49,12 +51,11 @@ class FanIn:
             done, _ = await asyncio.wait(self._readers, return_when=asyncio.FIRST_COMPLETED)
             self._ready = sorted(done, key=self._readers.__getitem__)
         task = self._ready.pop(0)
-        branch = self._readers.pop(task)
+        self.branch = self._readers.pop(task)
         data = task.result()
         if data:
-            self._read(branch)
-        self._left -= not data
-        return branch, data
+            self._read(self.branch)
+        return data
 
     def expect_end(self) -> None:
         """Every answer is complete: nothing more is read here, and none is closed that may end by itself."""

@@ -9,7 +9,7 @@ from dragoman.conversation.blocks import Audio, Block, Document, Image, Inline, 
 from dragoman.conversation.failure import invalid
 from dragoman.conversation.request import Request
 from dragoman.dialects.dialect import Target
-from dragoman.dialects.places import place_of, place_within
+from dragoman.dialects.places import Places, place_within
 from dragoman.upstream.remote_media import Wanted
 
 _WEB = ("http://", "https://")
@@ -58,9 +58,12 @@ def needs_inlining(request: Request, target: Target) -> bool:
 
 
 def _wanted(request: Request) -> Iterator[Wanted]:
+    places = Places(request)
     for turn, message in enumerate(request.messages):
         for index, block in enumerate(message.blocks):
-            place = place_of(request, turn, index)
+            if not isinstance(block, Image | Audio | Document | ToolResult):
+                continue
+            place = places.of(turn, index)
             if isinstance(block, ToolResult):
                 for number, inner in enumerate(block.blocks):
                     yield from _one(inner, place_within(request.dialect, place, number))

@@ -58,7 +58,8 @@ class Outlet:
             return
         self._writing = True
         try:
-            await self._quiet()
+            if self._sign is not None:
+                await self._quiet()
             await self._client.write(data)
         finally:
             self._writing = False

@@ -15,11 +15,14 @@ from dragoman.conversation.blocks import Text, Thinking
 from dragoman.conversation.cut_usage import CutUsages
 from dragoman.conversation.events import (
     MEANINGFUL,
+    ArgumentsDelta,
     BlockStarted,
     Event,
     Failed,
     Started,
     Stopped,
+    TextDelta,
+    ThinkingDelta,
     UsageReported,
 )
 from dragoman.conversation.failure import Failure
@@ -30,6 +33,8 @@ from dragoman.gateway.emulation import Emulator
 
 _FRAME_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 """Where server-sent events end. Cuts elsewhere do no harm: decoders take their bytes in any pieces."""
+
+_WORDS = (TextDelta, ThinkingDelta, ArgumentsDelta)
 
 Clean = Callable[[Failure], Failure]
 """Takes out of an upstream's failure what no client may see."""
@@ -59,6 +64,12 @@ class Reading:
 
     def note(self, event: Event) -> None:
         """Take note of one event."""
+        if isinstance(event, _WORDS):
+            # first of all: nearly every event is one of these
+            self.meaningful = True
+            for listener in self._listeners:
+                listener(event)
+            return
         if isinstance(event, Failed):
             self.failure = self.clean(event.failure)
             return
@@ -150,6 +161,7 @@ class PassthroughPipeline:
         self._decoder = dialect.stream_decoder(origin)
         self._location = location
         self._hide_usage = hide_usage
+        self._pending = 0
         self._tail = bytearray()
         self._opening = b""
         self._last = b""
@@ -172,15 +184,13 @@ class PassthroughPipeline:
     def feed(self, data: bytes, branch: int = 0) -> bytes:
         """The whole frames among the bytes so far, up to the first that makes no sense."""
         del branch
-        before = self._decoder.pending
-        out = self._frames(data)
-        self.moved = before + len(data) > self._decoder.pending
+        before = self._pending
+        out = self._fed(data) if _is_one_frame(data) else self._frames(data)
+        self.moved = before + len(data) > self._pending
         return out
 
     def _frames(self, data: bytes) -> bytes:
         ends = [found.end() for found in _FRAME_END.finditer(data)]
-        if len(ends) < 2:
-            return self._fed(data)
         out: list[bytes] = []
         for start, end in itertools.pairwise([0, *ends, len(data)]):
             out.append(self._fed(data[start:end]))
@@ -190,13 +200,13 @@ class PassthroughPipeline:
 
     def _fed(self, data: bytes) -> bytes:
         """As `feed`, for bytes that complete one frame at most."""
-        reading = self.reading
+        reading, cuts = self.reading, self.cuts
         for event in self._decoder.feed(data):
-            self.cuts.hear(event)
+            cuts.hear(event)
             reading.note(event)
+        pending = self._pending = self._decoder.pending
         if reading.failure is not None and not reading.failure.body:
             return b""  # bytes that are no frame of this dialect, or hold a secret, are not passed on
-        pending = self._decoder.pending
         if not self._tail and not pending:
             return self._out(data)
         # a frame may come in thousands of pieces: none of them is copied more than once
@@ -252,6 +262,13 @@ class PassthroughPipeline:
         return frames
 
 
+def _is_one_frame(data: bytes) -> bool:
+    """Whether the bytes have no more than one end of a frame, and that at their own."""
+    lines = data.replace(b"\r\n", b"\n") if b"\r" in data else data
+    end = lines.find(b"\n\n")
+    return (end < 0 or end + 2 == len(lines)) and b"\r" not in lines
+
+
 def _completed(tail: bytes) -> bytes:
     """A last server-sent event with the blank line that it lacks; nothing of one that is cut."""
     lines = tail.splitlines()
@@ -289,6 +306,7 @@ class TranslationPipeline:
         self._request = reply.request
         self._veil = Emulator(veil, choices) if veil.needed else None
         self._encoder = client.stream_encoder(reply)
+        self._pending = [0] * branches
         self._open = set(range(branches))
         self._started = False
         self.moved = False
@@ -303,14 +321,17 @@ class TranslationPipeline:
     @property
     def complete(self) -> bool:
         """See `Pipeline.complete`."""
+        if len(self._decoders) == 1:
+            return self._decoders[0].complete or not self._open
         return all(self._decoders[branch].complete for branch in self._open)
 
     def feed(self, data: bytes, branch: int = 0) -> bytes:
         """The client's frames for more bytes of one branch."""
         decoder = self._decoders[branch]
-        before = decoder.pending
+        before = self._pending[branch]
         out = self._encoded(decoder.feed(data), branch)
-        self.moved = before + len(data) > decoder.pending
+        pending = self._pending[branch] = decoder.pending
+        self.moved = before + len(data) > pending
         return out
 
     def close(self, branch: int = 0) -> bytes:
@@ -346,23 +367,23 @@ class TranslationPipeline:
         return out + self._encoder.encode(Failed(failure)) + self._encoder.close()
 
     def _encoded(self, events: list[Event], branch: int) -> bytes:
-        reading = self.reading
+        reading, cuts, encode = self.reading, self.cuts, self._encoder.encode
+        emulator, veil, several = self._emulator, self._veil, len(self._decoders) > 1
         out: list[bytes] = []
         for event in events:
-            self.cuts.hear(event, branch)
-            if len(self._decoders) > 1:
-                tagged = self._tagged(event, branch)
-                if tagged is None:
-                    continue
-            else:
-                tagged = event
+            cuts.hear(event, branch)
+            tagged = self._tagged(event, branch) if several else event
+            if tagged is None:
+                continue
             if isinstance(tagged, Failed):
                 reading.note(tagged)
                 break  # the relay decides what becomes of it: nothing was sent, or `fail`
-            for wanted in (tagged,) if self._emulator is None else self._emulator.feed(tagged):
+            for wanted in (tagged,) if emulator is None else emulator.feed(tagged):
                 reading.note(wanted)
-                shown = (wanted,) if self._veil is None else self._veil.feed(wanted)
-                out.extend(self._encoder.encode(one) for one in shown)
+                if veil is None:
+                    out.append(encode(wanted))
+                else:
+                    out.extend(encode(one) for one in veil.feed(wanted))
         return b"".join(out)
 
     def _tagged(self, event: Event, branch: int) -> Event | None:

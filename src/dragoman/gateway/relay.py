@@ -70,13 +70,17 @@ async def relay(
     failure: Failure | None = None
     last: bytes | None = None
     try:
-        while not pipeline.finished and (piece := await fan_in.next()) is not None:
+        while not pipeline.finished and fan_in.open:
+            data = await fan_in.next()
             limits.pause()
-            branch, data = piece
-            said = pipeline.feed(data, branch) if data else pipeline.close(branch)
-            if data and pipeline.complete and not pipeline.finished:
-                said += pipeline.end()
-                fan_in.expect_end()
+            if data:
+                said = pipeline.feed(data, fan_in.branch)
+                if pipeline.complete and not pipeline.finished:
+                    said += pipeline.end()
+                    fan_in.expect_end()
+            else:
+                fan_in.ended()
+                said = pipeline.close(fan_in.branch)
             if not fan_in.open and pipeline.reading.failure is None:
                 # the answer is whole: what happens from here on cannot take it back
                 limits.lift()
@@ -86,7 +90,12 @@ async def relay(
                 await before_end()
                 await ending()
                 last = None
-            await out.write(said)
+            if not out.committed:
+                await out.hold(said)
+            elif said:
+                out.unsaid = said
+                await outlet.write(said)
+                out.unsaid = b""
             if pipeline.moved and pipeline.reading.meaningful:
                 limits.alive()
             else:
@@ -118,17 +127,13 @@ class _Beginning:
         self._headers = headers
         self._attempt = attempt
         self._held = bytearray()
-        self._unsaid = b""
+        self.unsaid = b""
         """What is being written: whoever is cancelled meanwhile has not sent it."""
         self.committed = False
         """Whether the client hears this answer: the outlet may belong to another one, that was quicker."""
 
-    async def write(self, data: bytes) -> None:
-        if self.committed:
-            self._unsaid = data
-            await self._outlet.write(data)
-            self._unsaid = b""
-            return
+    async def hold(self, data: bytes) -> None:
+        """Keep what came before the commit point, or send all of it when that is reached."""
         self._held += data
         reading = self._pipeline.reading
         if reading.failure is not None and not (reading.meaningful and data):
@@ -137,9 +142,9 @@ class _Beginning:
         if reading.meaningful or len(self._held) > MAX_HELD:
             self._attempt.begun()
             self.committed = True
-            self._unsaid = bytes(self._held)
-            await self._outlet.commit(self._headers(), self._unsaid)
-            self._unsaid = b""
+            self.unsaid = bytes(self._held)
+            await self._outlet.commit(self._headers(), self.unsaid)
+            self.unsaid = b""
             self._held.clear()
 
     async def end(
@@ -161,5 +166,5 @@ class _Beginning:
             rest = self._pipeline.end()
             await before_end()
         await ending()
-        await self._outlet.write(self._unsaid + rest)
+        await self._outlet.write(self.unsaid + rest)
         await self._outlet.finish()

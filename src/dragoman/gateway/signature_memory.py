@@ -63,13 +63,16 @@ class SignatureListener:
 
     def __call__(self, event: Event) -> None:
         """Hear one event."""
+        if isinstance(event, TextDelta):
+            # first of all: nearly every event is one of these
+            choice, text = event.choice, event.text
+            self._said[choice] = self._said.get(choice, 0) + len(text)
+            if (open_block := self._open.get((choice, event.index))) is not None:
+                open_block.parts.append(text)
+            return
         match event:
             case BlockStarted(index=index, block=Thinking() | ToolCall() | Text() as block, choice=choice):
                 self._open[choice, index] = _OpenBlock(block)
-            case TextDelta(index=index, text=text, choice=choice):
-                self._said[choice] = self._said.get(choice, 0) + len(text)
-                if (open_block := self._open.get((choice, index))) is not None:
-                    open_block.parts.append(text)
             case ThinkingDelta(index=index, text=text, choice=choice):
                 self._open[choice, index].parts.append(text)
             case SignatureDelta(index=index, signature=signature, choice=choice):

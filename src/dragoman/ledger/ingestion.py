@@ -24,11 +24,11 @@ REJECTED = "rejected"
 SCAN_PAUSE = 5.0
 """Seconds between two looks for what dead processes have left behind."""
 
-_BATCH = 500
+_BATCH = 2000
 """The most entries in a transaction."""
-_PIECE = 1024 * 1024
+_PIECE = 2 * 1024 * 1024
 """Bytes that are read at once."""
-_SLICE = 100
+_SLICE = 200
 """Entries that are decoded at once: the event loop serves others in between."""
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 2.0

@@ -92,10 +92,14 @@ class Places:
 
 
 class Place:
-    """A place for one request: entered once, at once where there is room, else after waiting for it.
+    """A place for one request: taken once, at once where there is room, else after waiting for it.
 
-    Entering raises `FailureError` (rate limit, code `concurrency_limit`) if the queue is full, or if there
+    Waiting raises `FailureError` (rate limit, code `concurrency_limit`) if the queue is full, or if there
     is still no room at `until` or after the longest wait of the queue.
+
+        async with place: ...
+
+    is the same as `if not place.take(): await place.wait()` before, and `place.give_back()` at the end.
     """
 
     __slots__ = ("_label", "_needs", "_places", "_priority", "_taken_at", "_until")
@@ -119,29 +123,50 @@ class Place:
         self._label = label
         self._taken_at: float | None = None
 
-    async def __aenter__(self) -> None:
-        if not self._needs:
-            return
-        full = next((need for need in self._needs if need.full), None)
-        if full is None:
-            self._take()
-        else:
-            await self._wait(full)
-        self._taken_at = self._places.now()
+    @property
+    def taken(self) -> bool:
+        """Whether it is held right now; never, where nothing is limited."""
+        return self._taken_at is not None
 
-    async def __aexit__(self, *_: object) -> None:
+    def take(self) -> bool:
+        """Take it, if there is room now; whether there was."""
+        needs = self._needs
+        if not needs:
+            return True
+        for limit, most, _ in needs:
+            if limit.in_use >= most:
+                return False
+        for need in needs:
+            need[0].in_use += 1
+        self._taken_at = self._places.now()
+        return True
+
+    async def wait(self) -> None:
+        """Take it as soon as there is room. Raises `FailureError`."""
+        full = next((need for need in self._needs if need.full), None)
+        if full is not None:
+            await self._wait(full)
+            self._taken_at = self._places.now()
+        else:
+            self.take()
+
+    def give_back(self) -> None:
+        """Give it back, if it is taken, and hand it over to those who wait for it."""
         if self._taken_at is None:
             return
         held = self._places.now() - self._taken_at
         self._taken_at = None
-        for need in self._needs:
-            before = need.limit.held
-            need.limit.held = held if before is None else before + _NEWEST * (held - before)
+        for limit, _, _ in self._needs:
+            before = limit.held
+            limit.held = held if before is None else before + _NEWEST * (held - before)
         _give_back(self._needs)
 
-    def _take(self) -> None:
-        for need in self._needs:
-            need.limit.in_use += 1
+    async def __aenter__(self) -> None:
+        if not self.take():
+            await self.wait()
+
+    async def __aexit__(self, *_: object) -> None:
+        self.give_back()
 
     async def _wait(self, full: Need) -> None:
         queue, now = self._places.queue, self._places.now()
@@ -228,10 +253,11 @@ class _Waiter:
 def _give_back(needs: tuple[Need, ...]) -> None:
     """Give places back, and hand them over to those who wait for them."""
     for need in needs:
-        need.limit.in_use -= 1
-    for need in needs:
-        for waiter in _next_ones(need.limit):
-            waiter.try_again()
+        need[0].in_use -= 1
+    for limit, _, _ in needs:
+        if limit.parked:
+            for waiter in _next_ones(limit):
+                waiter.try_again()
 
 
 def _next_ones(limit: Limit) -> Iterator[_Waiter]:

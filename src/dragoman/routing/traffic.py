@@ -7,7 +7,6 @@ outlives every change of the configuration.
 import random as randomness
 import time
 from collections.abc import Callable, Hashable, Sequence
-from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Never
 
 import msgspec
@@ -20,12 +19,14 @@ from dragoman.routing.condition import unmet
 from dragoman.routing.hedging import LATE, Hedges
 from dragoman.routing.needs import Needs
 from dragoman.routing.picking import Picker
-from dragoman.routing.places import Place, Places
+from dragoman.routing.places import Need, Place, Places
 from dragoman.routing.route import Choice, Exclusion, Route, RouteTarget
 from dragoman.routing.shared_rests import SharedRests
 from dragoman.routing.standing import KeyStanding, Standings, State, TargetStanding, state_of
 
 _NOTHING_SPECIAL = Needs()
+_MOST_CLIENTS = 4096
+"""Clients whose needs are kept in mind."""
 
 
 class TargetState(msgspec.Struct, frozen=True):
@@ -84,6 +85,8 @@ class Traffic:
         self._affinity = Affinity()
         self._picker = Picker(self._standings, self._affinity, random)
         self._hedges = Hedges()
+        self._client_needs: dict[int, tuple[Sequence[ClientLimit], tuple[Need, ...]]] = {}
+        """What clients need, by the identity of their limits, which are the same objects again and again."""
 
     def configure(self, health: HealthSettings, queue: Queue) -> None:
         """Go on with other settings. What is known stays, but for refusals of keys: they may be others."""
@@ -91,6 +94,7 @@ class Traffic:
         self._standings.forgive()
         self._places.queue = queue
         self._places.tidy()
+        self._client_needs.clear()
 
     def choose(
         self,
@@ -106,11 +110,13 @@ class Traffic:
         identifies the conversation by its beginning, `stream` says which answers are to be fast. Changes
         nothing.
         """
-        now = self._now()
+        now, targets = self._now(), route.targets
+        if len(targets) == 1 and targets[0].when is None and self._standings.obstacle(targets[0], now) is None:
+            return Choice(targets)
         candidates: list[RouteTarget] = []
         excluded: list[Exclusion] = []
         spare: list[tuple[bool, Exclusion]] = []
-        for target in route.targets:
+        for target in targets:
             if target.when is not None and (reason := unmet(target.when, needs or _NOTHING_SPECIAL)):
                 excluded.append(Exclusion(target, reason))
             elif (obstacle := self._standings.obstacle(target, now)) is None:
@@ -153,28 +159,37 @@ class Traffic:
 
     def place(
         self, route: Route, candidate: RouteTarget, *, until: float, priority: int = 0
-    ) -> AbstractAsyncContextManager[None]:
+    ) -> Place:
         """A place at a candidate, for the time of one upstream request: within the target's limit in this
         route, and within the limit of the key. Waits for it until `until` on the clock at the longest.
 
         Entering raises `FailureError` (rate limit, code `concurrency_limit`).
         """
+        if candidate.max_concurrent is None and candidate.provider.max_concurrent is None:
+            return Place(self._places, (), until=until, priority=priority)
         needs = tuple(self._places.need(key, most, name) for key, most, name in _limits(route, candidate))
         label = (candidate.name, candidate.credential)
         return Place(self._places, needs, until=until, priority=priority, label=label)
 
     def client_place(
         self, limits: Sequence[ClientLimit], *, until: float, priority: int = 0
-    ) -> AbstractAsyncContextManager[None]:
-        """A place among the requests of a client's key, of its team and of the route, for one exchange.
+    ) -> Place:
+        """A place among the requests of a client's key, of its team and of the route, for one exchange. The
+        limits must not change; it is quicker to give the same ones again than others that are equal.
 
         Entering raises `FailureError` (rate limit, code `concurrency_limit`).
         """
-        needs = tuple(
-            self._places.need(("client", one.name), one.most, f"The gateway, for the {one.words},")
-            for one in limits
-        )
-        return Place(self._places, needs, until=until, priority=priority)
+        known = self._client_needs.get(id(limits))
+        if known is None:
+            if len(self._client_needs) >= _MOST_CLIENTS:
+                self._client_needs.clear()
+            needs = tuple(
+                self._places.need(("client", one.name), one.most, f"The gateway, for the {one.words},")
+                for one in limits
+            )
+            # the limits are kept too, so that no others can get their identity
+            known = self._client_needs[id(limits)] = limits, needs
+        return Place(self._places, known[1], until=until, priority=priority)
 
     def first_full(self, limits: Sequence[ClientLimit]) -> int | None:
         """The place of the first of these limits that has no room now."""

@@ -27,7 +27,7 @@ from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.kept_answers import delete_answer, show_answer, show_items
 from dragoman.gateway.relay import STOPPING
 from dragoman.gateway.translation import translate_posted
-from dragoman.server.connection import Connection, Departure, read_body
+from dragoman.server.connection import AsgiConnection, Connection
 from dragoman.server.endpoint import (
     METHODS,
     Cancellation,
@@ -50,6 +50,7 @@ from dragoman.server.endpoint import (
     Translate,
     endpoint,
 )
+from dragoman.server.http_request import scope_request
 from dragoman.telemetry.backing_state import BackingState
 from dragoman.telemetry.metrics import Metrics
 
@@ -106,7 +107,7 @@ class App:
             return
         if scope["type"] != "http":
             raise ValueError(f"this application serves HTTP, not {scope['type']}")
-        connection = Connection(send)
+        connection = scope_request(scope) or AsgiConnection(receive, send)
         query: bytes = scope["query_string"]
         headers: list[tuple[bytes, bytes]] = scope["headers"]
         found = endpoint(scope["raw_path"].decode("ascii", "replace"), query, headers)
@@ -114,7 +115,7 @@ class App:
         # each other stand beside each other in the ledger's index
         request_id = f"req_{time.time_ns() // 1_000_000:012x}{os.urandom(6).hex()}"
         try:
-            await self._serve(found, scope, receive, connection, request_id)
+            await self._serve(found, scope, connection, request_id)
         except FailureError as error:
             kind, words = error.failure.kind, error.failure.message
             _log.info("request refused", request_id=request_id, failure=str(kind), error=words)
@@ -159,7 +160,7 @@ class App:
             await send({"type": "lifespan.startup.complete"})
 
     async def _serve(
-        self, found: Endpoint, scope: Scope, receive: Receive, connection: Connection, request_id: str
+        self, found: Endpoint, scope: Scope, connection: Connection, request_id: str
     ) -> None:
         method: str = scope["method"]
         headers: list[tuple[bytes, bytes]] = scope["headers"]
@@ -190,10 +191,10 @@ class App:
         if isinstance(found, Generation | TokenCount | Embeddings | Translate | Explain):
             _check_media_type(headers)
             server = self.settings.server
-            body = await read_body(receive, server.max_body_bytes, server.body_timeout)
+            body = await connection.read_body(server.max_body_bytes, server.body_timeout)
         location = found.location if isinstance(found, Generation | TokenCount | Embeddings) else Location()
         call = Call(found.dialect, location, body, headers, key, request_id)
-        async with Departure(receive, connection):
+        with connection:
             await self._answer(found, method, call, connection)
 
     async def _answer(self, found: Served, method: str, call: Call, connection: Connection) -> None:
@@ -257,7 +258,7 @@ def browser_ready(app: App, settings: Settings) -> ASGIApp:
     if not origins:
         return app
     guarded = origins == ("*",) and settings.auth.open
-    return CORSMiddleware(
+    shared = CORSMiddleware(
         app,
         allow_origins=() if guarded else origins,
         allow_origin_regex=LOOPBACK_ORIGIN if guarded else None,
@@ -266,6 +267,16 @@ def browser_ready(app: App, settings: Settings) -> ASGIApp:
         expose_headers=_EXPOSED,
         max_age=86400,
     )
+
+    def serve(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["type"] == "http":
+            for name, _ in scope["headers"]:
+                if name == b"origin":
+                    # what is added to the answer is added to ASGI's messages: the shorter way is closed
+                    return shared({**scope, "extensions": {}}, receive, send)
+        return app(scope, receive, send)
+
+    return serve
 
 
 def _check_media_type(headers: list[tuple[bytes, bytes]]) -> None:

@@ -1,11 +1,13 @@
-"""One HTTP request of a client over ASGI: reading it, answering it, noticing that the client has left."""
+"""A client that is being answered, as the application sees it: its request's body, its departure, its answer."""
 
 import asyncio
 from types import TracebackType
+from typing import Protocol
 
 from starlette.types import Receive, Send
 
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
+from dragoman.gateway.call import Client
 
 _DISCARDED = 256 * 1024 * 1024
 """Bytes of an oversize body that are read and thrown away, so that the client can read its error."""
@@ -13,12 +15,34 @@ _DISCARDED = 256 * 1024 * 1024
 _GONE = Failure(FailureKind.CLIENT_CLOSED, "The client left before its request was complete.")
 
 
-async def read_body(receive: Receive, limit: int, patience: float) -> bytes:
-    """The whole request body.
+class Connection(Client, Protocol):
+    """One HTTP request of a client: reading it, answering it, noticing that the client has left.
 
-    Raises `FailureError`: too large for more than `limit` bytes, request timeout where the next piece does
-    not come within `patience` seconds, client closed for a client that leaves before the end.
+    What runs inside `with` is cancelled as soon as the client closes its connection, and that cancellation
+    ends there.
     """
+
+    async def read_body(self, limit: int, patience: float) -> bytes:
+        """The whole request body.
+
+        Raises `FailureError`: too large for more than `limit` bytes, request timeout where the next piece
+        does not come within `patience` seconds, client closed for a client that leaves before the end.
+        """
+        ...
+
+    def __enter__(self) -> None:
+        """From here on, the client's departure cancels the task that runs."""
+        ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        """From here on, it does not."""
+        ...
+
+
+async def read_body(receive: Receive, limit: int, patience: float) -> bytes:
+    """The whole request body, over ASGI. Raises as `Connection.read_body` does."""
     loop = asyncio.get_running_loop()
     pieces: list[bytes] = []
     size = 0
@@ -46,20 +70,46 @@ async def read_body(receive: Receive, limit: int, patience: float) -> bytes:
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-class Connection:
-    """A client that is being answered over ASGI."""
+class AsgiConnection:
+    """A connection of whatever server, over ASGI."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
         self._send = send
+        self._task: asyncio.Task[object] | None = None
+        self._watch: asyncio.Task[None] | None = None
         self.started = False
         self.finished = False
         self.left = False
 
+    async def read_body(self, limit: int, patience: float) -> bytes:
+        """The whole request body."""
+        return await read_body(self._receive, limit, patience)
+
+    def __enter__(self) -> None:
+        self._task = asyncio.current_task()
+        self._watch = asyncio.ensure_future(self._wait())
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if self._watch is not None:
+            self._watch.cancel()
+        ours = self.left and self._task is not None and self._task.uncancel() == 0
+        return ours and kind is asyncio.CancelledError
+
+    async def _wait(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            continue
+        # servers report the end of an answered request as a disconnect too
+        if not self.finished and self._task is not None:
+            self.left = True
+            self._task.cancel()
+
     async def respond(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         """Send a whole answer."""
         self.started = True
-        raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
-        raw.append((b"content-length", str(len(body)).encode()))
+        raw = [*_encoded(headers), (b"content-length", str(len(body)).encode())]
         await self._send({"type": "http.response.start", "status": status, "headers": raw})
         self.finished = True
         await self._send({"type": "http.response.body", "body": body})
@@ -67,8 +117,7 @@ class Connection:
     async def start(self, status: int, headers: list[tuple[str, str]]) -> None:
         """Send the head of a streamed answer."""
         self.started = True
-        raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
-        await self._send({"type": "http.response.start", "status": status, "headers": raw})
+        await self._send({"type": "http.response.start", "status": status, "headers": _encoded(headers)})
 
     async def write(self, data: bytes) -> None:
         """Send a piece of a streamed answer; waits while the client reads slowly."""
@@ -80,33 +129,5 @@ class Connection:
         await self._send({"type": "http.response.body", "body": b""})
 
 
-class Departure:
-    """Cancels what runs inside `async with` as soon as the client closes its connection."""
-
-    def __init__(self, receive: Receive, connection: Connection) -> None:
-        self._receive = receive
-        self._connection = connection
-        self._watch: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> None:
-        task = asyncio.current_task()
-        if task is None:
-            raise RuntimeError("a connection is answered inside a task")
-        self._watch = asyncio.ensure_future(self._wait(task))
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool:
-        if self._watch is not None:
-            self._watch.cancel()
-        task = asyncio.current_task()
-        ours = self._connection.left and task is not None and task.uncancel() == 0
-        return ours and kind is asyncio.CancelledError
-
-    async def _wait(self, task: "asyncio.Task[object]") -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            continue
-        # Servers report the end of an answered request as a disconnect too.
-        if not self._connection.finished:
-            self._connection.left = True
-            task.cancel()
+def _encoded(headers: list[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]

@@ -30,29 +30,16 @@ class Clock:
         return self._line
 
 
-def render_head(status: int, headers: Iterable[tuple[str, str]], date: str, *, close: bool) -> bytes:
-    """The status line, the `date` line, the headers, that of a connection that is to be closed, and the
-    empty line.
+def render_head(status: int, headers: Iterable[tuple[str, str]], date: str, framing: str) -> bytes:
+    """The status line, the line of the date, the headers, the lines that say where the answer ends, and the
+    empty one.
 
     Names are in lower case. What is not Latin-1 becomes a question mark. Raises `ValueError` where a control
     character would end a header early.
     """
     lines = [f"{name}: {value}\r\n" for name, value in headers]
-    count = 2 * len(lines)
-    if close and CLOSE not in lines:
-        lines.append(CLOSE)
-        count += 2
     raw = "".join(lines).encode("latin-1", "replace")
-    if len(raw) - len(raw.translate(None, _CONTROLS)) != count:
+    if len(raw) - len(raw.translate(None, _CONTROLS)) != 2 * len(lines):
         raise ValueError("a header of the answer holds a control character")
     opening = _STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n"
-    return b"%b%b\r\n" % ((opening + date).encode(), raw)
-
-
-CLOSE = "connection: close\r\n"
-"""The line that says that no more is answered on a connection."""
-
-
-def asks_close(headers: Iterable[tuple[str, str]]) -> bool:
-    """Whether the headers of an answer make it the last one of its connection."""
-    return any(name == "connection" and "close" in value.lower() for name, value in headers)
+    return b"%b%b%b\r\n" % ((opening + date).encode(), raw, framing.encode())

@@ -4,15 +4,16 @@
 # `typing.override` begins with Python 3.12
 
 import asyncio
-import http
-from typing import Any
+from collections import deque
+from typing import cast
 
+import httptools
 import msgspec
-from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
-from uvicorn.config import Config
-from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
-from uvicorn.server import ServerState
+import structlog
+from starlette.types import ASGIApp
+
+from dragoman.server.http_head import Clock, render_head
+from dragoman.server.http_request import HttpRequest
 
 MAX_HEAD = 64 * 1024
 """Bytes that a request line and its headers may have: several times what other servers take. The same holds
@@ -25,6 +26,11 @@ then: that such a client has left is noticed by what is written to it, and not a
 """
 _SLICE = 16 * 1024
 """Bytes that the parser gets at once: they bound how many requests it can find in one go."""
+_NEVER = float("inf")
+_EARLY = 0.002
+"""Seconds by which timers may ring too early."""
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger("dragoman.server")
 
 
 class Patience(msgspec.Struct, frozen=True):
@@ -33,6 +39,8 @@ class Patience(msgspec.Struct, frozen=True):
     head: float = 60.0
     """For the head of a request, from the connection's beginning or from its own first byte on; and for a
     body that nobody reads any more, from its answer on."""
+    idle: float = 75.0
+    """For the next request of a connection; longer than the pools of the usual clients keep it."""
     stall: float = 300.0
     """For taking more of an answer that has ended. Systems keep megabytes on the way, so that nothing seems
     to be taken for a while although it is."""
@@ -40,17 +48,22 @@ class Patience(msgspec.Struct, frozen=True):
     """For the first request of a connection, from when the server is told to stop."""
 
 
-class ConnectionState(ServerState):
+class Connections:
     """What all connections of a server share."""
 
-    def __init__(self, patience: Patience) -> None:
-        super().__init__()
+    def __init__(self, app: ASGIApp, patience: Patience, loop: asyncio.AbstractEventLoop) -> None:
+        self.app = app
         self.patience = patience
+        self.loop = loop
+        self.clock = Clock()
+        self.open: set[HttpProtocol] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
+        """What answers requests; also those of clients that have left meanwhile."""
         self.stopping = False
         """Whether connections end with the answer that they are waiting for."""
 
 
-class LimitedHttpProtocol(HttpToolsProtocol):
+class HttpProtocol(asyncio.Protocol):
     """HTTP/1.1 over httptools, with limits, and with an ear for clients that leave.
 
     A client has left when its side of the connection is closed, also if it could still read (half
@@ -58,64 +71,89 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     further requests wait unparsed for their turn.
     """
 
-    server_state: ConnectionState
-    _reading: "_Flow"
+    transport: asyncio.Transport
 
-    def __init__(
-        self,
-        config: Config,
-        server_state: ConnectionState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
-        self._answering: RequestResponseCycle | None = None
-        """The request whose turn it is, or was last."""
+    def __init__(self, shared: Connections) -> None:
+        self._shared = shared
+        self._loop = shared.loop
+        self.clock = shared.clock
+        self._parser = httptools.HttpRequestParser(self)
+        # a client may say that a request is its last one, and yet send more
+        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._asked = False
+        """Whether a whole head has ever come."""
+        self._answering: HttpRequest | None = None
+        """The request whose turn it is."""
+        self.pipeline: deque[HttpRequest] = deque()
+        """Those that the parser has found behind it."""
+        self._incoming: HttpRequest | None = None
+        """The request whose body is coming."""
         self.ahead = bytearray()
         """What has come behind a request that is not answered yet."""
+        self._deaf = False
+        """Whether nothing more of what comes is understood."""
         self._head = 0
         """Bytes that have come since the last ones of a head or a body."""
-        self._in_head = True
         self._begun = False
         """Whether a part of a head has come."""
-        self._patience: asyncio.TimerHandle | None = None
-        self._stall: asyncio.TimerHandle | None = None
+        self._target = b""
+        self.headers: list[tuple[bytes, bytes]] = []
+        """Those of the head that is coming."""
+        self._reading = True
+        self.clogged = False
+        """Whether the client does not take what is sent to it."""
+        self._clearing: list[asyncio.Future[None]] = []
+        self._due = _NEVER
+        """When it has taken too long, on the event loop's clock."""
+        self._hurried = False
+        """Whether `_due` is about something that has begun and has to come to its end."""
+        self._unsent = 0
+        """Bytes that were not taken yet when it was looked at last, of a connection that is to be closed."""
+        self._timer: asyncio.TimerHandle | None = None
+        self._armed = _NEVER
+        """When it rings."""
 
     # --- the connection
 
-    def connection_made(self, transport: asyncio.Transport) -> None:
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has connected."""
-        super().connection_made(transport)
-        self.flow = self._reading = _Flow(transport)
-        if self.server_state.stopping:
+        self.transport = cast("asyncio.Transport", transport)
+        self._shared.open.add(self)
+        if self._shared.stopping:
             self.shutdown()
         else:
             self._watch_pace()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client has left, or was let go: whoever answers it is told."""
-        for cycle in (self._answering, *(cycle for cycle, _ in self.pipeline)):
-            if cycle is not None and not cycle.response_complete:
-                cycle.disconnected = True
-                cycle.message_event.set()
-        self.pipeline.clear()
+        self._shared.open.discard(self)
+        self._deaf = True
         self.ahead.clear()
-        for timer in (self._patience, self._stall):
-            if timer is not None:
-                timer.cancel()
-        super().connection_lost(exc)
+        if self._timer is not None:
+            self._timer.cancel()
+        for request in (self._answering, *self.pipeline):
+            if request is not None:
+                request.depart()
+        self.pipeline.clear()
+        self._answering = self._incoming = None
+        self.resume_writing()
+        # it holds this object, which without it is freed at once
+        del self._parser
 
     def eof_received(self) -> None:
         """The client says no more. Nobody is left to answer, unless an answer is on its way out."""
-        if self._answering is not None and not self._answering.response_complete:
+        if self._answering is not None:
             self.transport.abort()
+        else:
+            self._close()
 
     def shutdown(self) -> None:
         """The server is being stopped: end now, or with the answer that the client is waiting for."""
-        if self._answering is None:
-            self._set_patience(self.server_state.patience.first_words)
-        elif not self._answering.response_complete:
+        if self._answering is not None:
             self._answering.keep_alive = False
+        elif not self._asked:
+            self._expect(self._shared.patience.first_words)
+            self._hurried = True
         elif not self._begun:
             self._close()
 
@@ -123,7 +161,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes of the client's."""
-        if self.ahead or self._busy or len(data) > _SLICE:
+        if self.ahead or self._busy or len(data) > self._bite:
             self.ahead += data
             self._read_on()
         else:
@@ -131,153 +169,226 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._watch_pace()
 
     @property
+    def _bite(self) -> int:
+        """How many bytes the parser may have: in the rest of a body, there is no further request."""
+        return _SLICE if self._incoming is None else max(_SLICE, self._incoming.missing)
+
+    @property
     def _busy(self) -> bool:
         """Whether the request whose turn it is has come to its end, and its answer has not."""
-        cycle = self._answering
-        return (
-            cycle is not None
-            and not cycle.response_complete
-            and (self.cycle is not cycle or not cycle.more_body)
-        )
+        return self._answering is not None and self._answering.complete
 
     def _read_on(self) -> None:
         """Let the parser have what has come, until a request is complete that is not answered yet."""
         while self.ahead and not self._busy and not self.transport.is_closing():
-            piece = bytes(self.ahead[:_SLICE])
-            del self.ahead[:_SLICE]
+            size = self._bite
+            piece = bytes(memoryview(self.ahead)[:size])
+            del self.ahead[:size]
             self._feed(piece)
-        self._reading.fill(len(self.ahead) > MAX_AHEAD)
+        self.regulate()
 
     def _feed(self, data: bytes) -> None:
+        if self._deaf:
+            return
         self._head += len(data)
-        super().data_received(data)
-        if self.pipeline:
-            # the parser stops reading at a second request: nobody would notice that the client leaves
-            self.flow.resume_reading()
+        while data:
+            try:
+                self._parser.feed_data(data)
+                data = b""
+            except httptools.HttpParserUpgrade as error:
+                # no other protocol is spoken here: the request is one like any other (RFC 9110, 7.8)
+                data = data[error.args[0] :]
+            except httptools.HttpParserError:
+                self._misunderstand()
+                return
         if self._head > MAX_HEAD and not self.transport.is_closing():
             self._refuse(431, "The headers of the request are too large.")
+
+    def _misunderstand(self) -> None:
+        """What came is not HTTP. What came before it gets its answer, if that is a whole request."""
+        _log.info("request refused", error="it is not valid HTTP")
+        last = self.pipeline[-1] if self.pipeline else self._answering
+        if last is not None and last.complete:
+            last.keep_alive = False
+            self._deaf = True
+        elif last is not None and last.started:
+            self.transport.abort()
+        else:
+            self._refuse(400, "Invalid HTTP request received.")
 
     def on_message_begin(self) -> None:
         """The parser has come to a request."""
         self._begun = True
-        super().on_message_begin()
+        self._target = b""
+        self.headers = []
 
-    def on_headers_complete(self) -> None:
-        """The parser has come to a body, if there is one."""
-        self._in_head = self._begun = False
-        self._head = 0
-        super().on_headers_complete()
-        if self.server_state.stopping:
-            self.cycle.keep_alive = False
+    def on_url(self, part: bytes) -> None:
+        """The parser has come to a part of the target."""
+        self._target += part
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """The parser has come to a header. Those behind a body (trailers) are left out."""
-        if self._in_head:
-            super().on_header(name, value)
+        if self._begun:
+            self.headers.append((name.lower(), value))
 
-    def on_body(self, body: bytes) -> None:
+    def on_headers_complete(self) -> None:
+        """The parser has come to a body, if there is one."""
+        self._begun = False
+        self._asked = True
+        self._head = 0
+        parser = self._parser
+        version = parser.get_http_version()
+        target = self._target
+        if not target.startswith(b"/") or b"#" in target:
+            url = httptools.parse_url(target)
+            target = (url.path or b"/") + (b"?" + url.query if url.query else b"")
+        request = HttpRequest(
+            self,
+            parser.get_method().decode(),
+            target,
+            version,
+            self.headers,
+            keep_alive=version == "1.1" and parser.should_keep_alive() and not self._shared.stopping,
+        )
+        self.headers = []
+        self._incoming = request
+        if self._answering is None:
+            self._answer(request)
+        else:
+            self.pipeline.append(request)
+
+    def on_body(self, piece: bytes) -> None:
         """The parser has come to a piece of a body."""
         self._head = 0
-        super().on_body(body)
+        if self._incoming is not None:
+            self._incoming.take(piece)
+            if self._incoming.full:
+                self.regulate()
 
     def on_message_complete(self) -> None:
         """The parser has come to the end of a request."""
-        self._in_head = True
         self._head = 0
-        super().on_message_complete()
+        if self._incoming is not None:
+            self._incoming.end()
+            self._incoming = None
+
+    def regulate(self) -> None:
+        """Go on reading or stop, by how much is held."""
+        request = self._answering
+        reading = len(self.ahead) <= MAX_AHEAD and not (request is not None and request.full)
+        if reading is not self._reading and not self.transport.is_closing():
+            self._reading = reading
+            if reading:
+                self.transport.resume_reading()
+            else:
+                self.transport.pause_reading()
 
     # --- answers
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        self._answering = cycle
-        super()._start_asgi_task(cycle, self._quietly(cycle, app))
+    def _answer(self, request: HttpRequest) -> None:
+        self._answering = request
+        tasks = self._shared.tasks
+        request.task = task = self._loop.create_task(request.run(self._shared.app))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
 
-    def _quietly(self, cycle: RequestResponseCycle, app: ASGI3Application) -> ASGI3Application:
-        async def answer(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-            try:
-                await app(scope, receive, send)
-            except asyncio.CancelledError:
-                # the server is being stopped and nothing more can be said: this is no error to log
-                cycle.disconnected = True
-                self.transport.abort()
-
-        return answer
-
-    def on_response_complete(self) -> None:
+    def answered(self, request: HttpRequest) -> None:
         """An answer has gone out: on to the next request."""
-        super().on_response_complete()
-        if self.transport.is_closing():
+        if request is not self._answering:
+            return
+        self._answering = None
+        if not request.keep_alive or self.transport.is_closing():
             self._close()
             return
-        self._read_on()
+        if self.pipeline:
+            self._answer(self.pipeline.popleft())
+        if self.ahead or not self._reading:
+            self._read_on()
         self._watch_pace()
+
+    def pause_writing(self) -> None:
+        """The client does not take what is sent to it."""
+        self.clogged = True
+
+    def resume_writing(self) -> None:
+        """The client has taken most of what was sent to it, or has left."""
+        self.clogged = False
+        for waiting in self._clearing:
+            if not waiting.done():
+                waiting.set_result(None)
+        self._clearing.clear()
+
+    async def cleared(self) -> None:
+        """Wait until the client has taken most of what was sent to it, or has left."""
+        while self.clogged:
+            waiting = self._loop.create_future()
+            self._clearing.append(waiting)
+            await waiting
+
+    def _refuse(self, status: int, words: str) -> None:
+        """Say in plain text why a request that has no endpoint yet is not read on, and close."""
+        if not self.transport.is_closing():
+            framing = f"content-length: {len(words)}\r\nconnection: close\r\n"
+            headers = [("content-type", "text/plain; charset=utf-8")]
+            head = render_head(status, headers, self.clock.date_line(), framing)
+            self.transport.write(head + words.encode("ascii"))
+        self._close()
 
     # --- time
 
     def _watch_pace(self) -> None:
         """Bound how long the client may take, wherever it keeps the server waiting and nobody else looks."""
-        cycle = self._answering
-        if cycle is None or (cycle.response_complete and (self._begun or not self._in_head)):
-            if self._patience is None:
-                self._set_patience(self.server_state.patience.head)
-        elif self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
+        if self._answering is not None:
+            self._due = _NEVER
+            self._hurried = False
+        elif self.transport.is_closing():
+            return
+        elif self._begun or self._incoming is not None or not self._asked:
+            if not self._hurried:
+                self._expect(self._shared.patience.head)
+                self._hurried = True
+        else:
+            self._expect(self._shared.patience.idle)
+            self._hurried = False
 
-    def _set_patience(self, seconds: float) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-        self._patience = self.loop.call_later(seconds, self._waited_enough)
+    def _expect(self, seconds: float) -> None:
+        self._due = due = self._loop.time() + seconds
+        # a timer that rings too early looks again: only one that would ring too late is set anew
+        if due < self._armed:
+            self._set_timer()
 
-    def _waited_enough(self) -> None:
-        if self._begun:
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._armed = self._due
+        self._timer = self._loop.call_at(self._due, self._ring)
+
+    def _ring(self) -> None:
+        self._timer, self._armed = None, _NEVER
+        if self._due > self._loop.time() + _EARLY:
+            if self._due != _NEVER:
+                self._set_timer()
+        elif self.transport.is_closing():
+            self._see_progress()
+        elif self._begun:
             self._refuse(408, "The headers of the request took too long.")
         else:
             self._close()
 
-    def timeout_keep_alive_handler(self) -> None:
-        """The client has asked for nothing more."""
-        self._close()
-
-    def _refuse(self, status: int, words: str) -> None:
-        """Say in plain text why a request that has no endpoint yet is not read on, and close."""
-        reason = http.HTTPStatus(status).phrase
-        head = f"HTTP/1.1 {status} {reason}\r\ncontent-type: text/plain; charset=utf-8\r\n"
-        head += f"content-length: {len(words)}\r\nconnection: close\r\n\r\n"
-        if not self.transport.is_closing():
-            self.transport.write((head + words).encode("ascii"))
-        self._close()
-
     def _close(self) -> None:
         """Close the connection once everything is sent, and also if the client does not take it."""
+        self._deaf = True
         self.transport.close()
-        unsent = self.transport.get_write_buffer_size()
-        if unsent and self._stall is None:
-            self._stall = self.loop.call_later(self.server_state.patience.stall, self._see_progress, unsent)
+        self._unsent = self.transport.get_write_buffer_size()
+        if self._unsent:
+            self._expect(self._shared.patience.stall)
+        else:
+            self._due = _NEVER
 
-    def _see_progress(self, before: int) -> None:
+    def _see_progress(self) -> None:
         unsent = self.transport.get_write_buffer_size()
-        if unsent >= before:
+        if unsent >= self._unsent:
             self.transport.abort()
         else:
-            self._stall = self.loop.call_later(self.server_state.patience.stall, self._see_progress, unsent)
-
-
-class _Flow(FlowControl):
-    """Stops and goes on with reading; never goes on while too much has been read already."""
-
-    _full = False
-
-    def fill(self, full: bool) -> None:
-        """Say whether too much has been read."""
-        if full:
-            self.pause_reading()
-            self._full = True
-        elif self._full:
-            self._full = False
-            self.resume_reading()
-
-    def resume_reading(self) -> None:
-        """Go on reading, if that is possible."""
-        if not self._full:
-            super().resume_reading()
+            self._unsent = unsent
+            self._expect(self._shared.patience.stall)

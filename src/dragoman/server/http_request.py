@@ -1,16 +1,16 @@
 """One request on a connection of the HTTP server: its body as it comes in, and the answer that goes out."""
 
 import asyncio
-import http
-import time
 from collections.abc import Awaitable, Iterable
 from types import TracebackType
 from typing import Any, Protocol
+from urllib.parse import unquote
 
 import structlog
 from starlette.types import ASGIApp, Message, Scope
 
 from dragoman.server.connection import read_body
+from dragoman.server.http_head import Clock, render_head
 
 EXTENSION = "dragoman.request"
 """Under this name, a scope's extensions hold the `HttpRequest`."""
@@ -20,33 +20,10 @@ MAX_HELD = 64 * 1024
 _LARGE = 64 * 1024
 """Bytes from which a piece is not copied to stand behind its head in one write."""
 
-_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in http.HTTPStatus}
-_CONTROLS = bytes({*range(32), 127} - {ord("\t")})
-"""What no header may hold."""
+_CLOSING = ("connection", "close")
+"""The header that makes an answer the last one of its connection."""
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("dragoman.server")
-
-
-class Clock:
-    """The `date` header of answers, rendered once for each second."""
-
-    def __init__(self) -> None:
-        self._second = 0
-        self._line = ""
-
-    def date_line(self) -> str:
-        """The whole line of the header, as of now."""
-        second = int(time.time())
-        if second != self._second:
-            # `email.utils` has this too, and takes much longer to import
-            day, month = _DAYS[time.gmtime(second).tm_wday], _MONTHS[time.gmtime(second).tm_mon - 1]
-            self._line = time.strftime(f"date: {day}, %d {month} %Y %H:%M:%S GMT\r\n", time.gmtime(second))
-            self._second = second
-        return self._line
-
-
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 class Wire(Protocol):
@@ -110,11 +87,13 @@ class HttpRequest:
         *,
         keep_alive: bool,
     ) -> None:
-        """Take the target's path and query as they came."""
+        """Take the target as it came. Raises `UnicodeDecodeError` for one that is not ASCII."""
         self._wire = wire
         self._transport = wire.transport
         self.method = method
         self.raw_path, _, self.query = target.partition(b"?")
+        path = self.raw_path.decode("ascii")
+        self.path = unquote(path) if "%" in path else path
         self.version = version
         self.headers = headers
         self.keep_alive = keep_alive
@@ -162,19 +141,19 @@ class HttpRequest:
         """Whether no more of the body should be read before somebody asks for it."""
         return self.held > MAX_HELD and not self.finished
 
-    async def run(self, app: ASGIApp, scope: Scope) -> None:
+    async def run(self, app: ASGIApp) -> None:
         """Let the application answer."""
         try:
-            await app(scope, self.receive, self.send)
+            await app(self._scope(), self.receive, self.send)
             if not self.finished and not self.gone:
-                _log.error("an answer was not completed", path=scope["path"])
+                _log.error("an answer was not completed", path=self.path)
                 self._fail()
         except asyncio.CancelledError:
             # the server is being stopped and nothing more can be said: this is no error to log
             self.gone = True
             self._transport.abort()
         except Exception:
-            _log.exception("an answer has failed", path=scope["path"])
+            _log.exception("an answer has failed", path=self.path)
             self._fail()
 
     def _fail(self) -> None:
@@ -187,7 +166,7 @@ class HttpRequest:
         self.keep_alive = False
         self.started = True
         words = "Internal Server Error"
-        head = self._head(500, (("content-type", "text/plain; charset=utf-8"),), _length(len(words)))
+        head = self._head(500, [("content-type", "text/plain; charset=utf-8")], _length(len(words)))
         self._transport.write(head if self.method == "HEAD" else head + words.encode())
         self._finish()
 
@@ -270,8 +249,7 @@ class HttpRequest:
 
     # --- the application's side: ASGI
 
-    def scope(self, path: str, server: tuple[str, int] | None, client: tuple[str, int] | None) -> Scope:
-        """What an application is told of the request; the path is the decoded one."""
+    def _scope(self) -> Scope:
         return {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -279,12 +257,10 @@ class HttpRequest:
             "method": self.method,
             "scheme": "http",
             "root_path": "",
-            "path": path,
+            "path": self.path,
             "raw_path": self.raw_path,
             "query_string": self.query,
             "headers": self.headers,
-            "server": server,
-            "client": client,
             "extensions": {EXTENSION: self},
         }
 
@@ -316,10 +292,7 @@ class HttpRequest:
             return
         body: bytes = message.get("body", b"")
         more: bool = message.get("more_body", False)
-        head = b""
-        if not self.started:
-            head = self._head_of(self._opening)
-            self.started = True
+        head = b"" if self.started else self._head_of(self._opening)
         if self.method == "HEAD":
             body, self._owed = b"", None
         if self._owed is not None:
@@ -329,6 +302,7 @@ class HttpRequest:
         elif self._chunked:
             piece = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
             body = piece if more else piece + b"0\r\n\r\n"
+        self.started = True
         self._transport.write(head + body)
         if not more:
             self._finish()
@@ -359,19 +333,12 @@ class HttpRequest:
         self._chunked = self.version == "1.1" and self.method != "HEAD" and status not in {204, 304}
         return self._head(status, headers, "transfer-encoding: chunked\r\n" if self._chunked else "")
 
-    def _head(self, status: int, headers: Iterable[tuple[str, str]], framing: str) -> bytes:
-        """The status line and the headers. Raises `ValueError` where one would end its line early."""
-        lines = [f"{name}: {value}\r\n" for name, value in headers]
-        text = "".join(lines)
-        if "connection: close\r\n" in lines:
+    def _head(self, status: int, headers: list[tuple[str, str]], framing: str) -> bytes:
+        if _CLOSING in headers:
             self.keep_alive = False
         elif not self.keep_alive:
             framing += "connection: close\r\n"
-        raw = text.encode("latin-1", "replace")
-        if len(raw) - len(raw.translate(None, _CONTROLS)) != 2 * len(lines):
-            raise ValueError("a header of the answer holds control characters")
-        opening = _STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n"
-        return b"%b%b%b\r\n" % ((opening + self._wire.clock.date_line()).encode(), raw, framing.encode())
+        return render_head(status, headers, self._wire.clock.date_line(), framing)
 
 
 def _length(size: int) -> str:

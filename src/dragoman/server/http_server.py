@@ -5,16 +5,13 @@ import contextlib
 import socket
 import time
 from collections.abc import Callable, Sequence
-from email.utils import formatdate
 
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from dragoman.server.http_protocol import ConnectionState, LimitedHttpProtocol, Patience
+from dragoman.server.http_protocol import Connections, HttpProtocol, Patience
 
-KEEP_ALIVE = 75
-"""Seconds that an idle client connection is kept; longer than the pools of the usual clients."""
 FAREWELL = 1.0
 """Seconds that answers which are broken off get to say so, and clients to take it."""
 CLOSING = 10.0
@@ -54,20 +51,12 @@ class HttpServer:
         on_stop: Callable[[], None] = lambda: None,
         patience: Patience | None = None,
     ) -> None:
-        self._config = uvicorn.Config(
-            app,
-            http=LimitedHttpProtocol,
-            ws="none",
-            lifespan="on",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=KEEP_ALIVE,
-        )
+        self._app = app
+        self._config = uvicorn.Config(app, http=HttpProtocol, ws="none", lifespan="on", interface="asgi3", log_config=None)
         self._shutdown_timeout = shutdown_timeout
         self._on_stop = on_stop
-        self._state = ConnectionState(patience or Patience())
+        self._patience = patience or Patience()
+        self._shared: Connections | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop_asked = False
         self._forced = False
@@ -76,9 +65,9 @@ class HttpServer:
         """Whether requests are served."""
 
     @property
-    def connections(self) -> list[LimitedHttpProtocol]:
+    def connections(self) -> list[HttpProtocol]:
         """The connections that are open."""
-        return [one for one in self._state.connections if isinstance(one, LimitedHttpProtocol)]
+        return [] if self._shared is None else list(self._shared.open)
 
     def run(self, sockets: Sequence[socket.socket]) -> None:
         """Serve in an event loop of its own, until stopped from elsewhere."""
@@ -102,13 +91,9 @@ class HttpServer:
         await lifespan.startup()
         if lifespan.should_exit:
             raise StartError("The application could not start.")
-        self._set_date()
+        shared = self._shared = Connections(self._app, self._patience, self._loop)
         servers = [
-            await self._loop.create_server(
-                lambda: LimitedHttpProtocol(self._config, self._state, lifespan.state, self._loop),
-                sock=listener,
-                backlog=BACKLOG,
-            )
+            await self._loop.create_server(lambda: HttpProtocol(shared), sock=listener, backlog=BACKLOG)
             for listener in sockets
         ]
         self.started = True
@@ -117,13 +102,13 @@ class HttpServer:
             if not self._stop_asked:
                 await self._woken.wait()
         finally:
-            self._state.stopping = True
+            shared.stopping = True
             for server in servers:
                 server.close()
             for listener in sockets:
                 listener.close()
             self._on_stop()
-        await self._see_off()
+        await self._see_off(shared)
         try:
             await asyncio.wait_for(lifespan.shutdown(), CLOSING)
         except TimeoutError:
@@ -144,30 +129,24 @@ class HttpServer:
             with contextlib.suppress(RuntimeError):  # it has ended meanwhile
                 self._loop.call_soon_threadsafe(self._woken.set)
 
-    def _set_date(self) -> None:
-        """The `date` header of answers, anew each second."""
-        self._state.default_headers = [(b"date", formatdate(time.time(), usegmt=True).encode())]
-        if self._loop is not None:
-            self._loop.call_later(1, self._set_date)
-
-    async def _see_off(self) -> None:
+    async def _see_off(self, shared: Connections) -> None:
         """Let everybody go: in order, then with an error, then without a word."""
         for connection in self.connections:
             connection.shutdown()
-        if await self._gone(self._shutdown_timeout(), unless_forced=True):
+        if await self._gone(shared, self._shutdown_timeout(), unless_forced=True):
             return
-        _log.warning("answers are broken off", answers=len(self._state.tasks))
-        for task in self._state.tasks:
+        _log.warning("answers are broken off", answers=len(shared.tasks))
+        for task in shared.tasks:
             task.cancel()
-        if not await self._gone(FAREWELL):
+        if not await self._gone(shared, FAREWELL):
             for connection in self.connections:
                 connection.transport.abort()
-            await self._gone(FAREWELL)
+            await self._gone(shared, FAREWELL)
 
-    async def _gone(self, seconds: float, *, unless_forced: bool = False) -> bool:
+    async def _gone(self, shared: Connections, seconds: float, *, unless_forced: bool = False) -> bool:
         """Wait until nobody is there any more, but not longer than this; whether it is so."""
         until = time.monotonic() + seconds
-        while self._state.connections or self._state.tasks:
+        while shared.open or shared.tasks:
             if time.monotonic() >= until or (unless_forced and self._forced):
                 return False
             await asyncio.sleep(_TICK)

@@ -13,6 +13,7 @@ from typing import NoReturn
 
 import structlog
 
+from dragoman.server.garbage import settle
 from dragoman.server.http_server import HttpServer
 from dragoman.server.reload import Reloading
 
@@ -80,6 +81,7 @@ class Process:
         attend(self, asyncio.get_running_loop())
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         watching = asyncio.create_task(self._reloading.watch())
+        settle()
         try:
             await self._server.serve([listener], on_start)
         finally:

@@ -2,7 +2,7 @@
 
 import functools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -86,12 +86,11 @@ class Service:
         self._management = DeferredManagement(self._build_management)
         self._front = browser_ready(self._app, settings)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request (ASGI)."""
         if scope["type"] == "http" and is_management(scope["raw_path"].decode("ascii", "replace")):
-            await self._management(scope, receive, send)
-        else:
-            await self._front(scope, receive, send)
+            return self._management(scope, receive, send)
+        return self._front(scope, receive, send)
 
     def _build_management(self) -> ASGIApp:
         from dragoman.console.management import management_app  # noqa: PLC0415 - slow to import

@@ -1,14 +1,18 @@
 """Many rows into one table, for little of this process's time."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 
 import msgspec
 from sqlalchemy import Table, Text, bindparam, cast, column, func, insert, select
 from sqlalchemy.dialects.postgresql import JSON
-from sqlalchemy.dialects.sqlite.aiosqlite import dialect as sqlite_dialect
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dragoman.store.backend import Dialect
+
+_AT_ONCE = 50
+"""Rows in one statement of SQLite's. Between two of them, its driver lets other threads go on, and has to wait
+for them afterwards."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -21,12 +25,10 @@ class BulkInsert:
     """
 
     def __init__(self, table: Table, columns: Sequence[str], dialect: Dialect) -> None:
+        self._table = table.name
         self._columns = tuple(columns)
-        if dialect == "sqlite":
-            compiled = insert(table).compile(dialect=sqlite_dialect(), column_keys=list(columns))
-            self._statement = str(compiled)
-        else:
-            self._statement = None
+        self._dialect = dialect
+        self._statements: dict[tuple[str, ...], tuple[str, str]] = {}
         kinds = [column(name, table.c[name].type) for name in columns]
         rows = (
             func.json_to_recordset(cast(bindparam("rows", type_=Text), JSON))
@@ -37,12 +39,44 @@ class BulkInsert:
             self._columns, select(*(rows.c[name] for name in columns))
         )
 
-    async def run(self, connection: AsyncConnection, rows: Sequence[tuple[object, ...]]) -> None:
-        """Insert these rows."""
-        if not rows:
+    async def run(self, connection: AsyncConnection, columns: Sequence[Sequence[object]]) -> None:
+        """Insert rows, which are given column by column; those of a Boolean as 0 and 1."""
+        # SQLite's driver takes longer for a None than for anything else, and most columns hold nothing else
+        present = [
+            (name, values)
+            for name, values in zip(self._columns, columns, strict=True)
+            if values.count(None) != len(values)
+        ]
+        if not present:
             return
-        if self._statement is not None:
-            await connection.exec_driver_sql(self._statement, list(rows))
+        names = tuple([name for name, _ in present])
+        values = [values for _, values in present]
+        if self._dialect == "sqlite":
+            await self._insert(connection, names, values)
         else:
-            named = _encode([dict(zip(self._columns, row, strict=True)) for row in rows])
+            named = _encode([dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)])
             await connection.execute(self._from_json, {"rows": named.decode()})
+
+    async def _insert(
+        self, connection: AsyncConnection, names: tuple[str, ...], columns: Sequence[Sequence[object]]
+    ) -> None:
+        known = self._statements.get(names)
+        if known is None:
+            known = self._statements[names] = (self._statement(names, _AT_ONCE), self._statement(names, 1))
+        several, one = known
+        rows = len(columns[0])
+        begin = rows - rows % _AT_ONCE
+        if begin:
+            parts = [_rows(columns, start, start + _AT_ONCE) for start in range(0, begin, _AT_ONCE)]
+            joined = [tuple(itertools.chain.from_iterable(part)) for part in parts]
+            await connection.exec_driver_sql(several, joined)
+        if begin < rows:
+            await connection.exec_driver_sql(one, list(_rows(columns, begin, rows)))
+
+    def _statement(self, names: tuple[str, ...], rows: int) -> str:
+        row = f"({', '.join('?' * len(names))})"
+        return f"INSERT INTO {self._table} ({', '.join(names)}) VALUES {', '.join([row] * rows)}"
+
+
+def _rows(columns: Sequence[Sequence[object]], start: int, end: int) -> Iterator[tuple[object, ...]]:
+    return zip(*[column[start:end] for column in columns], strict=True)

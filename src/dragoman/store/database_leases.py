@@ -7,7 +7,7 @@ leases are locked after those of accounts, and all in the order of their names.
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import bindparam, case, delete, func, select, update
+from sqlalchemy import Insert, bindparam, case, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -55,6 +55,20 @@ _BALANCES = (
     .select_from(ACCOUNTS.outerjoin(_LENT, _LENT.c.account == ACCOUNTS.c.id))
     .where(ACCOUNTS.c.id.in_(bindparam("accounts", expanding=True)))
 )
+
+
+def _adding(rows: sqlite.Insert | postgresql.Insert) -> Insert:
+    return rows.on_conflict_do_update(
+        index_elements=[ACCOUNTS.c.id],
+        set_={"spent": ACCOUNTS.c.spent + rows.excluded.spent, "updated": rows.excluded.updated},
+    )
+
+
+_ADDING = {
+    "sqlite": _adding(sqlite.insert(ACCOUNTS)),
+    "postgresql": _adding(postgresql.insert(ACCOUNTS)),
+}
+"""Adds to what accounts have spent, or makes them."""
 
 
 class DatabaseLeases:
@@ -154,7 +168,7 @@ async def charge(connection: AsyncConnection, charges: Iterable[Charge], now: fl
             less[one.lease] = less.get(one.lease, 0) + one.amount
     rows = [{"id": name, "spent": amount, "updated": now} for name, amount in sorted(spent.items()) if amount]
     if rows:
-        await connection.execute(_adding(connection), rows)
+        await connection.execute(_ADDING[connection.dialect.name], rows)
     await _take_off(connection, sorted((name, amount) for name, amount in less.items() if amount > 0))
 
 
@@ -164,18 +178,8 @@ async def _opened(connection: AsyncConnection, account: str, now: float) -> int:
     row = (await connection.execute(_SPENT, asked)).one_or_none()
     if row is not None:
         return row.spent
-    await connection.execute(_adding(connection), {"id": account, "spent": 0, "updated": now})
+    await connection.execute(_ADDING[connection.dialect.name], {"id": account, "spent": 0, "updated": now})
     return (await connection.execute(_SPENT, asked)).one().spent
-
-
-def _adding(connection: AsyncConnection) -> sqlite.Insert | postgresql.Insert:
-    """Adds to what accounts have spent, or makes them."""
-    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    rows = insert(ACCOUNTS)
-    return rows.on_conflict_do_update(
-        index_elements=[ACCOUNTS.c.id],
-        set_={"spent": ACCOUNTS.c.spent + rows.excluded.spent, "updated": rows.excluded.updated},
-    )
 
 
 async def _take_off(connection: AsyncConnection, amounts: Sequence[tuple[str, int]]) -> None:

@@ -15,10 +15,20 @@ from dragoman.store.database_leases import charge
 from dragoman.store.engine import Database
 from dragoman.store.entry import Entry
 from dragoman.store.ledger import UnfitEntriesError
-from dragoman.store.ledger_rows import ATTEMPT, BODY, REQUEST, ROLLUP, Batch, CountedRow, Row, name
+from dragoman.store.ledger_rows import (
+    ATTEMPT,
+    BODY,
+    REQUEST,
+    ROLLUP,
+    Batch,
+    CountedRow,
+    Row,
+    Taken,
+    fitting_names,
+)
 from dragoman.store.tables import ATTEMPTS, BODIES, JOURNALS, REQUESTS, ROLLUPS
 
-_SLICE = 100
+_SLICE = 200
 """Entries that are dealt with at once: the event loop serves others in between."""
 
 _KEY = [column.name for column in ROLLUPS.primary_key]
@@ -73,26 +83,32 @@ class DatabaseLedger:
 
     async def add(self, journal: str, position: int, entries: Sequence[Entry], now: float) -> int:
         """See `LedgerStore.add`."""
-        latest: dict[str, tuple[Entry, Entry]] = {}
-        for entry in entries:
-            request_id = name(entry.request_id)
-            first, last = latest.setdefault(request_id, (entry, entry))
-            if last.revision < entry.revision:
-                latest[request_id] = first, entry
+        latest: dict[str, Taken] = {}
+        for request_id, entry in zip(fitting_names([one.request_id for one in entries]), entries, strict=True):
+            there = latest.get(request_id)
+            if there is None:
+                latest[request_id] = Taken(request_id, entry, entry)
+            elif there.entry.revision < entry.revision:
+                latest[request_id] = there._replace(entry=entry)
         read = {"name": journal, "position": position, "updated": now}
         with _fitting():
-            everything = await _batch(latest, {})
+            everything = await _batch(list(latest.values()), {})
 
-        async def work(connection: AsyncConnection) -> int:
+        async def work(connection: AsyncConnection, ids: Collection[str]) -> int:
             with _fitting():
                 batch = everything
-                if latest and (known := await _known(connection, latest)):
-                    batch = await _batch(latest, known)
+                if ids and (known := await _known(connection, ids)):
+                    batch = await _batch(list(latest.values()), known)
                 await self._write(connection, batch, now)
                 await connection.execute(self._move_on, read)
-            return len(batch.requests)
+            return len(batch.requests[0])
 
-        return await self._database.run(work, writes=True)
+        # hardly any is there already, unless it is said to be a later revision: the database tells
+        later = [request_id for request_id, taken in latest.items() if taken.first.revision]
+        try:
+            return await self._database.run(lambda connection: work(connection, later), writes=True)
+        except UnfitEntriesError:
+            return await self._database.run(lambda connection: work(connection, latest), writes=True)
 
     async def forget(self, journals: Sequence[str]) -> None:
         """See `LedgerStore.forget`."""
@@ -138,16 +154,25 @@ async def _known(connection: AsyncConnection, ids: Collection[str]) -> dict[str,
     return {row.request_id: row for row in rows}
 
 
-async def _batch(entries: Mapping[str, tuple[Entry, Entry]], known: Mapping[str, CountedRow]) -> Batch:
-    """What is written for the first and the last entry of each request, where these rows are there."""
+async def _batch(entries: Sequence[Taken], known: Mapping[str, CountedRow]) -> Batch:
+    """What is written for these requests, where these rows are there."""
     batch = Batch()
-    for number, (request_id, (first, last)) in enumerate(entries.items(), 1):
-        earlier = known.get(request_id)
-        if earlier is None or earlier.revision < last.revision:
-            batch.add(last, first, earlier)
-        if number % _SLICE == 0:
+    for start in range(0, len(entries), _SLICE):
+        if start:
             await asyncio.sleep(0)
+        batch.add(_still_to_write(entries[start : start + _SLICE], known))
     return batch
+
+
+def _still_to_write(entries: Sequence[Taken], known: Mapping[str, CountedRow]) -> Sequence[Taken]:
+    if not known:
+        return entries
+    found = [(taken, known.get(taken.request_id)) for taken in entries]
+    return [
+        taken._replace(earlier=earlier)
+        for taken, earlier in found
+        if earlier is None or earlier.revision < taken.entry.revision
+    ]
 
 
 def _named(columns: Sequence[str], rows: Sequence[Row]) -> list[dict[str, object]]:

@@ -6,7 +6,8 @@ characters that are none, texts that are too long for an index, numbers beyond a
 
 import operator
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from sqlalchemy import Table
@@ -15,8 +16,11 @@ from dragoman.store.entry import AttemptEntry, Charge, Entry, UsageCounts
 from dragoman.store.tables import ATTEMPTS, BODIES, REQUESTS, ROLLUPS
 
 Row = tuple[object, ...]
+Columns = list[list[object]]
+"""The rows of one table, column by column."""
 _Place = tuple[int, *tuple[str, ...]]
 """`begins`, `key_id`, `team_id`, `route`, `target`."""
+_T = TypeVar("_T")
 
 
 def _columns(table: Table) -> tuple[str, ...]:
@@ -71,53 +75,69 @@ class CountedRow(msgspec.Struct, frozen=True):
     charges: str
 
 
-_counted = operator.itemgetter(*map(REQUEST.index, CountedRow.__struct_fields__))
+_SUMMED = (
+    *("began", "key_id", "team_id", "route", "target", "failure", "cached", "unpriced"),
+    *("input", "output", "cache_read", "cache_write", "cost", "total", "first_token"),
+)
+
+
+class Taken(NamedTuple):
+    """A request that is written down."""
+
+    request_id: str
+    """As the row has it, see `name`."""
+    entry: Entry
+    first: Entry
+    """The first revision of it that comes now, maybe the entry itself."""
+    earlier: CountedRow | None = None
+    """The row whose place it takes: then it adds to sums and accounts only what it has more than that."""
 
 
 class Batch:
-    """What is written for some entries. Rows have the columns of their table, see `REQUEST` and so on."""
+    """What is written for some requests.
+
+    It is worked out column by column, some hundred requests at a time: what most of them have in common, such
+    as the names of keys and routes, is looked at once then, and what a column never holds costs nothing.
+    """
 
     def __init__(self) -> None:
-        self.requests: list[Row] = []
-        self.attempts: list[Row] = []
+        self.requests: Columns = [[] for _ in REQUEST]
+        self.attempts: Columns = [[] for _ in ATTEMPT]
+        """Columns in the order of `REQUEST` and `ATTEMPT`; a Boolean is 0 or 1."""
         self.bodies: list[Row] = []
+        """Rows with the columns of `BODY`."""
         self.charges: list[Charge] = []
         """What accounts pay."""
         self.replaced: list[str] = []
         """Requests of which there are rows already that have to go."""
         self._hours: dict[_Place, list[float]] = {}
 
-    def add(self, entry: Entry, first: Entry, earlier: CountedRow | None = None) -> None:
-        """Write an entry down. `first` is the first revision of it that comes now, maybe itself. `earlier` is
-        the row whose place it takes: then it adds to sums and accounts only what it has more than that.
-        """
-        request_id = name(entry.request_id)
-        charges = _charges(entry)
-        request = _request(entry, request_id, charges)
-        self.requests.append(request)
-        for number, attempt in enumerate(entry.attempts, 1):
-            self.attempts.append(_attempt(attempt, request_id, number))
-        for body in entry.bodies:
-            self.bodies.append(
-                (
-                    request_id,
-                    name(body.kind),
-                    entry.began,
-                    name(body.media_type),
-                    body.content,
-                    body.truncated,
-                )
-            )
-        self._sum(CountedRow(*_counted(request)), 1)
-        if earlier is not None:
-            self.replaced.append(request_id)
-            self._sum(earlier, -1)
-            paid = _read_charges(earlier.charges)
-        else:
-            paid = charges if first is entry else _charges(first)
-            self.charges += paid
-        if paid is not charges:
-            self.charges += _beyond(charges, paid)
+    def add(self, taken: Sequence[Taken]) -> None:
+        """Write requests down."""
+        if not taken:
+            return
+        ids = [one.request_id for one in taken]
+        entries = [one.entry for one in taken]
+        charges = _fitting_charges([entry.charges for entry in entries])
+        columns = _requests(ids, entries, charges)
+        for column, field in zip(self.requests, REQUEST, strict=True):
+            column += columns[field]
+        self._sum(columns)
+        if attempts := [
+            (request_id, number, attempt)
+            for request_id, entry in zip(ids, entries, strict=True)
+            for number, attempt in enumerate(entry.attempts, 1)
+        ]:
+            columns = _attempts(attempts)
+            for column, field in zip(self.attempts, ATTEMPT, strict=True):
+                column += columns[field]
+        for one, due in zip(taken, charges, strict=True):
+            if one.entry.bodies:
+                self.bodies += _bodies(one.entry, one.request_id)
+            if one.earlier is None and one.first is one.entry:
+                self.charges += due
+            else:
+                self._replace(one, due)
 
     @property
     def rollups(self) -> list[Row]:
@@ -130,23 +150,40 @@ class Batch:
         spans = ((1, self._hours), (24, days))
         return [(span, *place, *sums) for span, rows in spans for place, sums in sorted(rows.items())]
 
-    def _sum(self, row: CountedRow, sign: int) -> None:
-        sums = (
-            sign,
-            sign if row.failure else 0,
-            sign if row.cached else 0,
-            sign if row.unpriced else 0,
-            sign * (row.input or 0),
-            sign * (row.output or 0),
-            sign * (row.cache_read or 0),
-            sign * (row.cache_write or 0),
-            sign * (row.cost or 0),
-            sign * (row.total or 0.0),
-            sign * (row.first_token or 0.0),
-            0 if row.first_token is None else sign,
-        )
-        hour = int(row.began // _HOUR) * _HOUR
-        _add(self._hours, (hour, row.key_id, row.team_id, row.route, row.target), sums)
+    def _replace(self, taken: Taken, charges: Sequence[Charge]) -> None:
+        earlier = taken.earlier
+        if earlier is None:
+            (paid,) = _fitting_charges([taken.first.charges])
+            self.charges += paid
+        else:
+            self.replaced.append(taken.request_id)
+            self._sum({field: [getattr(earlier, field)] for field in CountedRow.__struct_fields__}, -1)
+            paid = _read_charges(earlier.charges)
+        self.charges += _beyond(charges, paid)
+
+    def _sum(self, columns: Mapping[str, Sequence[Any]], sign: int = 1) -> None:
+        hours = self._hours
+        for row in zip(*[columns[field] for field in _SUMMED], strict=True):
+            began, key_id, team_id, route, target, failure, cached, unpriced, *counts, total, first = row
+            place = int(began // _HOUR) * _HOUR, key_id, team_id, route, target
+            sums = hours.get(place)
+            if sums is None:
+                sums = hours[place] = [0] * 9 + [0.0, 0.0, 0]
+            sums[0] += sign
+            if failure:
+                sums[1] += sign
+            if cached:
+                sums[2] += sign
+            if unpriced:
+                sums[3] += sign
+            for number, count in enumerate(counts, 4):
+                if count:
+                    sums[number] += sign * count
+            if total:
+                sums[9] += sign * total
+            if first is not None:
+                sums[10] += sign * first
+                sums[11] += sign
 
 
 def _add(known: dict[_Place, list[float]], place: _Place, sums: Sequence[float]) -> None:
@@ -154,77 +191,56 @@ def _add(known: dict[_Place, list[float]], place: _Place, sums: Sequence[float])
     known[place] = list(sums) if there is None else list(map(operator.add, there, sums))
 
 
-def _request(entry: Entry, request_id: str, charges: Sequence[Charge]) -> Row:
-    return (
-        request_id,
-        _small(entry.revision),
-        entry.began,
-        name(entry.key_id),
-        name(entry.key_name),
-        name(entry.owner),
-        name(entry.team_id),
-        name(entry.team_name),
-        _json([name(tag) for tag in entry.tags]) if entry.tags else "[]",
-        name(entry.route),
-        name(entry.model),
-        name(entry.target),
-        name(entry.dialect),
-        name(entry.upstream_dialect),
-        name(entry.plan),
-        name(entry.purpose),
-        entry.stream,
-        entry.cached,
-        _small(entry.status),
-        text(entry.stop),
-        name(entry.failure),
-        text(entry.error),
-        text(entry.losses),
-        entry.queue,
-        entry.first_token,
-        entry.total,
-        *_usage(entry.usage),
-        entry.estimated,
-        entry.unpriced,
-        _money(entry.cost),
-        _json(charges) if charges else "[]",
-        _small(len(entry.attempts)),
-        name(entry.node),
-    )
+def _requests(
+    ids: Sequence[str], entries: Sequence[Entry], charges: Sequence[Sequence[Charge]]
+) -> dict[str, Sequence[Any]]:
+    """The columns of `REQUEST`."""
+    fields = _fields(Entry, entries)
+    columns = {field: fitting(fields[field]) for field, fitting in _REQUEST.items()}
+    columns |= _usage(fields["usage"])
+    columns["request_id"] = ids
+    columns["tags"] = [_json(fitting_names(tags)) if tags else "[]" for tags in fields["tags"]]
+    columns["charges"] = [_json(some) if some else "[]" for some in charges]
+    columns["attempts"] = _small(list(map(len, fields["attempts"])))
+    return columns
 
 
-def _attempt(attempt: AttemptEntry, request_id: str, number: int) -> Row:
-    return (
-        request_id,
-        _small(number),
-        name(attempt.target),
-        name(attempt.credential),
-        name(attempt.upstream_dialect),
-        name(attempt.plan),
-        name(attempt.outcome),
-        attempt.hedge,
-        _small(attempt.resent),
-        attempt.began,
-        attempt.queue,
-        attempt.connect,
-        attempt.first_byte,
-        attempt.first_token,
-        attempt.total,
-        name(attempt.failure),
-        text(attempt.error),
-        None if attempt.upstream_status is None else _small(attempt.upstream_status),
-        name(attempt.upstream_request_id),
-        *_usage(attempt.usage),
-        attempt.estimated,
-        attempt.unpriced,
-        _money(attempt.cost),
-        _json(attempt.cost_rows) if attempt.cost_rows else "[]",
-        text(attempt.price_source),
-    )
+def _attempts(attempts: Sequence[tuple[str, int, AttemptEntry]]) -> dict[str, Sequence[Any]]:
+    """The columns of `ATTEMPT`, of attempts with the ids of their requests and their numbers."""
+    ids, numbers, entries = zip(*attempts, strict=True)
+    fields = _fields(AttemptEntry, entries)
+    columns = {field: fitting(fields[field]) for field, fitting in _ATTEMPT.items()}
+    columns |= _usage(fields["usage"])
+    columns["request_id"] = ids
+    columns["number"] = _small(numbers)
+    columns["cost_rows"] = [_json(rows) if rows else "[]" for rows in fields["cost_rows"]]
+    return columns
 
 
-def _charges(entry: Entry) -> list[Charge]:
+def _bodies(entry: Entry, request_id: str) -> list[Row]:
     return [
-        Charge(text(one.account), text(one.lease), _bounded(one.amount, MOST_COST)) for one in entry.charges
+        (request_id, name(body.kind), entry.began, name(body.media_type), body.content, body.truncated)
+        for body in entry.bodies
+    ]
+
+
+def _fields(kind: type[msgspec.Struct], structs: Sequence[msgspec.Struct]) -> dict[str, Sequence[Any]]:
+    """What these have in each of their fields."""
+    columns = zip(*map(msgspec.structs.astuple, structs), strict=True)
+    return dict(zip(kind.__struct_fields__, columns, strict=True))
+
+
+def _fitting_charges(charges: Sequence[Sequence[Charge]]) -> Sequence[Sequence[Charge]]:
+    """The charges of each request, made to fit where they do not."""
+    flat = [one for some in charges for one in some]
+    accounts, leases = [one.account for one in flat], [one.lease for one in flat]
+    amounts = [one.amount for one in flat]
+    fitting = (_texts(accounts), _texts(leases), _money(amounts))
+    if fitting == (accounts, leases, amounts):
+        return charges
+    return [
+        [Charge(text(one.account), text(one.lease), _bounded(one.amount, MOST_COST)) for one in some]
+        for some in charges
     ]
 
 
@@ -242,8 +258,8 @@ def _beyond(charges: Sequence[Charge], paid: Sequence[Charge]) -> list[Charge]:
     ]
 
 
-def _usage(usage: UsageCounts) -> Row:
-    return tuple(map(_count, msgspec.structs.astuple(usage)))
+def _usage(usages: Sequence[UsageCounts]) -> dict[str, Sequence[Any]]:
+    return {field: _counts(column) for field, column in _fields(UsageCounts, usages).items()}
 
 
 def _json(value: object) -> str:
@@ -269,17 +285,82 @@ def clean(value: str) -> str:
     return _UNFIT.sub("\N{REPLACEMENT CHARACTER}", value)
 
 
-def _count(value: int | None) -> int | None:
-    return value if value is None or 0 <= value <= MOST_COUNT else _bounded(value, MOST_COUNT)
+def fitting_names(values: Sequence[str]) -> Sequence[str]:
+    """`name` for each."""
+    return _fitting(values, _NAME // 4, name)
 
 
-def _money(value: int | None) -> int | None:
-    return None if value is None else _bounded(value, MOST_COST)
+def _texts(values: Sequence[str]) -> Sequence[str]:
+    return _fitting(values, _TEXT, text)
 
 
-def _small(value: int) -> int:
-    return _bounded(value, _MOST_SMALL)
+def _fitting(values: Sequence[str], most: int, fit: Callable[[str], str]) -> Sequence[str]:
+    """The same values, made to fit where they do not: those of up to `most` printable characters do."""
+    different = set(values)
+    if not different or len(max(different, key=len)) <= most and "".join(different).isprintable():
+        return values
+    fitting = {value: fit(value) for value in different}
+    return [fitting[value] for value in values]
+
+
+def _counts(values: Sequence[int | None]) -> Sequence[int | None]:
+    return _within(values, 0, MOST_COUNT)
+
+
+def _money(values: Sequence[int | None]) -> Sequence[int | None]:
+    return _within(values, -MOST_COST, MOST_COST)
+
+
+def _small(values: Sequence[int | None]) -> Sequence[int | None]:
+    return _within(values, -_MOST_SMALL, _MOST_SMALL)
+
+
+def _within(values: Sequence[int | None], least: int, most: int) -> Sequence[int | None]:
+    known = [value for value in values if value is not None]
+    if not known or (least <= min(known) and max(known) <= most):
+        return values
+    return [None if value is None else _bounded(value, most) for value in values]
+
+
+def _flags(values: Sequence[bool]) -> Sequence[int]:
+    # of what is no plain number, SQLite's driver asks each time whether it knows how to make one of it
+    return list(map(int, values))
+
+
+def _as_they_are(values: Sequence[_T]) -> Sequence[_T]:
+    return values
 
 
 def _bounded(value: int, most: int) -> int:
     return value if -most <= value <= most else max(-most, min(value, most))
+
+
+_Fitting = Callable[[Sequence[Any]], Sequence[Any]]
+
+
+def _by_field(kinds: Mapping[_Fitting, str]) -> dict[str, _Fitting]:
+    return {field: fitting for fitting, fields in kinds.items() for field in fields.split()}
+
+
+_REQUEST = _by_field(
+    {
+        fitting_names: "key_id key_name owner team_id team_name route model target dialect upstream_dialect plan "
+        "purpose failure node",
+        _texts: "stop error losses",
+        _flags: "stream cached estimated unpriced",
+        _small: "revision status",
+        _money: "cost",
+        _as_they_are: "began queue first_token total",
+    }
+)
+_ATTEMPT = _by_field(
+    {
+        fitting_names: "target credential upstream_dialect plan outcome failure upstream_request_id",
+        _texts: "error price_source",
+        _flags: "hedge estimated unpriced",
+        _small: "resent upstream_status",
+        _money: "cost",
+        _as_they_are: "began queue connect first_byte first_token total",
+    }
+)
+"""How columns are made of the fields of the same name."""

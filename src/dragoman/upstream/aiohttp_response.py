@@ -7,7 +7,6 @@ import aiohttp
 
 from dragoman.conversation.failure import FailureError
 from dragoman.upstream import failures
-from dragoman.upstream.content_coding import ContentCodingError, ContentDecoder, content_decoder
 from dragoman.upstream.transport import read_to_end
 
 
@@ -31,17 +30,6 @@ class AiohttpResponse:
         self._failure: FailureError | None = None
         self._lost = _watch_loss(response, lost)
         self._headers = _joined(response)
-        self._decoder: ContentDecoder | None = None
-        self._undecodable: ContentCodingError | None = None
-        try:
-            self._decoder = content_decoder(self._headers)
-        except ContentCodingError as error:
-            # said when the body is read: status and headers are worth having without it
-            self._undecodable = error
-        if self._decoder is not None:
-            # they describe the packed body, which nobody gets to see
-            self._headers.pop("content-encoding")
-            self._headers.pop("content-length", None)
 
     @property
     def status(self) -> int:
@@ -50,15 +38,19 @@ class AiohttpResponse:
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """See `UpstreamResponse.headers`. A body that is unpacked here has no `content-encoding` and
-        no `content-length`.
-        """
+        """See `UpstreamResponse.headers`."""
         return self._headers
 
     @property
     def connected_at(self) -> float:
         """See `UpstreamResponse.connected_at`."""
         return self._connected_at
+
+    @property
+    def ended(self) -> bool:
+        """See `UpstreamResponse.ended`."""
+        body = self._response.content
+        return self._failure is None and body.is_eof() and body.exception() is None and not self._cut_off
 
     async def read(self, limit: int) -> bytes:
         """See `UpstreamResponse.read`."""
@@ -73,9 +65,7 @@ class AiohttpResponse:
         if self._ended:
             return b""
         try:
-            piece = await self._next_piece()
-        except ContentCodingError as error:
-            raise self._fail(failures.not_decodable(self._where, error)) from None
+            piece = await self._receive()
         except (aiohttp.ClientError, OSError, RuntimeError):
             raise self._fail(failures.broken_off(self._where)) from None
         except BaseException:
@@ -91,31 +81,19 @@ class AiohttpResponse:
             return
         self._fail(failures.let_go(self._where))
 
-    async def _next_piece(self) -> bytes:
-        decoder = self._decoder
-        if decoder is None:
-            data = await self._receive()
-            if data and self._undecodable is not None:
-                raise self._undecodable
-            return data
-        piece = decoder.feed(b"") if decoder.pending else b""
-        while not piece:
-            packed = await self._receive()
-            if not packed:
-                decoder.close()
-                break
-            piece = decoder.feed(packed)
-        return piece
-
     async def _receive(self) -> bytes:
         body = self._response.content
         if body.exception() is not None and (data := _left(body)):
             return data
         data = await body.readany()
-        if not data and self._lost is not None and self._lost.done() and self._lost.exception() is not None:
-            # a body that ends with its connection has ended only if that was closed in order
+        if not data and self._cut_off:
             raise aiohttp.ClientPayloadError
         return data
+
+    @property
+    def _cut_off(self) -> bool:
+        """A body that ends with its connection has ended only if that was closed in order."""
+        return self._lost is not None and self._lost.done() and self._lost.exception() is not None
 
     def _fail(self, failure: FailureError) -> FailureError:
         """Close the socket and let every later `next` say why; the first failure counts."""

@@ -18,10 +18,12 @@ from aiohttp.connector import Connection
 from dragoman import __version__
 from dragoman.conversation.failure import FailureError
 from dragoman.upstream import failures
+from dragoman.upstream.aiohttp_names import NameResolver
 from dragoman.upstream.aiohttp_response import AiohttpResponse
-from dragoman.upstream.name_lookup import NameLookup, NameResolver
+from dragoman.upstream.name_lookup import NameLookup
 from dragoman.upstream.proxies import EnvironmentProxies
 from dragoman.upstream.transport import UpstreamRequest, UpstreamResponse
+from dragoman.upstream.unpacking import unpacked
 
 _KEEP_ALIVE = 30.0
 """Seconds that an idle connection waits for its next request."""
@@ -138,7 +140,7 @@ class AiohttpTransport:
         url: yarl.URL,
         where: str,
         connect_timeout: float,
-    ) -> AiohttpResponse:
+    ) -> UpstreamResponse:
         body = request.body
         watch = _Watch(self._used, request.connected)
         proxy = self._proxies.proxy_of(url.scheme, url.raw_host or "", url.port)
@@ -166,7 +168,7 @@ class AiohttpTransport:
         if answer.status == 101:
             answer.close()
             raise failures.not_http(where)
-        return answer
+        return unpacked(answer, where)
 
 
 class _Watch:

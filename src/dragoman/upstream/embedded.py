@@ -93,7 +93,9 @@ class _Response:
         self._where = where
         self._open = open_responses
         self._chunks = iter(answer.chunks)
-        self._due = asyncio.get_running_loop().time()
+        self._loop = asyncio.get_running_loop()
+        self._due = self._loop.time()
+        self._complete_at = self._due + sum(delay for delay, _ in answer.chunks)
         self._connected_at = time.monotonic()
         self._failure: FailureError | None = None
         self._wake: asyncio.Future[None] | None = None
@@ -113,6 +115,11 @@ class _Response:
         """See `UpstreamResponse.connected_at`."""
         return self._connected_at
 
+    @property
+    def ended(self) -> bool:
+        """See `UpstreamResponse.ended`."""
+        return self._failure is None and self._complete_at <= self._loop.time()
+
     async def read(self, limit: int) -> bytes:
         """See `UpstreamResponse.read`."""
         return await read_to_end(self, limit, self._where)
@@ -122,11 +129,12 @@ class _Response:
         if self._failure is not None:
             raise self._failure
         for delay, piece in self._chunks:
-            try:
-                await self._wait(delay)
-            except BaseException:
-                self.close()
-                raise
+            if not self.ended:
+                try:
+                    await self._wait(delay)
+                except BaseException:
+                    self.close()
+                    raise
             if piece:
                 return piece
         self._open.discard(self)
@@ -146,9 +154,8 @@ class _Response:
         finds what has become due in the meantime, as it would on a socket.
         """
         self._due += delay
-        loop = asyncio.get_running_loop()
-        wake = self._wake = loop.create_future()
-        timer = loop.call_at(self._due, _end, wake)
+        wake = self._wake = self._loop.create_future()
+        timer = self._loop.call_at(self._due, _end, wake)
         try:
             await wake
         finally:

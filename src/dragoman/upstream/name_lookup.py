@@ -4,12 +4,13 @@ import asyncio
 import functools
 import socket
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
-
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 _FLAGS = 0 if sys.platform == "win32" else socket.AI_ADDRCONFIG
 """Only addresses of families that the machine has; Windows does not find `localhost` then."""
+_RECENT = 5.0
+"""Seconds for which a name leads where it last led."""
 
 
 class NameLookup:
@@ -38,36 +39,43 @@ class NameLookup:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-class NameResolver(AbstractResolver):
-    """A `NameLookup` as aiohttp wants it."""
+class RecentNames:
+    """A `NameLookup` whose answers hold for some seconds, and which asks only once at a time for each name."""
 
     def __init__(self, lookup: NameLookup) -> None:
         self._lookup = lookup
+        self._known: dict[tuple[str, int], tuple[float, list[tuple[str, int]]]] = {}
+        self._looking: dict[tuple[str, int], asyncio.Task[list[tuple[str, int]]]] = {}
 
-    async def resolve(  # pyright: ignore[reportImplicitOverride] - `typing.override` begins with Python 3.12
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        """Raises `OSError` where there is no address."""
-        del family
-        try:
-            found = await self._lookup.addresses(host, port)
-        except UnicodeError:
-            raise OSError(None, "the name breaks the rules of names") from None
-        return [
-            ResolveResult(
-                hostname=host,
-                host=address,
-                port=its_port,
-                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
-                proto=socket.IPPROTO_TCP,
-                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
-            )
-            for address, its_port in found
-        ]
+    async def addresses(self, host: str, port: int) -> list[tuple[str, int]]:
+        """See `NameLookup.addresses`."""
+        asked = host, port
+        now = time.monotonic()
+        known = self._known.get(asked)
+        if known is not None and known[0] > now:
+            return known[1]
+        task = self._looking.get(asked)
+        if task is None:
+            task = self._looking[asked] = asyncio.ensure_future(self._look(host, port))
+            task.add_done_callback(functools.partial(self._found, asked))
+        # others may wait for it as well
+        return await asyncio.shield(task)
 
-    async def close(self) -> None:  # pyright: ignore[reportImplicitOverride] - see `resolve`
-        """Close the lookup."""
+    def close(self) -> None:
+        """Look nothing up any more; who still waits for a name is cancelled."""
         self._lookup.close()
+        for task in self._looking.values():
+            task.cancel()
+
+    async def _look(self, host: str, port: int) -> list[tuple[str, int]]:
+        return await self._lookup.addresses(host, port)
+
+    def _found(self, asked: tuple[str, int], task: asyncio.Task[list[tuple[str, int]]]) -> None:
+        del self._looking[asked]
+        now = time.monotonic()
+        self._known = {name: known for name, known in self._known.items() if known[0] > now}
+        if not task.cancelled() and task.exception() is None:
+            self._known[asked] = now + _RECENT, task.result()
 
 
 def _numeric(address: tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]) -> str:

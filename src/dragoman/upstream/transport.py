@@ -58,6 +58,13 @@ class UpstreamResponse(Protocol):
         """
         ...
 
+    @property
+    def ended(self) -> bool:
+        """Whether all of the body has come in properly, so that nothing more is waited for: `next` gives what
+        is left of it, and then `b""`, at once. What is compressed may still turn out to be damaged.
+        """
+        ...
+
     async def read(self, limit: int) -> bytes:
         """The whole body, or all that `next` has not given yet.
 

@@ -32,7 +32,7 @@ from dragoman.dialects.anthropic.parse_content import (
 )
 from dragoman.dialects.anthropic.wire import DIALECT
 from dragoman.dialects.dialect import Location
-from dragoman.dialects.json_text import decode_request
+from dragoman.dialects.json_text import decode_request, decode_some, is_empty_array, opens_with
 
 T = TypeVar("T")
 
@@ -49,7 +49,7 @@ _OUTPUT = msgspec.json.Decoder(wire.OutputConfig)
 _FORMAT = msgspec.json.Decoder(wire.Format)
 _CACHE = msgspec.json.Decoder(wire.CacheControl)
 
-_KNOB_FIELDS = tuple(wire.Knobs.__struct_fields__)
+_KNOB_FIELDS = frozenset(wire.Knobs.__struct_fields__)
 _KNOWN = frozenset(
     {
         *_KNOB_FIELDS,
@@ -89,18 +89,17 @@ def read_top(body: bytes) -> tuple[wire.Knobs, Fields]:
     Raises `FailureError` that names the member at fault.
     """
     fields = decode_request(_FIELDS, body)
-    small = {name: fields[name] for name in _KNOB_FIELDS if name in fields}
-    knobs = decode_request(_KNOBS, msgspec.json.encode(small))
+    knobs = decode_some(_KNOBS, body, fields, _KNOB_FIELDS)
     if knobs.top_p is not None and -1 < knobs.top_p < 0:
         raise invalid("'top_p': expected a number from 0 to 1.", "top_p", "invalid_value")
-    for name, (brackets, expected) in _SHAPES.items():
-        raw = fields.get(name)
-        if raw is not None and not wire.opens_with(raw, brackets):
-            raise invalid(f"'{name}': expected {expected}.", name, "invalid_value")
+    for name, raw in fields.items():
+        shape = _SHAPES.get(name)
+        if shape is not None and not opens_with(raw, shape[0]):
+            raise invalid(f"'{name}': expected {shape[1]}.", name, "invalid_value")
     messages = fields.get("messages")
     if messages is None:
         raise invalid("'messages': this field is required.", "messages", "missing_required_parameter")
-    if len(memoryview(messages)) < 64 and not decoded(_RAWS.decode, messages, "messages"):
+    if is_empty_array(messages):
         raise invalid("'messages': at least one message is required.", "messages", "invalid_value")
     return knobs, fields
 

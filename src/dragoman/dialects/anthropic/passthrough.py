@@ -2,7 +2,7 @@
 
 import msgspec
 
-from dragoman.conversation.envelope import MARKS
+from dragoman.conversation.envelope import holds_seals
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
 from dragoman.dialects.anthropic import wire, wire_answer
 from dragoman.dialects.anthropic.parse_request import read_top
@@ -27,7 +27,7 @@ def read_head(body: bytes, location: Location) -> Head:
         location=location,
         fields=fields,
         stream_usage=stream,
-        sealed=any(mark in body for mark in MARKS),
+        sealed=holds_seals(body),
     )
 
 

@@ -1,5 +1,6 @@
 """The headers in which Anthropic tells what may still be used."""
 
+import functools
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -10,18 +11,28 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def rate_limit_headers(limits: Sequence[RateLimit], now: float) -> list[tuple[str, str]]:
-    """`anthropic-ratelimit-*`, of each kind the tightest limit; `now` is in Unix seconds."""
+    """`anthropic-ratelimit-*`, of each kind the tightest limit; `now` is in Unix seconds.
+
+    Times are in whole seconds, rounded up.
+    """
     headers: list[tuple[str, str]] = []
-    for limit in tightest(limits):
-        name = f"anthropic-ratelimit-{limit.kind}"
-        headers += [
-            (f"{name}-limit", str(limit.limit)),
-            (f"{name}-remaining", str(limit.remaining)),
-            (f"{name}-reset", _instant(now + limit.reset)),
-        ]
+    for found in tightest(limits):
+        limit, remaining, reset = _NAMES[found.kind]
+        headers += (
+            (limit, str(found.limit)),
+            (remaining, str(found.remaining)),
+            (reset, _instant(math.ceil(now + found.reset))),
+        )
     return headers
 
 
-def _instant(moment: float) -> str:
-    """A time as RFC 3339 writes it, in whole seconds, rounded up."""
-    return (_EPOCH + timedelta(seconds=math.ceil(moment))).strftime("%Y-%m-%dT%H:%M:%SZ")
+_NAMES = {
+    kind: tuple(f"anthropic-ratelimit-{kind}-{what}" for what in ("limit", "remaining", "reset"))
+    for kind in ("requests", "tokens")
+}
+
+
+@functools.lru_cache(maxsize=256)
+def _instant(moment: int) -> str:
+    """A time as RFC 3339 writes it."""
+    return (_EPOCH + timedelta(seconds=moment)).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -35,7 +35,7 @@ from dragoman.dialects.arguments import call_input
 from dragoman.dialects.foreign_content import foreign_block, foreign_file
 from dragoman.dialects.media_type import bare_type, sniffed_type
 from dragoman.dialects.picture_types import COMMON, check_picture, labelled
-from dragoman.dialects.places import place_of, place_within
+from dragoman.dialects.places import doubtful_blocks, place_within
 from dragoman.dialects.tool_names import ToolNames
 
 W = TypeVar(
@@ -96,14 +96,17 @@ def count_marks(blocks: Iterable[Block]) -> int:
     for block in blocks:
         if isinstance(block, ToolResult):
             count += count_marks(block.blocks)
-        if isinstance(block, Text | Image | Document | ToolCall | ToolResult) and block.cache is not None:
+        if isinstance(block, _MARKABLE) and block.cache is not None:
             count += 1
     return count
 
 
+_MARKABLE = (Text, Image, Document, ToolCall, ToolResult)
+
+
 def with_opaque(written: W, opaque: tuple[Opaque, ...]) -> W | msgspec.Raw:
     """The block with the members that came with it from a client of this format."""
-    own = [each for each in opaque if each.dialect == DIALECT]
+    own = [each for each in opaque if each.dialect == DIALECT] if opaque else None
     if not own:
         return written
     members = b"".join(b"," + msgspec.json.encode(each.field) + b":" + each.json for each in own)
@@ -112,9 +115,8 @@ def with_opaque(written: W, opaque: tuple[Opaque, ...]) -> W | msgspec.Raw:
 
 def check_content(request: Request) -> None:
     """Refuse content that this format has no place for. Raises `FailureError` that names it."""
-    for index, message in enumerate(request.messages):
-        for number, block in enumerate(message.blocks):
-            _check(block, place_of(request, index, number), request.dialect)
+    for block, place in doubtful_blocks(request):
+        _check(block, place, request.dialect)
 
 
 def _check(block: Block, path: str, dialect: str) -> None:
@@ -199,8 +201,7 @@ class ContentRenderer:
 
     def blocks(self, blocks: Iterable[Block]) -> list[wire.Encodable]:
         """Blocks in their order, those left out that mean nothing here."""
-        rendered = (self._block(block) for block in blocks)
-        return [block for block in rendered if block is not None]
+        return [written for block in blocks if (written := self._block(block)) is not None]
 
     def _block(self, block: Block) -> wire.Encodable | None:
         match block:
@@ -226,9 +227,11 @@ class ContentRenderer:
                 assert_never(block)
 
     def _text(self, block: Text) -> wire.Encodable:
-        citations = [msgspec.Raw(citation.json) for citation in block.citations if _native(citation)]
-        if len(citations) < len(block.citations):
-            self._lose(dropped("$.messages", "citations", "citations of other vendors are left out"))
+        citations: list[msgspec.Raw] | None = None
+        if block.citations:
+            citations = [msgspec.Raw(citation.json) for citation in block.citations if _native(citation)]
+            if len(citations) < len(block.citations):
+                self._lose(dropped("$.messages", "citations", "citations of other vendors are left out"))
         rendered = wire.TextBlock(block.text, citations or None, self._marks.take(block.cache))
         return with_opaque(rendered, block.opaque)
 

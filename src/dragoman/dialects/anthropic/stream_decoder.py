@@ -27,7 +27,8 @@ from dragoman.dialects.anthropic.stops import answers_calls, parse_stop
 from dragoman.dialects.anthropic.usage import neutral_tier, parse_usage
 from dragoman.dialects.anthropic.wire import DIALECT
 from dragoman.dialects.arguments import arguments_text, input_object
-from dragoman.frames.sse import FrameTooLargeError, SSEDecoder
+from dragoman.dialects.frame_template import FrameTemplate
+from dragoman.frames.sse import FrameTooLargeError, SSEDecoder, parse_frame
 
 _EVENT = msgspec.json.Decoder(wire_answer.StreamEvent)
 _OPENING = msgspec.json.Decoder(wire_answer.OpeningBlock)
@@ -75,11 +76,13 @@ class AnthropicStreamDecoder:
         "_reason",
         "_sequence",
         "_started",
+        "_template",
     )
 
     def __init__(self, origin: str) -> None:
         self._origin = origin
         self._frames = SSEDecoder()
+        self._template = FrameTemplate()
         self._blocks: dict[int, _Open] = {}
         self._next = 0
         self._called = False
@@ -104,14 +107,19 @@ class AnthropicStreamDecoder:
         """The events that `data` completes."""
         out: list[Event] = []
         try:
-            frames = self._frames.feed(data)
+            frames = self._frames.cut(data)
         except FrameTooLargeError as error:
             self._fail(str(error), out)
             return out
         for frame in frames:
             if self._done:
                 break
-            self._take(frame.data, out)
+            if (event := self._template.read(frame)) is not None:
+                out.append(event)
+            elif (told := parse_frame(frame)) is not None:
+                known = len(out)
+                self._take(told.data, out)
+                self._template.learn(frame, out[-1] if len(out) == known + 1 else None)
         return out
 
     def close(self) -> list[Event]:

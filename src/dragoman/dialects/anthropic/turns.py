@@ -42,16 +42,26 @@ def arranged(request: Request, target: Target, losses: list[Loss]) -> tuple[Mess
     """The request's messages as turns that alternate, begin and end with the user's, and answer every
     tool call at once.
     """
-    messages = _readable(request.messages, target, losses)
-    messages = _without_assistant_media(messages, losses)
-    messages = tuple(kept for message in messages if (kept := _cleaned(message)) is not None)
-    messages = named_calls(messages)
-    messages, found = answered_calls(messages)
-    losses.extend(found)
+    messages = request.messages
+    if not all(map(_is_plain, messages)):
+        messages = _readable(messages, target, losses)
+        messages = _without_assistant_media(messages, losses)
+        messages = tuple(kept for message in messages if (kept := _cleaned(message)) is not None)
+        messages = named_calls(messages)
+        messages, found = answered_calls(messages)
+        losses.extend(found)
     messages = _with_instructions_placed(messages, target, losses)
     messages = _begun(_ended(messages, request, target, losses))
     messages = merged_turns(messages)
     return messages if target.profile.result_media else tuple(map(_without_result_media, messages))
+
+
+def _is_plain(message: Message) -> bool:
+    """Whether there is nothing in a turn but unsigned text that says something: it can stay as it is."""
+    for block in message.blocks:
+        if not isinstance(block, Text) or block.signature is not None or not block.text.strip():
+            return False
+    return len(message.blocks) > 0
 
 
 def _readable(messages: tuple[Message, ...], target: Target, losses: list[Loss]) -> tuple[Message, ...]:
@@ -148,7 +158,7 @@ def _with_instructions_placed(
     """
     if not any(message.role is Role.SYSTEM for message in messages):
         return messages
-    joined = _joined_instructions(messages)
+    joined = merged_turns(messages, only=Role.SYSTEM)
     out: list[Message] = []
     wrapped = False
     for index, message in enumerate(joined):
@@ -173,17 +183,6 @@ def _with_instructions_placed(
         losses.append(
             emulated("$.messages", "system_in_place", "later instructions became marked text of the user")
         )
-    return tuple(out)
-
-
-def _joined_instructions(messages: tuple[Message, ...]) -> tuple[Message, ...]:
-    """The same messages, neighbouring instructions joined into one."""
-    out: list[Message] = []
-    for message in messages:
-        if out and out[-1].role is message.role is Role.SYSTEM:
-            out[-1] = _with_blocks(out[-1], [*out[-1].blocks, *message.blocks])
-        else:
-            out.append(message)
     return tuple(out)
 
 

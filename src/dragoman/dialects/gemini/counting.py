@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Raw
 
-from dragoman.conversation.envelope import MARKS
+from dragoman.conversation.envelope import holds_seals
 from dragoman.conversation.failure import invalid
 from dragoman.conversation.request import Request
 from dragoman.dialects.dialect import Counting, Head, Location, Target, WireRequest
@@ -42,7 +42,7 @@ def read_head(body: bytes, location: Location) -> Head:
         stream=False,
         location=location,
         fields=fields,
-        sealed=any(mark in body for mark in MARKS),
+        sealed=holds_seals(body),
     )
 
 

@@ -1,12 +1,13 @@
 """The top level of requests and answers: enough to route, check and account for what passes unread."""
 
+import functools
 import re
 from urllib.parse import quote
 
 import msgspec
 from msgspec import Raw
 
-from dragoman.conversation.envelope import MARKS
+from dragoman.conversation.envelope import holds_seals
 from dragoman.conversation.failure import FailureError, invalid
 from dragoman.conversation.response import StopReason
 from dragoman.dialects.dialect import Head, Location, Meter, Passed, Target, WireRequest
@@ -65,18 +66,24 @@ def read_generation_config(fields: dict[str, Raw]) -> tuple[GenerationConfig, di
 
     Numbers may come as strings, as the JSON form of protocol buffers allows.
     """
+    config = _read_config(fields)
+    if config is None:
+        return GenerationConfig(), {}
+    return config, decode_member(_FIELDS, fields["generationConfig"], "generationConfig", GENERATION_CONFIG)
+
+
+def _read_config(fields: dict[str, Raw]) -> GenerationConfig | None:
     raw = fields.get("generationConfig")
     if raw is None or not given(raw):
-        return GenerationConfig(), {}
+        return None
     path = "generationConfig"
     config = decode_member(_CONFIG, raw, path, GENERATION_CONFIG)
-    members = decode_member(_FIELDS, raw, path, GENERATION_CONFIG)
     thinking = config.thinking_config
     if thinking is not None and thinking.thinking_budget is not None and thinking.thinking_level:
         raise _both(f"{path}.thinkingConfig", "thinkingBudget", "thinkingLevel")
     if given(config.response_schema) and given(config.response_json_schema):
         raise _both(path, "responseSchema", "responseJsonSchema")
-    return config, members
+    return config
 
 
 def _both(path: str, one: str, other: str) -> FailureError:
@@ -86,18 +93,19 @@ def _both(path: str, one: str, other: str) -> FailureError:
 def read_head(body: bytes, location: Location) -> Head:
     """Check the top level of a request. Raises `FailureError` that names the field at fault."""
     fields = decode_request(_FIELDS, body)
-    config, _ = read_generation_config(_checked(camel_members(fields)))
+    config = _read_config(_checked(camel_members(fields)))
     return Head(
         model=read_model(location),
         stream=location.stream,
         location=location,
         fields=fields,
         stream_usage=location.stream,
-        candidates=config.candidate_count or 1,
-        sealed=any(mark in body for mark in MARKS),
+        candidates=1 if config is None else config.candidate_count or 1,
+        sealed=holds_seals(body),
     )
 
 
+@functools.lru_cache(maxsize=1024)
 def model_path(model: str, *, stream: bool, sse: bool = True) -> str:
     """The path of a request for a model's answer."""
     query = "?alt=sse" if stream and sse else ""
@@ -149,7 +157,7 @@ def meter_response(body: bytes) -> Meter:
             raise FailureError(EMPTY)
         return Meter(usage, (blocked(feedback.block_reason, None).reason,))
     usage = with_searches(usage, searches(answer.candidates))
-    return Meter(usage, tuple(_stop(candidate) for candidate in answer.candidates))
+    return Meter(usage, tuple([_stop(candidate) for candidate in answer.candidates]))
 
 
 def _stop(candidate: MeteredCandidate) -> StopReason:

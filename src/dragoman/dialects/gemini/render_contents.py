@@ -31,7 +31,7 @@ from dragoman.dialects.gemini.media import attributes, media_data
 from dragoman.dialects.gemini.signatures import PLACEHOLDER
 from dragoman.dialects.json_text import is_json_object
 from dragoman.dialects.picture_types import GOOGLE, check_picture
-from dragoman.dialects.places import place_of, place_within
+from dragoman.dialects.places import doubtful_blocks, place_within
 from dragoman.dialects.tool_names import ToolNames
 
 DIALECT = "gemini"
@@ -73,9 +73,8 @@ class ContentsRenderer:
 
     def contents(self) -> list[WireContent]:
         """The contents. Raises `FailureError` for content that Google cannot take, naming its path."""
-        for place, message in enumerate(self._request.messages):
-            for number, block in enumerate(message.blocks):
-                self._check(block, place_of(self._request, place, number))
+        for block, place in doubtful_blocks(self._request):
+            self._check(block, place)
         contents: list[WireContent] = []
         for message in self._turns():
             if message.role is Role.ASSISTANT:
@@ -163,10 +162,12 @@ class ContentsRenderer:
                 )
                 return Message(Role.USER, (Text(f"<system>{text}</system>"),))
             case Role.USER:
-                blocks = tuple(block for block in message.blocks if not _says_nothing(block))
+                blocks = tuple([block for block in message.blocks if not _says_nothing(block)])
+                if len(blocks) == len(message.blocks) > 0:
+                    return message
                 return msgspec.structs.replace(message, blocks=blocks or (Text(EMPTY_MESSAGE),))
             case Role.ASSISTANT:
-                blocks = tuple(block for block in message.blocks if self._keeps(block))
+                blocks = tuple([block for block in message.blocks if self._keeps(block)])
                 if not blocks and any(isinstance(block, Unknown) for block in message.blocks):
                     blocks = (Text("[web search performed]"),)
                 return msgspec.structs.replace(message, blocks=blocks) if blocks else None
@@ -223,7 +224,9 @@ class ContentsRenderer:
         part: WirePart = {"text": block.text}
         if value := self._readable(block.signature):
             part["thoughtSignature"] = value
-        return {**part, **attributes(block.opaque)}
+        if block.opaque:
+            part.update(attributes(block.opaque))
+        return part
 
     def _thinking(self, block: Thinking, following: Block | None) -> Iterator[WirePart]:
         """Thoughts go back as thoughts. Other formats hand the signature of a call, or of a text,
@@ -349,9 +352,9 @@ def _calls(message: Message) -> bool:
 
 
 def _says_nothing(block: Block) -> bool:
-    if isinstance(block, Unknown):
-        return block.dialect != DIALECT
-    return isinstance(block, Text | Refusal) and not block.text
+    if isinstance(block, (Text, Refusal)):
+        return not block.text
+    return isinstance(block, Unknown) and block.dialect != DIALECT
 
 
 def _raw_part(json: bytes) -> WirePart:

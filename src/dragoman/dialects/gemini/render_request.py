@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import Raw
 
+from dragoman.conversation.blocks import Document, Image, Text, ToolCall, ToolResult
 from dragoman.conversation.loss import Loss, dropped, emulated
 from dragoman.conversation.request import CustomTool, FunctionTool, Request
 from dragoman.dialects.custom_tools import custom_tools
@@ -107,6 +108,11 @@ def _caches(request: Request) -> bool:
         return True
     if any(isinstance(tool, FunctionTool) and tool.cache is not None for tool in request.tools):
         return True
-    return any(
-        getattr(block, "cache", None) is not None for message in request.messages for block in message.blocks
-    )
+    for message in request.messages:
+        for block in message.blocks:
+            if isinstance(block, _MARKABLE) and block.cache is not None:
+                return True
+    return False
+
+
+_MARKABLE = (Text, Image, Document, ToolCall, ToolResult)

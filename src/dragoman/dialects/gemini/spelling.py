@@ -104,14 +104,14 @@ def camel(name: str) -> str:
 
 def camel_members(message: dict[str, Raw]) -> dict[str, Raw]:
     """The members of one message under their camelCase names, values untouched."""
-    if not any("_" in name for name in message):
+    if "_" not in "".join(message):
         return message
     return {camel(name): value for name, value in message.items()}
 
 
 def camel_text(raw: Raw, shape: Shape) -> Raw:
     """The same messages with their member names in camelCase; `raw` itself where they are already."""
-    if not any(match[1] in SNAKE_MEMBERS for match in _MEMBERS.finditer(raw)):
+    if bytes(raw).find(b"_") < 0 or not any(match[1] in SNAKE_MEMBERS for match in _MEMBERS.finditer(raw)):
         return raw
     return _rewritten(raw, shape)
 

@@ -54,6 +54,8 @@ def parse_usage(wire: UsageMetadata) -> Usage | None:
 
 def _uncached(wire: UsageMetadata, modality: tuple[str, int]) -> int | None:
     """The prompt's tokens of a kind, without those that came from the cache."""
+    if wire.prompt_tokens_details is None:
+        return None
     count = _of(modality, wire.prompt_tokens_details)
     return None if count is None else max(0, count - (_of(modality, wire.cache_tokens_details) or 0))
 

@@ -124,6 +124,15 @@ class OpenChoice:
         self._open_calls: list[OpenCall] = []
         self._numbered: dict[int, OpenCall] = {}
 
+    @property
+    def speaks(self) -> bool:
+        """Whether a text is open, and no refusal or thinking."""
+        return self._kind == "text"
+
+    def said(self, text: str) -> None:
+        """Take note of more of the open text, whose event is made elsewhere."""
+        self._chars += len(text)
+
     def read(self, delta: DeltaWire, events: list[Event], *, whole: bool = False) -> None:
         """Take a piece of the message; with `whole` it is all of it."""
         told = False

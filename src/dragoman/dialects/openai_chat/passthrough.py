@@ -3,9 +3,10 @@
 import msgspec
 
 from dragoman.conversation.failure import FailureError
+from dragoman.conversation.response import StopReason
 from dragoman.dialects.dialect import Head, Meter, Passed, Target, WireRequest
-from dragoman.dialects.json_text import decode_upstream, splice_member, splice_model
-from dragoman.dialects.openai_chat.answer_wire import MeteredWire
+from dragoman.dialects.json_text import decode_upstream, opens_with, splice_member, splice_model
+from dragoman.dialects.openai_chat.answer_wire import MeteredChoiceWire, MeteredWire
 from dragoman.dialects.openai_chat.errors import unanswered
 from dragoman.dialects.openai_chat.fitting_ids import with_fitting_ids
 from dragoman.dialects.openai_chat.replayed_reasoning import with_replayed_reasoning
@@ -44,17 +45,12 @@ def meter_response(body: bytes) -> Meter:
     answer = decode_upstream(_METERED, body)
     if not answer.choices:
         raise FailureError(unanswered(body))
-    stops = tuple(
-        stop_of(
-            choice.finish_reason,
-            called=choice.message is not None
-            and bool(choice.message.tool_calls or _given(choice.message.function_call)),
-            refused=choice.message is not None and bool(choice.message.refusal),
-        ).reason
-        for choice in answer.choices
-    )
-    return Meter(usage_of(answer), stops)
+    return Meter(usage_of(answer), tuple([_reason(choice) for choice in answer.choices]))
 
 
-def _given(raw: msgspec.Raw) -> bool:
-    return bool(raw) and bytes(raw) != b"null"
+def _reason(choice: MeteredChoiceWire) -> StopReason:
+    message = choice.message
+    if message is None:
+        return stop_of(choice.finish_reason, called=False, refused=False).reason
+    called = bool(message.tool_calls or (message.function_call and not opens_with(message.function_call, b"n")))
+    return stop_of(choice.finish_reason, called=called, refused=bool(message.refusal)).reason

@@ -107,7 +107,10 @@ class ContentWriter:
     def _part(self, block: Block) -> list[Part]:
         match block:
             case Text(text=text, cache=cache, opaque=opaque):
-                return [{"type": "text", "text": text, **self.marks(cache, opaque)}]
+                part: Part = {"type": "text", "text": text}
+                if cache is not None or opaque:
+                    part.update(self.marks(cache, opaque))
+                return [part]
             case Refusal(text=text):
                 return [{"type": "text", "text": text}]
             case Image():

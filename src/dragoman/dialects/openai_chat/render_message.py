@@ -25,7 +25,7 @@ from dragoman.dialects.openai_chat.render_content import ContentWriter
 from dragoman.dialects.openai_chat.wire import NAME, DetailWire
 from dragoman.dialects.openai_family import own_fields, spoken
 from dragoman.dialects.openai_parts import Part, content_of, failed, is_plain
-from dragoman.dialects.places import is_place, place_of
+from dragoman.dialects.places import doubtful_blocks, is_place
 from dragoman.dialects.tool_names import ToolNames
 
 _CONTINUE = "Continue."
@@ -73,9 +73,8 @@ class _Writer:
 
     def check(self, request: Request) -> None:
         """Refuse content that cannot be said, by its place in the client's request."""
-        for index, message in enumerate(request.messages):
-            for number, block in enumerate(message.blocks):
-                self._content.check(block, place_of(request, index, number))
+        for block, place in doubtful_blocks(request):
+            self._content.check(block, place)
 
     def instruct(self, system: tuple[Text, ...]) -> None:
         """The leading instructions: one message, its parts where the blocks' borders are."""

@@ -75,7 +75,7 @@ def render_request(request: Request, target: Target) -> Rendered:
     if form.wrapped_in is not None:
         bare = wants_bare_word(request)
         emulation = msgspec.structs.replace(emulation, wrapped_in=form.wrapped_in, bare=bare)
-    for name in sorted(target.host.rejects & body.keys()):
+    for name in sorted(target.host.rejects & body.keys()) if target.host.rejects else ():
         del body[name]
         losses.append(rejected_field(name, FIELD_PATHS, target.provider))
     return Rendered(WireRequest(PATH, msgspec.json.encode(body)), tuple(losses), emulation)

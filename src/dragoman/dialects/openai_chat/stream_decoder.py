@@ -2,9 +2,10 @@
 
 import msgspec
 
-from dragoman.conversation.events import Event, Failed, UsageReported
+from dragoman.conversation.events import Event, Failed, TextDelta, ThinkingDelta, UsageReported
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
 from dragoman.dialects.error_text import read_error
+from dragoman.dialects.frame_template import FrameTemplate
 from dragoman.dialects.openai_chat.answer import ANSWER, failure_of, started_of
 from dragoman.dialects.openai_chat.answer_wire import AnswerWire, ChoiceWire
 from dragoman.dialects.openai_chat.choice import OpenChoice
@@ -13,7 +14,7 @@ from dragoman.dialects.openai_chat.errors import embedded_failure
 from dragoman.dialects.openai_chat.parse_response import parse_events
 from dragoman.dialects.openai_chat.usage import usage_of
 from dragoman.dialects.stream_frames import StreamFrames
-from dragoman.frames.sse import SSE, FrameTooLargeError
+from dragoman.frames.sse import SSE, FrameTooLargeError, parse_frame
 
 
 class ChatStreamDecoder:
@@ -34,11 +35,13 @@ class ChatStreamDecoder:
         "_over",
         "_sources",
         "_started",
+        "_template",
     )
 
     def __init__(self, origin: str) -> None:
         self._origin = origin
         self._frames = StreamFrames()
+        self._template = FrameTemplate()
         self._started = False
         self._over = False
         self._complete = False
@@ -60,7 +63,7 @@ class ChatStreamDecoder:
         """The events that `data` completes."""
         events: list[Event] = []
         try:
-            frames = self._frames.feed(data)
+            frames = self._frames.cut(data)
         except FrameTooLargeError as error:
             if not self._over:
                 self._fail(_unreadable(error), events)
@@ -68,8 +71,23 @@ class ChatStreamDecoder:
         for frame in frames:
             if self._over:
                 break
-            self._read(frame, events)
+            if (event := self._template.read(frame)) is not None:
+                events.append(event)
+            elif (told := parse_frame(frame)) is not None:
+                known = len(events)
+                self._read(told, events)
+                self._learn(frame, events[-1] if len(events) == known + 1 else None)
         return events
+
+    def _learn(self, frame: bytes, event: Event | None) -> None:
+        """Remember a frame that was read, and the one event that it led to. Calls are no words: what their
+        pieces mean depends on what is in them.
+        """
+        if isinstance(event, TextDelta | ThinkingDelta):
+            choice = self._choices[event.choice]
+            self._template.learn(frame, event, choice.said if choice.speaks else None)
+        else:
+            self._template.learn(frame, None)
 
     def close(self) -> list[Event]:
         """The upstream has closed the stream."""

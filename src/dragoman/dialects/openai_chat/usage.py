@@ -35,7 +35,8 @@ def parse_usage(wire: UsageWire) -> Usage:
     leaves the tokens of sound out of `prompt_tokens` in the same way. OpenRouter and Perplexity count
     web searches, each in a field of its own.
     """
-    prompt, completion, total = map(_count, (wire.prompt_tokens, wire.completion_tokens, wire.total_tokens))
+    prompt, completion = _count(wire.prompt_tokens), _count(wire.completion_tokens)
+    total = _count(wire.total_tokens)
     given = wire.prompt_tokens_details or _NO_PROMPT_DETAILS
     made = wire.completion_tokens_details or _NO_COMPLETION_DETAILS
     cached = _first(
@@ -82,11 +83,14 @@ def part(count: int | None, whole: int | None) -> int | None:
 
 
 def _count(value: Count) -> int | None:
-    return None if value is None else max(0, int(value))
+    return None if value is None else int(value) if value > 0 else 0
 
 
 def _first(*values: Count) -> int | None:
-    return next((_count(value) for value in values if value is not None), None)
+    for value in values:
+        if value is not None:
+            return _count(value)
+    return None
 
 
 def render_usage(usage: Usage) -> bytes:

@@ -15,9 +15,10 @@ from dragoman.conversation.events import (
 )
 from dragoman.conversation.failure import Failure, FailureKind
 from dragoman.conversation.response import Stop, StopReason
+from dragoman.dialects.frame_template import FrameTemplate
 from dragoman.dialects.openai_completions.wire import ANSWER, NAME, ChoiceWire, parse_usage, stop_reason
 from dragoman.dialects.openai_error import embedded_failure
-from dragoman.frames.sse import SSE, FrameTooLargeError, SSEDecoder
+from dragoman.frames.sse import SSE, FrameTooLargeError, SSEDecoder, parse_frame
 
 
 class CompletionsStreamDecoder:
@@ -27,11 +28,12 @@ class CompletionsStreamDecoder:
     every choice had its finish reason.
     """
 
-    __slots__ = ("_complete", "_open", "_over", "_sse", "_started", "_stopped")
+    __slots__ = ("_complete", "_open", "_over", "_sse", "_started", "_stopped", "_template")
 
     def __init__(self, origin: str) -> None:
         del origin
         self._sse = SSEDecoder()
+        self._template = FrameTemplate()
         self._open: set[int] = set()
         self._stopped: set[int] = set()
         self._started = False
@@ -52,14 +54,20 @@ class CompletionsStreamDecoder:
         """The events that `data` completes."""
         events: list[Event] = []
         try:
-            frames = self._sse.feed(data)
+            frames = self._sse.cut(data)
         except FrameTooLargeError as error:
             if not self._over:
                 self._fail(_unreadable(error), events)
             return events
         for frame in frames:
-            if not self._over:
-                self._read(frame, events)
+            if self._over:
+                break
+            if (event := self._template.read(frame)) is not None:
+                events.append(event)
+            elif (told := parse_frame(frame)) is not None:
+                known = len(events)
+                self._read(told, events)
+                self._template.learn(frame, events[-1] if len(events) == known + 1 else None)
         return events
 
     def close(self) -> list[Event]:

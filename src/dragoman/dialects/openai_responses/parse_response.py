@@ -65,7 +65,9 @@ def meter_response(body: bytes) -> Meter:
         item = decode_upstream(_ITEM, raw)
         called = called or item.type in {"function_call", "custom_tool_call"}
         refused = refused or (
-            item.type == "message" and any(part.type == "refusal" for part in parse_parts(item.content))
+            item.type == "message"
+            and bytes(item.content).find(b'"refusal"') >= 0
+            and any(part.type == "refusal" for part in parse_parts(item.content))
         )
     stop = stop_of(answer.status, reason_of(answer), called=called, refused=refused)
     return Meter(usage_of(answer), (stop.reason,))

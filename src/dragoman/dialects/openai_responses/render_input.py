@@ -33,8 +33,7 @@ from dragoman.dialects.openai_responses.pictures import item_of as picture_item
 from dragoman.dialects.openai_responses.reasoning import item_of
 from dragoman.dialects.openai_responses.render_content import ContentWriter
 from dragoman.dialects.openai_responses.wire import MAX_ID, NAME
-from dragoman.dialects.places import is_place
-from dragoman.dialects.places import place_of as block_place
+from dragoman.dialects.places import doubtful_blocks, is_place
 from dragoman.dialects.tool_names import ToolNames
 
 _CONTINUE = "Continue."
@@ -91,9 +90,8 @@ class _Writer:
 
     def check(self, request: Request) -> None:
         """Refuse content that cannot be said, by its place in the client's request."""
-        for index, message in enumerate(request.messages):
-            for number, block in enumerate(message.blocks):
-                self._content.check(block, block_place(request, index, number))
+        for block, place in doubtful_blocks(request):
+            self._content.check(block, place)
 
     def write(self, turn: Message) -> None:
         """The items for a turn."""

@@ -64,7 +64,7 @@ def render_request(request: Request, target: Target) -> Rendered:
         body.setdefault(extra.field, msgspec.Raw(extra.json))
     losses.extend(foreign_losses(request, NAME))
     emulation = _emulation(request, target, names, form, body, losses)
-    for name in sorted(target.host.rejects & body.keys()):
+    for name in sorted(target.host.rejects & body.keys()) if target.host.rejects else ():
         del body[name]
         losses.append(rejected_field(name, FIELD_PATHS, target.provider))
     return Rendered(WireRequest(PATH, msgspec.json.encode(body)), tuple(losses), emulation)

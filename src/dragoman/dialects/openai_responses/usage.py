@@ -37,7 +37,7 @@ def usage_of(answer: AnswerWire) -> Usage | None:
 def _searches(items: Iterable[msgspec.Raw]) -> int:
     found = 0
     for raw in items:
-        if b"web_search_call" not in bytes(raw):
+        if bytes(raw).find(b"web_search_call") < 0:
             continue
         try:
             item = _ITEM.decode(raw)
@@ -59,10 +59,9 @@ def parse_usage(wire: UsageWire) -> Usage:
     given = wire.input_tokens_details or _NO_INPUT_DETAILS
     made = wire.output_tokens_details or _NO_OUTPUT_DETAILS
     longer = (given.cache_write_tokens_details or _NO_WRITE_DETAILS).ttl_12h_tokens
-    prompt, output, total = map(_count, (wire.input_tokens, wire.output_tokens, wire.total_tokens))
-    cached, written, reasoning = map(
-        _count, (given.cached_tokens, given.cache_write_tokens, made.reasoning_tokens)
-    )
+    prompt, output, total = _count(wire.input_tokens), _count(wire.output_tokens), _count(wire.total_tokens)
+    cached, written = _count(given.cached_tokens), _count(given.cache_write_tokens)
+    reasoning = _count(made.reasoning_tokens)
     if prompt is not None and output is not None:
         unexplained = 0 if total is None else total - prompt - output
         if unexplained > 0:
@@ -93,7 +92,7 @@ def _part(value: Count, whole: int | None) -> int | None:
 
 
 def _count(value: Count) -> int | None:
-    return None if value is None else max(0, int(value))
+    return None if value is None else int(value) if value > 0 else 0
 
 
 def render_usage(usage: Usage) -> bytes:
