@@ -70,6 +70,7 @@ class Whole:
     status = 200
     headers: Mapping[str, str] = {"content-type": "application/json"}
     connected_at = 0.0
+    ended = True
 
     def __init__(self) -> None:
         self._pieces = [ANSWER]

@@ -37,6 +37,12 @@ api_key = "{key}"
 dialect = "openai_chat"
 base_url = "http://127.0.0.1:{ports.patient}/v1"
 api_key = "{key}"
+[prices."brisk*/*"]
+input = 2.5
+output = 10.0
+[prices."patient/*"]
+input = 2.5
+output = 10.0
 [routes."gpt-4o"]
 targets = ["openai/gpt-4o"]
 [routes."sonnet"]

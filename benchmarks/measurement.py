@@ -2,8 +2,8 @@
 
 import contextlib
 import json
+import math
 import subprocess
-import time
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Literal
@@ -100,8 +100,7 @@ class Bench:
             done = subprocess.run(
                 load_command(),
                 input=msgspec.json.encode(job),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                capture_output=True,
                 check=False,
                 env=OWN,
                 timeout=PATIENCE,
@@ -125,10 +124,11 @@ class Bench:
         script.write_text(WRK_SCRIPT.format(body=body, headers=headers))
         url = f"http://127.0.0.1:{server.port(stream=False)}{asked.path}"
         pinned = ["taskset", "-c", str(OTHER_CORE), self._wrk, "-t1", f"-c{connections}"]
-        options = [f"-d{seconds:g}s", "--timeout", "60s", "--latency", "-s", str(script), url]
+        options = [f"-d{math.ceil(seconds)}s", "--timeout", "60s", "--latency", "-s", str(script), url]
         done = subprocess.run([*pinned, *options], capture_output=True, text=True, check=False)
         if done.returncode:
-            raise WrongAnswerError(f"wrk: {done.stderr.strip() or done.stdout.strip()}")
+            words = (done.stderr.strip() or done.stdout.strip()).splitlines()
+            raise WrongAnswerError(f"wrk: {words[:1]}")
         found = json.loads(done.stdout.strip().splitlines()[-1])
         if found["status"] or found["socket"] or not found["requests"]:
             raise WrongAnswerError(
@@ -206,8 +206,3 @@ def alone(tested: Server, others: Sequence[Server]) -> Generator[None]:
     finally:
         for server in stopped:
             server.resume()
-
-
-def elapsed_since(began: float) -> str:
-    """For people who wait."""
-    return f"{time.monotonic() - began:.0f} s"

@@ -57,8 +57,8 @@ class Field:
 
 
 def full_load(bench: Bench, field: Field, rows: list[Row], *, stream: bool) -> None:
-    """Every gateway, every pair: CPU time for each request, and how long answers take at full load. Rounds are
-    interleaved, so that a slow moment of the machine falls on all alike.
+    """Every gateway, every pair: CPU time for each request, and how long answers take at full load. Rounds
+    are interleaved, so that a slow moment of the machine falls on all alike.
     """
     known: dict[int, Result] = {}
     entrants = [
@@ -91,8 +91,8 @@ def full_load(bench: Bench, field: Field, rows: list[Row], *, stream: bool) -> N
 
 
 def delays(bench: Bench, field: Field, results: Results) -> None:
-    """How long answers take at a steady rate, and when a gateway is busy, beside the way without a gateway."""
-    seconds = 1.5 if bench.quick else 4.0
+    """How long answers take at a steady rate and at a gateway that is busy, beside the way without one."""
+    seconds = 1.0 if bench.quick else 3.0
     plan: list[tuple[Server, Pair, str, float]] = []
     steady = f"{STEADY:.0f}/s"
     for server in (field.direct, *field.all()):
@@ -105,9 +105,11 @@ def delays(bench: Bench, field: Field, results: Results) -> None:
             plan.append((server, SAME, steady, STEADY))
         if server is field.dragoman:
             plan.append((server, TO_ANTHROPIC, steady, STEADY))
-            for pair in (SAME, TO_ANTHROPIC):
-                plan.append((server, pair, "80 %", BUSY * _most(bench, field, server, pair)))
-            plan.append((field.direct, SAME, "80 %", BUSY * most))
+            plan += [
+                (server, SAME, "80 %", BUSY * most),
+                (server, TO_ANTHROPIC, "80 %", BUSY * _most(bench, field, server, TO_ANTHROPIC)),
+                (field.direct, SAME, "80 %", BUSY * most),
+            ]
         elif server in field.peers and most:
             plan.append((server, SAME, "80 %", BUSY * most))
     found: list[list[Result]] = [[] for _ in plan]
@@ -117,7 +119,7 @@ def delays(bench: Bench, field: Field, results: Results) -> None:
             if errors[number]:
                 continue
             with alone(server, field.peers):
-                server.settle() if server is not field.direct else None
+                server.settle()
                 try:
                     found[number].append(
                         bench.driven(
@@ -146,7 +148,9 @@ def _most(bench: Bench, field: Field, server: Server, pair: Pair) -> float:
     with alone(server, field.peers):
         try:
             usual = bench.driven(server, pair, asked, "closed", connections=CONNECTIONS, seconds=0.5)
-            return bench.reading(server, pair, asked, CONNECTIONS, seconds=2.0, usual=usual).rate
+            return bench.reading(
+                server, pair, asked, CONNECTIONS, seconds=1.0 if bench.quick else 2.0, usual=usual
+            ).rate
         except WrongAnswerError:
             return 0.0
 
@@ -210,7 +214,7 @@ def large(bench: Bench, field: Field, results: Results) -> None:
 
 
 def starts(bench: Bench, field: Field, results: Results) -> None:
-    """From the start of the process to the first answer, and how long the command takes to say what it can."""
+    """From the start of the process to the first answer, and how long the command takes to explain itself."""
     times: list[float] = []
     for _ in range(bench.rounds):
         with servers.dragoman(bench.folder, SPARE_PORT) as server:

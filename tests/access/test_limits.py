@@ -103,10 +103,10 @@ def test_a_refusal_is_a_rate_limit_and_says_how_long_to_wait() -> None:
 
 def test_clients_are_told_of_requests_and_tokens_in_whole_numbers() -> None:
     levels = (Level(98.7, 0.8), Level(7999.9, 12), Level(1, 1))
-    assert rate_limits(claims_of((KEY, TEAM)), levels) == [
+    assert rate_limits(claims_of((KEY, TEAM)), levels) == (
         RateLimit("requests", 100, 98, 0.8),
         RateLimit("tokens", 10_000, 7999, 12),
-    ]
+    )
 
 
 @pytest.mark.anyio

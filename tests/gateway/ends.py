@@ -40,6 +40,10 @@ class Upstream:
     def closed(self) -> bool:
         return self.let_go.is_set()
 
+    @property
+    def ended(self) -> bool:
+        return False
+
     async def next(self) -> bytes:
         await asyncio.sleep(0)
         if not self._pieces:

@@ -5,11 +5,18 @@ from tests.gateway.ends import Upstream
 
 from dragoman.conversation.failure import Failure, FailureKind
 from dragoman.conversation.loss import Loss, approximated, dropped
-from dragoman.gateway.answer_headers import answer_headers, error_headers, render_losses
+from dragoman.gateway.answer_headers import (
+    answer_headers,
+    error_headers,
+    render_losses,
+    told_id,
+    upstream_id,
+)
 
 
 def headers(upstream: Upstream, *losses: Loss, secrets: tuple[str, ...] = ()) -> dict[str, str]:
-    return dict(answer_headers("req_1", "application/json", upstream, losses, secrets))
+    theirs = told_id(upstream_id(upstream.headers), secrets)
+    return dict(answer_headers("req_1", "application/json", losses, upstream_id=theirs))
 
 
 def test_our_id_goes_out_in_both_vendors_spellings() -> None:

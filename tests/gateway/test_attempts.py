@@ -25,12 +25,11 @@ from dragoman.dialects.registry import DIALECTS
 from dragoman.gateway import attempts as attempts_module
 from dragoman.gateway.admission import FREE, Admission
 from dragoman.gateway.attempt import Attempt, UnservableError
-from dragoman.gateway.attempts import NO_ROOM, Attempts, Open
+from dragoman.gateway.attempts import NO_ROOM, Attempts
 from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.record import Record, render_route
 from dragoman.providers.provider import Provider
 from dragoman.routing.needs import Needs
-from dragoman.routing.route import RouteTarget
 from dragoman.routing.router import Router
 from dragoman.store.memory_responses import MemoryResponses
 
@@ -96,16 +95,16 @@ class Scene:
         self.moments.clear()
         self.record = Record("req_1", "openai_chat", time.monotonic())
 
-        async def ask(candidate: RouteTarget, begin: Open) -> str:
+        async def ask(attempt: Attempt) -> str:
             for left in range(tries - 1, -1, -1):
-                attempt = begin()
                 try:
                     async with attempt:
                         await self._ask(attempt)
-                        return candidate.label
+                        return attempt.target.label
                 except FailureError:
                     if not (left and attempt.more):
                         raise
+                    attempt = attempt.again()
             raise AssertionError
 
         route = self.gateway.router.resolve("best")
@@ -115,7 +114,8 @@ class Scene:
         following = self._told.pop(0)
         if isinstance(following, UnservableError):
             raise following
-        await attempt.admit()
+        if not attempt.admit_now():
+            await attempt.admit()
         attempt.sent()
         self.asked.append(attempt.target.label)
         self.moments.append(time.monotonic())
@@ -345,10 +345,10 @@ async def test_a_failure_that_costs_nothing_is_no_reason_to_go_on_for_ever() -> 
     scene = Scene(ALONE)
     asked = 0
 
-    async def ask(_candidate: RouteTarget, begin: Open) -> str:
+    async def ask(attempt: Attempt) -> str:
         nonlocal asked
         asked += 1
-        async with begin():
+        async with attempt:
             raise FailureError(BUSY)
 
     route = scene.gateway.router.resolve("best")

@@ -14,7 +14,7 @@ from dragoman.dialects.dialect import Emulation, Location, Reply
 from dragoman.gateway.outlet import Outlet
 from dragoman.gateway.pipeline import PassthroughPipeline, Pipeline, TranslationPipeline
 from dragoman.gateway.relay import STOPPING, relay
-from dragoman.gateway.time_limits import TimeLimits
+from dragoman.gateway.time_limits import TimeLimits, Watch
 
 pytestmark = pytest.mark.anyio
 
@@ -62,7 +62,7 @@ class Begins:
     def begun(self) -> None:
         self.has_begun = True
 
-    async def release(self) -> None:
+    def release(self) -> None:
         self.released = True
 
 
@@ -76,7 +76,7 @@ async def run(
 ) -> None:
     end = asyncio.get_running_loop().time() + total
     timeouts = Timeouts(first_event=first, between_events=between, total=total)
-    async with TimeLimits(timeouts, end) as limits:
+    with TimeLimits(timeouts, end, Watch(asyncio.get_running_loop())) as limits:
         limits.sent()
         outlet = Outlet(client, openai_chat.DIALECT, Location(), [("content-type", "x")], FOREVER)
         try:
@@ -105,7 +105,7 @@ async def test_the_upstreams_place_is_given_back_while_the_client_still_reads() 
     client, upstream = Reader(), Upstream(*ANSWER)
     client.slow = FOREVER
     end = asyncio.get_running_loop().time() + 0.03
-    async with TimeLimits(Timeouts(total=0.03), end) as limits:
+    with TimeLimits(Timeouts(total=0.03), end, Watch(asyncio.get_running_loop())) as limits:
         outlet = Outlet(client, openai_chat.DIALECT, Location(), [], FOREVER)
         attempt = Begins(limits)
         task = asyncio.ensure_future(relay((upstream,), passing(), outlet, list, attempt))

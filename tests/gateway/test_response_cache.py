@@ -37,6 +37,7 @@ class Upstream:
         self.status = status
         self.headers = {"content-type": "text/event-stream", "x-request-id": "up_1"}
         self.connected_at = 1.0
+        self.ended = False
         self.closed = False
 
     async def read(self, limit: int) -> bytes:

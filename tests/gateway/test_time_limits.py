@@ -7,7 +7,7 @@ import pytest
 
 from dragoman.config.settings import Timeouts
 from dragoman.conversation.failure import FailureError, FailureKind
-from dragoman.gateway.time_limits import TimeLimits
+from dragoman.gateway.time_limits import TimeLimits, Watch
 
 pytestmark = pytest.mark.anyio
 
@@ -16,12 +16,13 @@ FOREVER = 3600.0
 
 def limits(*, first: float = FOREVER, between: float = FOREVER, total: float = FOREVER) -> TimeLimits:
     timeouts = Timeouts(first_event=first, between_events=between, total=total)
-    return TimeLimits(timeouts, asyncio.get_running_loop().time() + total)
+    loop = asyncio.get_running_loop()
+    return TimeLimits(timeouts, loop.time() + total, Watch(loop))
 
 
 async def waited(bounds: TimeLimits, *, begun: bool) -> None:
     """Wait for ever for an upstream that has been asked, and has or has not begun to answer."""
-    async with bounds:
+    with bounds:
         bounds.sent()
         if begun:
             bounds.alive()
@@ -47,13 +48,13 @@ async def test_an_upstream_that_goes_silent_is_ended_and_the_limit_named() -> No
 
 
 async def test_the_upstream_is_not_waited_for_before_the_request_goes_out() -> None:
-    async with limits(first=0.01, between=0.01):
+    with limits(first=0.01, between=0.01):
         await asyncio.sleep(0.05)
 
 
 async def test_a_pause_stops_the_clock_and_does_not_wind_it_back() -> None:
     async def wait() -> None:
-        async with limits(first=0.05) as bounds:
+        with limits(first=0.05) as bounds:
             bounds.sent()
             for _ in range(10):
                 await asyncio.sleep(0.01)
@@ -68,7 +69,7 @@ async def test_a_pause_stops_the_clock_and_does_not_wind_it_back() -> None:
 
 
 async def test_a_longer_limit_after_a_shorter_one_counts_from_its_own_beginning() -> None:
-    async with limits(first=0.02, between=0.2) as bounds:
+    with limits(first=0.02, between=0.2) as bounds:
         bounds.sent()
         bounds.alive()
         await asyncio.sleep(0.1)
@@ -76,7 +77,7 @@ async def test_a_longer_limit_after_a_shorter_one_counts_from_its_own_beginning(
 
 async def test_a_shorter_limit_after_a_longer_one_rings_in_time() -> None:
     async def wait() -> None:
-        async with limits(first=FOREVER, between=0.01) as bounds:
+        with limits(first=FOREVER, between=0.01) as bounds:
             bounds.sent()
             bounds.alive()
             await asyncio.sleep(1)
@@ -87,15 +88,14 @@ async def test_a_shorter_limit_after_a_longer_one_rings_in_time() -> None:
 
 async def test_the_whole_time_is_ended_and_named() -> None:
     bounds = limits(total=0.01)
-    with pytest.raises(FailureError) as caught:
-        async with bounds:
-            await asyncio.sleep(FOREVER)
+    with pytest.raises(FailureError) as caught, bounds:
+        await asyncio.sleep(FOREVER)
     assert "timeouts.total" in caught.value.failure.message
     assert bounds.over
 
 
 async def test_signs_of_life_start_the_silence_anew() -> None:
-    async with limits(between=0.05) as bounds:
+    with limits(between=0.05) as bounds:
         for _ in range(8):
             await asyncio.sleep(0.01)
             bounds.alive()
@@ -103,7 +103,7 @@ async def test_signs_of_life_start_the_silence_anew() -> None:
 
 async def test_signs_of_life_do_not_move_the_end() -> None:
     async def live() -> None:
-        async with limits(between=0.05, total=0.06) as bounds:
+        with limits(between=0.05, total=0.06) as bounds:
             while True:
                 await asyncio.sleep(0.005)
                 bounds.alive()
@@ -113,7 +113,7 @@ async def test_signs_of_life_do_not_move_the_end() -> None:
 
 
 async def test_waiting_for_the_client_is_no_silence_of_the_upstream() -> None:
-    async with limits(between=0.01) as bounds:
+    with limits(between=0.01) as bounds:
         bounds.pause()
         await asyncio.sleep(0.05)
         bounds.alive()
@@ -121,7 +121,7 @@ async def test_waiting_for_the_client_is_no_silence_of_the_upstream() -> None:
 
 async def test_waiting_for_the_client_counts_for_the_whole() -> None:
     async def wait() -> None:
-        async with limits(between=0.01, total=0.03) as bounds:
+        with limits(between=0.01, total=0.03) as bounds:
             bounds.pause()
             await asyncio.sleep(FOREVER)
 
@@ -130,14 +130,14 @@ async def test_waiting_for_the_client_counts_for_the_whole() -> None:
 
 
 async def test_what_the_upstream_has_finished_is_not_bounded() -> None:
-    async with limits(between=0.01, total=0.02) as bounds:
+    with limits(between=0.01, total=0.02) as bounds:
         bounds.lift()
         await asyncio.sleep(0.05)
 
 
 async def test_a_cancellation_from_elsewhere_is_none_of_ours() -> None:
     async def wait() -> None:
-        async with limits():
+        with limits():
             await asyncio.sleep(FOREVER)
 
     task = asyncio.ensure_future(wait())
@@ -148,7 +148,7 @@ async def test_a_cancellation_from_elsewhere_is_none_of_ours() -> None:
 
 
 async def test_a_limit_that_is_lifted_in_the_moment_in_which_it_rings_ends_nothing() -> None:
-    async with limits(first=0.01) as bounds:
+    with limits(first=0.01) as bounds:
         bounds.sent()
         time.sleep(0.02)  # noqa: ASYNC251 - so that timer and task are due together
         for _ in range(2):

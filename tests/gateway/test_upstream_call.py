@@ -12,7 +12,7 @@ from dragoman.dialects import anthropic, openai_chat
 from dragoman.dialects.dialect import Dialect, Location, WireRequest
 from dragoman.gateway import upstream_call
 from dragoman.gateway.call import Call
-from dragoman.gateway.time_limits import TimeLimits
+from dragoman.gateway.time_limits import TimeLimits, Watch
 from dragoman.gateway.upstream_call import address, read_answer, send, send_all, without_secret
 from dragoman.providers.provider import Provider
 from dragoman.upstream.transport import UpstreamRequest
@@ -165,8 +165,9 @@ async def test_copies_are_let_go_when_the_client_leaves() -> None:
 
 async def test_an_answer_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upstream_call, "MAX_ANSWER", 10)
-    limits = TimeLimits(Timeouts(), asyncio.get_running_loop().time() + 5)
-    async with limits:
+    loop = asyncio.get_running_loop()
+    limits = TimeLimits(Timeouts(), loop.time() + 5, Watch(loop))
+    with limits:
         assert await read_answer(Upstream(b"12345", b"67890"), limits) == b"1234567890"
         with pytest.raises(FailureError, match="larger than 10 bytes"):
             await read_answer(Upstream(b"12345", b"67890", b"1", SILENCE), limits)

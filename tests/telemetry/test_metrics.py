@@ -6,7 +6,6 @@ import subprocess
 import sys
 import timeit
 from collections.abc import Iterator
-from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
@@ -103,7 +102,7 @@ def test_an_attempt_is_counted_by_target_credential_outcome_and_failure(metrics:
 
 def test_tokens_are_counted_by_kind_and_cost_in_dollars(metrics: Metrics) -> None:
     usage = Usage(input=10, output=7, cache_read=100, reasoning=3)
-    metrics.spent("chat", "openai/gpt-4o", usage, Decimal("0.0025"))
+    metrics.spent("chat", "openai/gpt-4o", usage, 2_500_000)
     metrics.spent("chat", "openai/gpt-4o", usage, None, unpriced=True, estimated=True)
     found = samples(metrics)
     assert series(found, "dragoman_tokens_total") == {
@@ -116,7 +115,7 @@ def test_tokens_are_counted_by_kind_and_cost_in_dollars(metrics: Metrics) -> Non
 
 
 def test_what_costs_nothing_is_not_unpriced(metrics: Metrics) -> None:
-    metrics.spent("chat", "openai/gpt-4o", Usage(input=1), Decimal(0))
+    metrics.spent("chat", "openai/gpt-4o", Usage(input=1), 0)
     assert series(samples(metrics), "dragoman_unpriced_attempts_total") == {}
 
 
@@ -146,7 +145,7 @@ def test_what_clients_choose_never_becomes_a_label(metrics: Metrics) -> None:
         metrics.times(name, stream=False, queued=0, first_token=1, total=2)
         metrics.between_tokens(name, 1)
         metrics.spent("", name, Usage(input=1, output=1), None, unpriced=True)
-        metrics.spent("", name, Usage(input=1, output=1), Decimal(1), estimated=True)
+        metrics.spent("", name, Usage(input=1, output=1), 1_000_000_000, estimated=True)
         metrics.limited("", "key", "tokens")
         metrics.looked_up("", "hit")
         metrics.hedge("", "lost")
@@ -292,7 +291,7 @@ def test_the_page_shows_every_metric(metrics: Metrics) -> None:
 
 def test_what_is_measured_of_a_request_costs_little(metrics: Metrics) -> None:
     """Some 10 us on a free machine; the bound is wide for busy ones."""
-    usage, cost = Usage(input=10, output=7, cache_read=3), Decimal("0.01")
+    usage, cost = Usage(input=10, output=7, cache_read=3), 10_000_000
 
     def count() -> None:
         metrics.request("chat", "openai_chat", "", "answered", 1.5, stream=True)

@@ -8,7 +8,7 @@ from dragoman.config.bookkeeping import Store
 from dragoman.config.secret import Secret
 from dragoman.config.settings import Auth, Coordination, KeySettings, Settings
 from dragoman.providers.provider import Provider
-from dragoman.telemetry.secrets import secrets_at, secrets_of
+from dragoman.telemetry.secrets import secrets_of
 
 
 def test_all_keys_of_clients_and_providers_are_secret() -> None:
@@ -67,5 +67,5 @@ def test_a_url_that_cannot_be_read_is_secret_as_a_whole() -> None:
 
 def test_the_secrets_of_one_provider_are_its_keys_and_headers() -> None:
     provider = Provider("p", ("gemini",), api_key="up-1", more_keys=("up-2",), headers=(("x", "long-value"),))
-    assert secrets_at(provider) == ["up-1", "up-2", "long-value"]
-    assert secrets_at(Provider("p", ("gemini",))) == []
+    assert provider.secrets == ("up-1", "up-2", "long-value")
+    assert Provider("p", ("gemini",)).secrets == ()

@@ -168,7 +168,7 @@ class Purse:
         lost or has to be renewed, its limit is another one. Each of these shows in the pocket itself.
         """
         found = wallet.found or self._find(wallet)
-        if not found:
+        if not found and wallet.budgets:
             return None
         moment = self._now()
         for pocket, (_, budget) in zip(found, wallet.budgets, strict=True):

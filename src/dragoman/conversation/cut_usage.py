@@ -93,11 +93,11 @@ class CutUsages:
             self._cuts[copy].take(event.text)
             self._begun[copy] = True
             return
-        self._cuts[copy].hear(event)
         if isinstance(event, UsageReported):
             known = self._told[copy]
             self._told[copy] = event.usage if known is None else known.updated(event.usage)
         elif isinstance(event, MEANINGFUL):
+            self._cuts[copy].hear(event)
             self._begun[copy] = True
             self._stopped[copy] = self._stopped[copy] or isinstance(event, Stopped)
 

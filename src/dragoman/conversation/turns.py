@@ -34,13 +34,13 @@ def named_calls(messages: tuple[Message, ...]) -> tuple[Message, ...]:
         return messages
     seen: set[str] = set()
     renamed: dict[str, str] = {}
-    waiting: list[ToolCall] = []
+    waiting: dict[str, ToolCall] = {}
     out: list[Message] = []
     for turn, message in enumerate(messages):
         blocks: list[Block] = []
         if message.role is Role.ASSISTANT:
             if any(isinstance(block, ToolCall) for block in message.blocks):
-                waiting = []
+                waiting = {}
                 renamed = {}
             for place, block in enumerate(message.blocks):
                 if isinstance(block, ToolCall):
@@ -51,7 +51,7 @@ def named_calls(messages: tuple[Message, ...]) -> tuple[Message, ...]:
                     if block.id:
                         renamed[block.id] = own
                     named = block if own == block.id else msgspec.structs.replace(block, id=own)
-                    waiting.append(named)
+                    waiting[own] = named
                     blocks.append(named)
                 else:
                     blocks.append(block)
@@ -69,16 +69,17 @@ def named_calls(messages: tuple[Message, ...]) -> tuple[Message, ...]:
     return tuple(out)
 
 
-def _matched(result: ToolResult, waiting: list[ToolCall], renamed: dict[str, str]) -> ToolResult:
+def _matched(result: ToolResult, waiting: dict[str, ToolCall], renamed: dict[str, str]) -> ToolResult:
     wanted = renamed.get(result.call_id, result.call_id)
     call = None
     if wanted:
-        call = next((call for call in waiting if call.id == wanted), None)
+        call = waiting.get(wanted)
     elif waiting:
-        call = next((call for call in waiting if call.name == result.name), waiting[0])
+        calls = waiting.values()
+        call = next((call for call in calls if call.name == result.name), next(iter(calls)))
     if call is None:
         return result
-    waiting.remove(call)
+    del waiting[call.id]
     return msgspec.structs.replace(result, call_id=call.id, name=result.name or call.name)
 
 
@@ -107,13 +108,14 @@ def answered_calls(messages: tuple[Message, ...]) -> tuple[tuple[Message, ...], 
         while position < len(messages) and messages[position].role is not Role.ASSISTANT:
             following.append(messages[position])
             position += 1
+        wanted = {call.id for call in calls}
         results: dict[str, ToolResult] = {}
         rest: list[Message] = []
         for later in following:
             kept: list[Block] = []
             for block in later.blocks:
-                wanted = isinstance(block, ToolResult) and any(call.id == block.call_id for call in calls)
-                if isinstance(block, ToolResult) and wanted and block.call_id not in results:
+                if isinstance(block, ToolResult) and block.call_id in wanted:
+                    wanted.discard(block.call_id)
                     results[block.call_id] = block
                 else:
                     kept.append(block)

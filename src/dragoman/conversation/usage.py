@@ -44,13 +44,19 @@ class Usage(msgspec.Struct, frozen=True):
 
         Streams report usage in pieces: input first, output later, sometimes corrected.
         """
+        # field by field: some streams report with every word
         return Usage(
-            *(
-                old if new is None else new
-                for old, new in zip(
-                    msgspec.structs.astuple(self), msgspec.structs.astuple(newer), strict=True
-                )
-            )
+            self.input if newer.input is None else newer.input,
+            self.output if newer.output is None else newer.output,
+            self.cache_read if newer.cache_read is None else newer.cache_read,
+            self.cache_write if newer.cache_write is None else newer.cache_write,
+            self.cache_write_1h if newer.cache_write_1h is None else newer.cache_write_1h,
+            self.reasoning if newer.reasoning is None else newer.reasoning,
+            self.audio_input if newer.audio_input is None else newer.audio_input,
+            self.audio_output if newer.audio_output is None else newer.audio_output,
+            self.image_input if newer.image_input is None else newer.image_input,
+            self.image_output if newer.image_output is None else newer.image_output,
+            self.searches if newer.searches is None else newer.searches,
         )
 
     def plus(self, other: "Usage") -> "Usage":

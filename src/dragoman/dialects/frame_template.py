@@ -1,10 +1,13 @@
 """Frames that say no more than the next words of a block, known by their bytes: most of every stream.
 
-Such a frame is the one before it, but for one JSON string. Two of them, read in full, show where that string
-stands; the frames after them need not be read any more, only the string in them.
+Such a frame is the one before it, but for one JSON string, and for members that differ everywhere: numbers of
+events, counts. Two of them, read in full, show where the string stands; the frames after them need not be
+read any more, only what differs in them.
 """
 
+import re
 from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
 
@@ -13,16 +16,23 @@ from dragoman.dialects.json_tree import UNREADABLE
 
 MOST_KEPT = 4096
 """Bytes of a frame that is remembered: a stream is not to take up more than that for it."""
-
-_NEVER = b"\0"
-"""What no JSON text begins with: a string that is read from there on is none."""
-
 _PATIENCE = 8
-"""How often frames may turn out to differ in more than the string before no more of them are compared."""
+"""How often frames may turn out to differ in more than is known before no more of them are compared."""
+_NEVER = b"\0"
+"""What no frame begins with that holds JSON."""
 
 _Words = TextDelta | ThinkingDelta | ArgumentsDelta
 _string = msgspec.json.Decoder(str).decode
 _encode = msgspec.json.Encoder().encode
+
+
+class Varying(NamedTuple):
+    """Members of a format's frames that differ from frame to frame, and do not say what its words mean."""
+
+    pattern: re.Pattern[bytes]
+    """Finds such a member; its one group is the member's value."""
+    decode: Callable[[bytes], object]
+    """Reads a value. Raises as `msgspec` does for anything but one JSON value of its type."""
 
 
 class FrameTemplate:
@@ -32,55 +42,100 @@ class FrameTemplate:
     may have changed what the frames after it mean, and what was learnt is forgotten.
     """
 
-    __slots__ = ("_after", "_before", "_end", "_event", "_frame", "_grow", "_patience", "_start")
+    __slots__ = (
+        "_event",
+        "_first",
+        "_frame",
+        "_last",
+        "_patience",
+        "_start",
+        "_steps",
+        "_stop",
+        "_varying",
+        "grow",
+        "value",
+    )
 
-    def __init__(self) -> None:
-        self._before = self._after = _NEVER
-        self._start = self._end = 0
+    def __init__(self, varying: Varying | None = None) -> None:
+        self._varying = varying
+        self._first = self._last = _NEVER
+        self._start = self._stop = 0
+        self._steps: list[tuple[bool, bytes]] = []
+        """Where several things differ: whether the next of them is the text, and what stands behind it."""
         self._frame = b""
-        self._patience = _PATIENCE
         self._event: _Words | None = None
-        self._grow: Callable[[str], object] | None = None
+        self._patience = _PATIENCE
+        self.grow: Callable[[str], object] | None = None
+        """What the decoder does with the text besides; to be set when `learn` says so."""
+        self.value: object = None
+        """The last varying member of the frame that was read last, if frames have any."""
 
     def read(self, frame: bytes) -> Event | None:
         """The delta that `frame` is; None for a frame that has to be read in full."""
-        if not (frame.startswith(self._before) and frame.endswith(self._after)):
+        if not (frame.startswith(self._first) and frame.endswith(self._last)):
             return None
         like = self._event
         try:
-            # it ends with the first quotation mark that is not escaped, or fails
-            text = _string(frame[self._start : self._end])
+            # a slice that ends elsewhere than its string does is no JSON
+            text = self._text(frame) if self._steps else _string(frame[self._start : self._stop])
         except UNREADABLE:
             return None
         if like is None or not text:
             return None
-        if self._grow is not None:
-            self._grow(text)
+        if self.grow is not None:
+            self.grow(text)
         return type(like)(like.index, text, like.choice)
 
-    def learn(self, frame: bytes, event: Event | None, grow: Callable[[str], object] | None = None) -> None:
+    def _text(self, frame: bytes) -> str:
+        """As `read`, where more than the text differs. Raises for frames that are not alike."""
+        text, at = "", self._start
+        for words, behind in self._steps:
+            end = frame.find(behind, at) if behind else len(frame) + self._stop
+            part = frame[at:end] if end > at else b""
+            if words:
+                text = _string(part)
+            elif self._varying is not None:
+                self.value = self._varying.decode(part)
+            at = end + len(behind)
+        return text
+
+    def learn(self, frame: bytes, event: Event | None) -> bool:
         """`frame` was read in full. `event` is what it led to, if that was one delta, which another frame like
-        it would lead to in the same way; `grow` then is what its decoder does with the text besides.
+        it would lead to in the same way. Says whether frames like it are read from now on.
         """
         before, like = self._frame, self._event
-        self._before = self._after = _NEVER
-        self._frame, self._event, self._grow = b"", None, None
+        self._first = self._last = _NEVER
+        self._frame, self._event, self.grow = b"", None, None
         if not isinstance(event, _Words) or len(frame) > MOST_KEPT or not self._patience:
-            return
+            return False
         self._frame, self._event = frame, event
-        if like is None or type(like) is not type(event):
-            return
+        if like is None or type(like) is not type(event) or like.text == event.text:
+            return False
         if like.index != event.index or like.choice != event.choice:
-            return
+            return False
         string = _encode(event.text)
         at = frame.find(string)
-        if at < 0 or frame.find(string, at + 1) >= 0 or event.text == like.text:
-            return
-        self._before, self._after = frame[: at + 1], frame[at + len(string) - 1 :]
-        self._start, self._end = at, 1 - len(self._after)
-        if self.read(before) != like:
-            self._before = self._after = _NEVER
-            self._patience -= 1
-            return
-        self._grow = grow
-        self._patience = _PATIENCE
+        if at < 0 or frame.find(string, at + 1) >= 0:
+            return False
+        self._lay_out(frame, at, at + len(string))
+        if self.read(before) == like:
+            self._patience = _PATIENCE
+            return True
+        self._first = self._last = _NEVER
+        self._patience -= 1
+        return False
+
+    def _lay_out(self, frame: bytes, start: int, stop: int) -> None:
+        """Take a frame apart, whose text is the string from `start` to `stop`."""
+        self.value = None
+        parts = [(start, stop, True)]
+        if self._varying is not None:
+            found = (match.span(1) for match in self._varying.pattern.finditer(frame))
+            parts += [(begin, end, False) for begin, end in found if end <= start or begin >= stop]
+            parts.sort()
+        self._start, self._stop = parts[0][0], parts[-1][1] - len(frame)
+        self._first, self._last = frame[: self._start], frame[parts[-1][1] :]
+        ends = [begin for begin, _, _ in parts[1:]]
+        behind = [frame[end:begin] for (_, end, _), begin in zip(parts, ends, strict=False)]
+        words = [is_text for _, _, is_text in parts]
+        self._steps = list(zip(words, [*behind, b""], strict=True)) if behind else []

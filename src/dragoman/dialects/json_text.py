@@ -49,7 +49,7 @@ _SMALL = 2048
 def decode_some(
     decoder: msgspec.json.Decoder[T], body: bytes, fields: dict[str, msgspec.Raw], names: Collection[str]
 ) -> T:
-    """Some members of the client's JSON object as a checked value that has no others; `fields` are all of them.
+    """Some of the `fields` of the client's JSON object, as a checked value that has no others.
 
     Raises `FailureError` as `decode_request` does.
     """
@@ -65,6 +65,11 @@ def opens_with(raw: msgspec.Raw, brackets: bytes) -> bool:
     return len(view) > 0 and view[0] in brackets
 
 
+def is_given(raw: msgspec.Raw) -> bool:
+    """Whether a member was sent, and is not null."""
+    return len(raw) > 0 and memoryview(raw)[0] != _NULL
+
+
 def is_empty_array(raw: msgspec.Raw) -> bool:
     """Whether JSON text is an array with nothing in it."""
     view = memoryview(raw)
@@ -72,7 +77,7 @@ def is_empty_array(raw: msgspec.Raw) -> bool:
     return view[0] == _OPEN and view[1] in _BLANK_OR_END and not bytes(view[1:-1]).strip()
 
 
-_OPEN = ord("[")
+_OPEN, _NULL = ord("["), ord("n")
 _BLANK_OR_END = b" \t\r\n]"
 
 

@@ -20,10 +20,7 @@ def content_of(parts: list[Part]) -> str | list[Part]:
 
 def is_plain(parts: list[Part]) -> bool:
     """Whether the parts are nothing but text, without marks."""
-    for part in parts:
-        if not isinstance(part, dict) or len(part) != 2 or "text" not in part:
-            return False
-    return True
+    return all(isinstance(part, dict) and len(part) == 2 and "text" in part for part in parts)
 
 
 def plain_text(parts: list[Part], joint: str = "") -> str:

@@ -8,17 +8,14 @@ class StreamFrames:
     object: that is kept until it is whole.
     """
 
-    __slots__ = ("_began", "_body", "_sse")
+    __slots__ = ("_began", "_body", "_sse", "pending")
 
     def __init__(self) -> None:
         self._sse = SSEDecoder()
         self._body: bytearray | None = None
         self._began = False
-
-    @property
-    def pending(self) -> int:
+        self.pending = 0
         """Bytes at the end of what was fed that belong to no whole event yet."""
-        return self._sse.pending if self._body is None else len(self._body)
 
     @property
     def body(self) -> bytes | None:
@@ -38,13 +35,20 @@ class StreamFrames:
             if data[:1] == b"{":
                 self._body = bytearray()
         if self._body is None:
-            return self._sse.cut(data)
+            try:
+                return self._sse.cut(data)
+            finally:
+                self.pending = self._sse.pending
         if len(self._body) <= MAX_FRAME:
             self._body += data
-        if len(self._body) > MAX_FRAME:
+        self.pending = len(self._body)
+        if self.pending > MAX_FRAME:
             raise FrameTooLargeError(f"the answer is larger than {MAX_FRAME} bytes")
         return []
 
     def close(self) -> list[SSE]:
         """What was left without the blank line that ends an event."""
-        return [] if self._body is not None else self._sse.close()
+        if self._body is not None:
+            return []
+        self.pending = 0
+        return self._sse.close()

@@ -1,11 +1,12 @@
 """The headers of an answer that come from us, not from a wire format."""
 
+import functools
 import re
 from collections.abc import Iterable, Mapping
 
 from dragoman.conversation.failure import Failure, FailureKind
 from dragoman.conversation.loss import Loss
-from dragoman.upstream.transport import UpstreamResponse
+from dragoman.telemetry.redaction import SHORTEST
 
 CACHE = "x-dragoman-cache"
 ROUTE = "x-dragoman-route"
@@ -28,6 +29,13 @@ def upstream_id(headers: Mapping[str, str]) -> str:
     """The upstream's id of a request; empty where it tells none that one would write down."""
     theirs = headers.get("x-request-id") or headers.get("request-id") or ""
     return theirs if _ID.fullmatch(theirs) else ""
+
+
+def told_id(theirs: str, secrets: Iterable[str]) -> str:
+    """The upstream's id of a request as clients may see it: empty where there is a secret in it."""
+    if theirs and any(secret in theirs for secret in secrets if len(secret) >= SHORTEST):
+        return ""
+    return theirs
 
 
 def error_headers(
@@ -57,24 +65,22 @@ def error_headers(
 def answer_headers(
     request_id: str,
     media_type: str,
-    upstream: UpstreamResponse | None,
-    losses: tuple[Loss, ...],
-    secrets: Iterable[str] = (),
+    losses: tuple[Loss, ...] = (),
     *,
+    upstream_id: str = "",
     route: str = "",
     limits: Iterable[tuple[str, str]] = (),
     cache: str = "",
 ) -> list[tuple[str, str]]:
-    """Our id of the request in both vendors' spellings, where the request went, the upstream's id (unless
-    it is none that one would write down, or there is a secret in it), whether the answer was kept, what was
-    lost, and how the limits stand, in headers of the client's format.
+    """Our id of the request in both vendors' spellings, where the request went, the upstream's id (see
+    `told_id`), whether the answer was kept, what was lost, and how the limits stand, in headers of the
+    client's format.
     """
     headers = [("content-type", media_type), ("x-request-id", request_id), ("request-id", request_id)]
     if route:
         headers.append((ROUTE, route))
-    theirs = "" if upstream is None else upstream_id(upstream.headers)
-    if theirs and not any(secret in theirs for secret in secrets):
-        headers.append((UPSTREAM_ID, theirs))
+    if upstream_id:
+        headers.append((UPSTREAM_ID, upstream_id))
     if cache:
         headers.append((CACHE, cache))
     if losses:
@@ -85,9 +91,10 @@ def answer_headers(
 
 def wants_strictness(headers: Iterable[tuple[bytes, bytes]]) -> bool:
     """Whether a client asks to be refused rather than served with losses (`x-dragoman-strict: true`)."""
-    return any(
-        name == b"x-dragoman-strict" and value.strip().lower() in {b"true", b"1"} for name, value in headers
-    )
+    for name, value in headers:
+        if name == b"x-dragoman-strict" and value.strip().lower() in {b"true", b"1"}:
+            return True
+    return False
 
 
 def render_losses(losses: tuple[Loss, ...]) -> str:
@@ -98,6 +105,7 @@ def render_losses(losses: tuple[Loss, ...]) -> str:
     return ", ".join(items)
 
 
+@functools.lru_cache(maxsize=1024)
 def render_place(target: str, attempts: int, *, pending: bool = False) -> str:
     """Where a request went, as an item with parameters (RFC 8941): `openai/gpt-4o;attempts=2`. `pending`
     says that the target has not answered yet, and another may.

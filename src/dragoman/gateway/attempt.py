@@ -6,7 +6,6 @@ the choice of later targets, and for the race with another attempt.
 
 import time
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -19,6 +18,7 @@ from dragoman.gateway.record import AttemptRecord
 from dragoman.gateway.time_limits import TimeLimits
 from dragoman.gateway.upstream_call import without_secret
 from dragoman.ledger.pricing import Quote
+from dragoman.routing.places import Place
 from dragoman.routing.route import Route, RouteTarget
 from dragoman.routing.traffic import Asking
 from dragoman.upstream.transport import UpstreamResponse
@@ -64,6 +64,24 @@ class Attempt:
     The stages, in order: `admit`, `set_aside`, `sent`, `connected`, `accepted`, `heard`, `begun`, `account`.
     """
 
+    __slots__ = (
+        "_above",
+        "_accounted",
+        "_asking",
+        "_claimed",
+        "_gateway",
+        "_hold",
+        "_place",
+        "_quote",
+        "_route",
+        "arrivals",
+        "limits",
+        "prompt_usage",
+        "record",
+        "target",
+        "timeouts",
+    )
+
     def __init__(
         self, gateway: Gateway, route: Route, target: RouteTarget, above: Supervisor, *, hedge: bool = False
     ) -> None:
@@ -72,16 +90,23 @@ class Attempt:
         self._route = route
         self._above = above
         self._claimed = False
-        self._place: AbstractAsyncContextManager[None] | None = None
+        self._place: Place | None = None
         self._asking: Asking | None = None
         self._hold: Hold | None = None
+        self._quote: Quote | None = None
         self._accounted = False
         self.target = target
         self.timeouts = route.timeouts
-        self.limits = TimeLimits(route.timeouts, above.end)
-        self.record = AttemptRecord(target, time.monotonic(), hedge=hedge)
+        self.limits = TimeLimits(route.timeouts, above.end, gateway.watch)
+        self.record = AttemptRecord(target, time.monotonic(), hedge)
+        self.arrivals = 0
+        """How many copies of the request have been accepted, one by one."""
         self.prompt_usage: Callable[[], Usage | None] | None = None
         """Estimates what an attempt has cost that was given up before its upstream told."""
+
+    def again(self) -> "Attempt":
+        """Another attempt at the same target."""
+        return Attempt(self._gateway, self._route, self.target, self._above, hedge=self.record.hedge)
 
     @property
     def more(self) -> bool:
@@ -101,16 +126,23 @@ class Attempt:
         failure = self.record.failure
         return failure is not None and failure.kind is not FailureKind.TIMEOUT
 
+    def admit_now(self) -> bool:
+        """Take a free place, if there is one; else `admit` has to be awaited."""
+        record, above = self.record, self._above
+        record.planned = time.monotonic()
+        self._place = place = self._gateway.traffic.place(
+            self._route, self.target, until=above.end, priority=above.priority
+        )
+        if not place.take():
+            return False
+        record.admitted = time.monotonic()
+        return True
+
     async def admit(self) -> None:
         """Wait for a free place. Raises `FailureError` (rate limit) where too many wait."""
-        record, gateway = self.record, self._gateway
-        record.planned = time.monotonic()
-        place = gateway.traffic.place(
-            self._route, self.target, until=self._above.end, priority=self._above.priority
-        )
-        await place.__aenter__()
-        self._place = place
-        record.admitted = time.monotonic()
+        if self._place is not None:
+            await self._place.wait()
+        self.record.admitted = time.monotonic()
 
     @property
     def admission(self) -> Admission:
@@ -122,32 +154,28 @@ class Attempt:
         configuration, or because somebody's costs are limited.
         """
         pricing, target = self._gateway.pricing, self.target.target
-        quote = pricing.quote(target.provider, target.model)
-        if refusal := pricing.refusal(quote, bounded=self.admission.priced):
+        quote = self._quote = pricing.quote(target.provider, target.model)
+        if quote.tariff is None and (refusal := pricing.refusal(quote, bounded=self.admission.priced)):
             raise UnservableError(refusal)
         return quote
 
+    def set_aside_now(self, quote: Quote, prompt: int, answer: int, *, searches: int = 0) -> bool:
+        """As `set_aside`, only out of what this process holds; whether that was enough."""
+        nanos = self.worst(quote, prompt, answer, searches=searches)
+        self._hold = self.admission.set_aside_now(prompt + answer, nanos)
+        return self._hold is not None
+
     async def set_aside(
-        self,
-        quote: Quote,
-        prompt: int,
-        answer: int,
-        *,
-        media: bool = False,
-        searches: int = 0,
-        held: bool = False,
-    ) -> bool:
+        self, quote: Quote, prompt: int, answer: int, *, media: bool = False, searches: int = 0
+    ) -> None:
         """Set aside what the request may take at most, with so many tokens of prompt and answer and so many
-        searches; with `held`, only out of what this process holds. Whether that was enough. Raises
-        `FailureError` where limits or budgets do not admit that much.
+        searches. Raises `FailureError` where limits or budgets do not admit that much.
         """
         self._hold = await self.admission.set_aside(
             prompt + answer,
             self.worst(quote, prompt, answer, media=media, searches=searches),
             lambda: self.worst(quote, prompt, 0, media=media),
-            held=held,
         )
-        return self._hold is not None
 
     def worst(self, quote: Quote, prompt: int, answer: int, *, media: bool = False, searches: int = 0) -> int:
         """What so many tokens, of which some may be sound or pictures, and so many searches cost at most, in
@@ -159,10 +187,11 @@ class Attempt:
 
     def sent(self) -> None:
         """The request goes out now. Raises `FailureError` where no more requests are allowed."""
-        self._above.spend(self.record)
-        self.record.sent = time.monotonic()
-        self._asking = self._gateway.traffic.asking(self._route, self.target, stream=self._above.stream)
-        self._asking.__enter__()
+        above, record = self._above, self.record
+        above.spend(record)
+        record.sent = time.monotonic()
+        asking = self._asking = self._gateway.traffic.asking(self._route, self.target, stream=above.stream)
+        asking.__enter__()
         self.limits.sent()
 
     def replayed(self) -> None:
@@ -186,12 +215,15 @@ class Attempt:
 
     def accepted(self, upstream: UpstreamResponse) -> None:
         """The head of a good answer has come."""
-        self.record.connected = upstream.connected_at
-        self.record.upstream_request_id = upstream_id(upstream.headers)
-        self.arrived()
+        record = self.record
+        record.connected = upstream.connected_at
+        record.upstream_request_id = upstream_id(upstream.headers)
+        if record.first_byte is None:
+            record.first_byte = time.monotonic()
 
     def arrived(self) -> None:
-        """The head of a good answer is there, be it to one copy of a request of several."""
+        """The head of a good answer is there, to one copy of a request of several."""
+        self.arrivals += 1
         if self.record.first_byte is None:
             self.record.first_byte = time.monotonic()
 
@@ -210,12 +242,13 @@ class Attempt:
         self._claimed = True
         self.heard()
 
-    async def account(self) -> None:
+    def account_now(self) -> bool:
         """What the answer took is known, or will never be: it is priced, and paid out of what was set aside.
-        Once; the answer may end after this without being noted any more.
+        Once; the answer may end after this without being noted any more. Where this is False, `account` has
+        to be awaited.
         """
         if self._accounted:
-            return
+            return self._hold is None
         self._accounted = True
         record = self.record
         if record.usage is None and self._worked():
@@ -223,24 +256,36 @@ class Attempt:
             record.estimated = record.usage is not None
         if record.usage is not None:
             pricing, target = self._gateway.pricing, self.target.target
-            cost = pricing.cost(pricing.quote(target.provider, target.model), record.usage)
+            cost = pricing.cost(self._quote or pricing.quote(target.provider, target.model), record.usage)
             record.cost, record.cost_rows, record.unpriced = cost.nanos, cost.rows, cost.unpriced
             record.price_source = cost.source
+        hold = self._hold
+        if hold is None:
+            return True
+        tokens, nanos = 0 if record.usage is None else record.usage.total, record.cost or 0
+        # first, and at once: whoever is cancelled while limits are far away has noted what is paid
+        record.charges = hold.charge(nanos)
+        if not hold.put_back_now(tokens, nanos):
+            return False
+        self._hold = None
+        return True
+
+    async def account(self) -> None:
+        """See `account_now`, which need not come before."""
+        if self.account_now():
+            return
         hold, self._hold = self._hold, None
         if hold is not None:
-            tokens, nanos = 0 if record.usage is None else record.usage.total, record.cost or 0
-            # first, and at once: whoever is cancelled while limits are far away has noted what is paid
-            record.charges = hold.charge(nanos)
-            await hold.put_back(tokens, nanos)
+            usage = self.record.usage
+            await hold.put_back(0 if usage is None else usage.total, self.record.cost or 0)
 
-    async def release(self) -> None:
+    def release(self) -> None:
         """The upstream has done its part: its place is for others, however long the client takes."""
-        place, self._place = self._place, None
-        if place is not None:
-            await place.__aexit__(None, None, None)
+        if self._place is not None:
+            self._place.give_back()
 
     async def __aenter__(self) -> Self:
-        await self.limits.__aenter__()
+        self.limits.__enter__()
         return self
 
     async def __aexit__(
@@ -248,18 +293,26 @@ class Attempt:
     ) -> None:
         try:
             try:
-                await self.limits.__aexit__(kind, error, trace)
+                self.limits.__exit__(kind, error, trace)
             except FailureError as late:
                 error = late
                 raise self._noted(late) from None
-            if isinstance(error, FailureError):
+            if error is None:
+                self._succeeded()
+            elif isinstance(error, FailureError):
                 noted = self._noted(error)
                 if noted is not error:
                     raise noted from None
-            elif error is None:
-                self._succeeded()
         finally:
-            await self._leave()
+            # everything is given back, however the attempt has ended
+            self.record.ended = time.monotonic()
+            try:
+                if self._asking is not None:
+                    self._asking.__exit__(None, None, None)
+                if not self.account_now():
+                    await self.account()
+            finally:
+                self.release()
 
     def _noted(self, error: FailureError) -> FailureError:
         failure = without_secret(error.failure, self.target.provider)
@@ -273,10 +326,13 @@ class Attempt:
 
     def _succeeded(self) -> None:
         """The client has its answer, or as much of it as there was."""
-        self.record.outcome = "answered" if self.record.failure is None else "failed"
-        if self.record.failure is not None:
-            self._tell(self.record.failure)
-        elif self._asking is not None:
+        record = self.record
+        if record.failure is not None:
+            record.outcome = "failed"
+            self._tell(record.failure)
+            return
+        record.outcome = "answered"
+        if self._asking is not None:
             self._asking.succeeded()
 
     def _tell(self, failure: Failure) -> None:
@@ -285,17 +341,6 @@ class Attempt:
             self._asking.failed(failure)
         if failure.kind is not FailureKind.CLIENT_CLOSED:
             self._above.failed(self.target, failure)
-
-    async def _leave(self) -> None:
-        """Give everything back, however the attempt has ended."""
-        record = self.record
-        record.ended = time.monotonic()
-        try:
-            if self._asking is not None:
-                self._asking.__exit__(None, None, None)
-            await self.account()
-        finally:
-            await self.release()
 
     def _worked(self) -> bool:
         """Whether the upstream has worked, as far as one can tell, without telling what that took."""

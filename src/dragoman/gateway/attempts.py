@@ -7,7 +7,7 @@ failed together do not come back together (Brooker, "Exponential Backoff And Jit
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 import msgspec
@@ -23,11 +23,8 @@ from dragoman.routing.route import Exclusion, Route, RouteTarget
 
 T = TypeVar("T")
 
-Open = Callable[[], Attempt]
-"""Begins an attempt at the target that is asked; once for each upstream request."""
-
-Ask = Callable[[RouteTarget, Open], Awaitable[T]]
-"""Asks one target, in one attempt or, where its refusals say what to do better, in several."""
+Ask = Callable[[Attempt], Awaitable[T]]
+"""Asks one target, in this attempt or, where its refusals say what to do better, in others `again`."""
 
 NO_ROOM = "concurrency_limit"
 """The code of a failure that is our own: too many requests are on their way already."""
@@ -53,6 +50,26 @@ _OTHER_TARGET = frozenset({FailureKind.MODEL_NOT_FOUND, FailureKind.NOT_FOUND, F
 class Attempts(Generic[T]):
     """Asks targets until one answers, or the budget of tries and time is spent."""
 
+    __slots__ = (
+        "_ask",
+        "_candidates",
+        "_chosen",
+        "_gateway",
+        "_given_up",
+        "_loop",
+        "_needs",
+        "_prefix",
+        "_race",
+        "_ready",
+        "_record",
+        "_route",
+        "admission",
+        "end",
+        "left",
+        "priority",
+        "stream",
+    )
+
     def __init__(
         self,
         gateway: Gateway,
@@ -75,7 +92,7 @@ class Attempts(Generic[T]):
         self._ask = ask
         self.admission = admission
         self._prefix = prefix
-        self._loop = asyncio.get_running_loop()
+        self._loop = gateway.watch.loop
         self._race: Race[T] | None = None
         self.end = record.began + route.timeouts.total
         self.priority = priority
@@ -83,14 +100,17 @@ class Attempts(Generic[T]):
         self.left = route.attempts
         """How many more upstream requests are allowed."""
         self._needs = needs
-        self._candidates: list[RouteTarget] = []
-        # by identity: what a route holds has no cheaper name
-        self._chosen: set[int] = set()
-        self._given_up: set[str] = set()
-        self._choose(route)
-        self._tries: dict[int, int] = {}
+        self._candidates: Sequence[RouteTarget] = ()
+        self._chosen: tuple[RouteTarget, ...] = ()
+        """All that have been candidates."""
+        self._given_up: tuple[str, ...] = ()
+        """The names of targets that are asked no more."""
         self._ready: dict[int, float] = {}
-        gateway.traffic.counts_request(route)
+        """When a target that has failed may be asked again, by its identity: what a route holds has no
+        cheaper name."""
+        self._choose(route)
+        if route.hedge is not None:
+            gateway.traffic.counts_request(route)
 
     async def answer(self) -> T:
         """The outcome of the first attempt that has one.
@@ -102,12 +122,15 @@ class Attempts(Generic[T]):
         unservable: FailureError | None = None
         while (following := self._next()) is not None:
             candidate, delay = following
-            if delay > 0:
+            if delay > 0.0:
                 self._record.waited += delay
                 await asyncio.sleep(delay)
             spent = self.left
             try:
-                return await self._asked(candidate)
+                attempt = Attempt(self._gateway, self._route, candidate, self)
+                if self._route.hedge is not None and (hedge := self._hedge_delay(candidate)) is not None:
+                    return await self._raced(attempt, hedge)
+                return await self._ask(attempt)
             except UnservableError as error:
                 unservable = unservable or error
                 self._exclude(candidate, error.failure.message)
@@ -136,7 +159,6 @@ class Attempts(Generic[T]):
         if self.left <= 0:
             raise FailureError(Failure(FailureKind.OVERLOADED, "No more upstream requests are allowed."))
         self.left -= 1
-        self._tries[id(record.target)] = self._tries.get(id(record.target), 0) + 1
         self._record.attempts.append(record)
 
     def claim(self, record: AttemptRecord) -> None:
@@ -154,14 +176,14 @@ class Attempts(Generic[T]):
         """See `Supervisor`."""
         again = failure.retryable if failure.should_retry is None else failure.should_retry
         if failure.kind is FailureKind.CONFLICT:
-            again = again and self._tries.get(id(target), 0) == 1
+            again = again and self._tries(target) == 1
         if failure.kind in _OTHER_TARGET:
             self._give_up(target)
         elif not again:
             self._candidates = [one for one in self._candidates if one is not target]
         else:
             retries = self._gateway.retries
-            bound = min(retries.max_backoff, retries.backoff * 2 ** (self._tries.get(id(target), 1) - 1))
+            bound = min(retries.max_backoff, retries.backoff * 2 ** max(0, self._tries(target) - 1))
             wait = max(random.uniform(0, bound), failure.retry_after or 0.0)  # noqa: S311 - no secret
             self._ready[id(target)] = self._loop.time() + wait
 
@@ -173,24 +195,27 @@ class Attempts(Generic[T]):
             return None
         if not self._candidates:
             self._choose_again()
-        now = self._loop.time()
-        order = sorted(
-            (
-                self._delay(candidate, now),
-                self._tries.get(id(candidate), 0),
-                not self._has_room(candidate),
-                place,
-            )
-            for place, candidate in enumerate(self._candidates)
-        )
-        if not order or order[0][0] > self._gateway.retries.max_backoff or self._over_in(order[0][0]):
+        if not self._candidates:
             return None
-        delay, _, _, place = order[0]
-        return self._candidates[place], delay
+        candidate, delay = self._candidates[0], 0.0
+        if self._record.attempts or not self._has_room(candidate):
+            now = self._loop.time()
+            candidate = min(
+                self._candidates,
+                key=lambda one: (self._delay(one, now), self._tries(one), not self._has_room(one)),
+            )
+            delay = self._delay(candidate, now)
+        if delay > self._gateway.retries.max_backoff or self._over_in(delay):
+            return None
+        return candidate, delay
+
+    def _tries(self, candidate: RouteTarget) -> int:
+        """How often a candidate has been sent a request."""
+        return sum(one.target is candidate for one in self._record.attempts)
 
     def _delay(self, candidate: RouteTarget, now: float) -> float:
         own = max(0.0, self._ready.get(id(candidate), 0.0) - now)
-        return max(own, self._gateway.traffic.limit_of(candidate)) if id(candidate) in self._tries else own
+        return max(own, self._gateway.traffic.limit_of(candidate)) if self._tries(candidate) else own
 
     def _over_in(self, seconds: float) -> bool:
         """Whether the time of the whole exchange is up by then."""
@@ -205,21 +230,23 @@ class Attempts(Generic[T]):
 
     def _give_up(self, candidate: RouteTarget) -> None:
         """Ask a target no more, with whatever key."""
-        self._given_up.add(candidate.name)
+        self._given_up = (*self._given_up, candidate.name)
         self._candidates = [one for one in self._candidates if one.name != candidate.name]
 
     def _choose(self, route: Route) -> None:
         choice = self._gateway.traffic.choose(route, self._needs, self._prefix, stream=self.stream)
-        self._record.excluded.extend(choice.excluded)
-        self._candidates = list(choice.candidates)
-        self._chosen.update(id(one) for one in self._candidates)
+        if choice.excluded:
+            self._record.excluded.extend(choice.excluded)
+        self._candidates = choice.candidates
+        self._chosen += choice.candidates
 
     def _choose_again(self) -> None:
         """None is left of those who were well: whoever rests is better than nobody."""
         targets = self._route.targets
         if len(self._chosen) == len(targets):
             return
-        others = [one for one in targets if id(one) not in self._chosen and one.name not in self._given_up]
+        chosen = {id(one) for one in self._chosen}
+        others = [one for one in targets if id(one) not in chosen and one.name not in self._given_up]
         excluded = self._record.excluded
         excluded[:] = [one for one in excluded if all(one.target is not other for other in others)]
         self._choose(msgspec.structs.replace(self._route, targets=tuple(others)))
@@ -254,27 +281,21 @@ class Attempts(Generic[T]):
 
     # one target, or two that race
 
-    async def _asked(self, candidate: RouteTarget) -> T:
-        delay = self._hedge_delay(candidate)
-        if delay is None:
-            return await self._ask(candidate, self._opener(candidate))
+    async def _raced(self, first: Attempt, delay: float) -> T:
         race = self._race = Race[T]()
         try:
             return await race.run(
-                lambda: self._ask(candidate, self._opener(candidate)),
+                lambda: self._ask(first),
                 delay,
-                lambda: self._second(candidate),
+                lambda: self._second(first.target),
                 lambda error: not worth_another(error.failure),
             )
         finally:
             self._race = None
 
-    def _opener(self, candidate: RouteTarget, *, hedge: bool = False) -> Open:
-        return lambda: Attempt(self._gateway, self._route, candidate, self, hedge=hedge)
-
     def _hedge_delay(self, candidate: RouteTarget) -> float | None:
         """After how many seconds a second target is asked as well; None for not at all."""
-        if self._route.hedge is None or self.left < 2 or len(self._candidates) < 2:
+        if self.left < 2 or len(self._candidates) < 2:
             return None
         return self._gateway.traffic.hedge_after(self._route, candidate, stream=self.stream)
 
@@ -282,7 +303,7 @@ class Attempts(Generic[T]):
         """Who else is asked: another target that may be asked now and has a free place, while there are
         tries and share for it.
         """
-        waiting = self._tries.get(id(first), 0) == 0
+        waiting = self._tries(first) == 0
         begun = any(one.first_event is not None and one.ended is None for one in self._record.attempts)
         if self.left <= waiting or begun:
             return None
@@ -293,11 +314,11 @@ class Attempts(Generic[T]):
             if one is not first and self._delay(one, now) == 0 and self._has_room(one)
         ]
         # the same model with another key is as slow: rather another target
-        others.sort(key=lambda one: (one.name == first.name, self._tries.get(id(one), 0)))
+        others.sort(key=lambda one: (one.name == first.name, self._tries(one)))
         if not others or not self._gateway.traffic.take_hedge(self._route):
             return None
         other = others[0]
-        return lambda: self._ask(other, self._opener(other, hedge=True))
+        return lambda: self._ask(Attempt(self._gateway, self._route, other, self, hedge=True))
 
 
 def is_full(failure: Failure) -> bool:

@@ -12,7 +12,7 @@ from dragoman.conversation.failure import Failure, FailureError, FailureKind
 from dragoman.conversation.request import Request, Sampling
 from dragoman.conversation.token_estimate import estimate_tokens
 from dragoman.dialects.dialect import Counting, Dialect, Head, Target
-from dragoman.gateway.answer_headers import answer_headers
+from dragoman.gateway.answer_headers import answer_headers, told_id, upstream_id
 from dragoman.gateway.attempt import Attempt
 from dragoman.gateway.call import Call, Client
 from dragoman.gateway.entrance import check_model
@@ -21,10 +21,8 @@ from dragoman.gateway.inlining import inlined, needs_inlining
 from dragoman.gateway.inquiry import COUNT, ESTIMATED, Inquiry, Told, Whole
 from dragoman.gateway.kept_answers import resumed, within
 from dragoman.gateway.record import render_route
-from dragoman.gateway.upstream_call import secrets
 from dragoman.providers.provider import Provider
 from dragoman.routing.needs import needs_of
-from dragoman.routing.route import RouteTarget
 
 _NO_ENDPOINT = frozenset({404, 405, 501})
 """What hosts answer that speak a format but do not count in it."""
@@ -56,17 +54,17 @@ class _Count:
         self._call = complete.call
         route = within(gateway.router.resolve(head.model), complete.held_by)
 
-        async def attempt(candidate: RouteTarget, begun: Attempt) -> Whole:
-            return await self._attempt(complete.head, candidate, begun)
+        async def attempt(begun: Attempt) -> Whole:
+            return await self._attempt(complete.head, begun)
 
         needs = None
         if route.conditional:
             needs = needs_of(self._prompt(), self._call.key.tags, stream=False)
         return await inquiry.first_that_answers(route, attempt, needs)
 
-    async def _attempt(self, head: Head, candidate: RouteTarget, attempt: Attempt) -> Whole:
+    async def _attempt(self, head: Head, attempt: Attempt) -> Whole:
         call, record = self._call, self._inquiry.record
-        provider, target = candidate.provider, candidate.target
+        provider, target = attempt.target.provider, attempt.target.target
         spoken = counting_dialect(self._inquiry.gateway.dialects, provider, call.dialect)
         if spoken is None:
             return await self._estimate()
@@ -110,16 +108,14 @@ class _Count:
         record.plan, record.estimated = "estimate", True
         # in a thread: a prompt of many megabytes takes long enough for other requests to notice
         record.counted = await asyncio.to_thread(estimate_tokens, self._prompt())
-        headers = answer_headers(self._call.request_id, "application/json", None, ())
+        headers = answer_headers(self._call.request_id, "application/json")
         return Whole([*headers, ESTIMATED], self._counting.render_response(record.counted))
 
     def _headers(self, provider: Provider, told: Told) -> list[tuple[str, str]]:
         return answer_headers(
             self._call.request_id,
             "application/json",
-            told.upstream,
-            (),
-            secrets(provider),
+            upstream_id=told_id(upstream_id(told.upstream.headers), provider.secrets),
             route=render_route(self._inquiry.record),
         )
 

@@ -4,20 +4,19 @@ import contextlib
 import functools
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from dragoman.conversation.cut_usage import CutUsage
 from dragoman.conversation.failure import FailureError
 from dragoman.conversation.fold import Fold, fold, unfold
 from dragoman.conversation.loss import Loss
-from dragoman.conversation.request import Request
 from dragoman.conversation.response import Response
 from dragoman.conversation.usage import Usage
 from dragoman.dialects.dialect import Dialect, Emulation, Head, Reply, Target
-from dragoman.gateway.answer_headers import answer_headers
+from dragoman.gateway.answer_headers import answer_headers, told_id
 from dragoman.gateway.attempt import Attempt
-from dragoman.gateway.bookkeeping import limit_headers
+from dragoman.gateway.bookkeeping import limit_headers, note
 from dragoman.gateway.call import Call, Client
 from dragoman.gateway.emulation import emulate
 from dragoman.gateway.fan_in import joined
@@ -25,11 +24,11 @@ from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.kept_answers import keep, keep_place, keeps
 from dragoman.gateway.outlet import Headers, Outlet
 from dragoman.gateway.pipeline import Listener, PassthroughPipeline, Pipeline, TranslationPipeline
-from dragoman.gateway.plan import Passthrough, Plan, Translation
+from dragoman.gateway.plan import Passthrough, Plan, Translation, asked
 from dragoman.gateway.record import Record, render_route
 from dragoman.gateway.relay import relay
 from dragoman.gateway.signature_memory import SignatureListener, kept_of
-from dragoman.gateway.upstream_call import read_answer, read_events, secrets, without_secret
+from dragoman.gateway.upstream_call import read_answer, read_events, without_secret
 from dragoman.providers.provider import Provider
 from dragoman.upstream.transport import UpstreamResponse
 
@@ -53,6 +52,8 @@ class Accepted(NamedTuple):
 class Delivery:
     """Brings one accepted answer to the client, and keeps what later requests may build on."""
 
+    __slots__ = ("_call", "_client", "_gateway", "_head", "_outlet", "_record", "_state")
+
     def __init__(
         self,
         gateway: Gateway,
@@ -61,19 +62,15 @@ class Delivery:
         client: Client,
         outlet: Outlet | None,
         record: Record,
-        note: Callable[[], None],
     ) -> None:
-        """Take the two ends. `outlet` is there where the client asked for a stream. `note` writes the
-        exchange down, which is done before the client has the last byte of its answer.
-        """
+        """Take the two ends. `outlet` is there where the client asked for a stream."""
         self._gateway = gateway
         self._call = call
         self._head = head
         self._client = client
         self._outlet = outlet
         self._record = record
-        self._note = note
-        self._state = keeps(gateway, call, head)
+        self._state = None if call.dialect.state is None else keeps(gateway, call, head)
 
     async def deliver(self, accepted: Accepted) -> None:
         """The whole way. Raises `FailureError` only while the client has seen nothing of an answer."""
@@ -155,7 +152,7 @@ class Delivery:
         encoder = self._call.dialect.stream_encoder(reply)
         out = b"".join(encoder.encode(event) for event in unfold(response)) + encoder.close()
         accepted.attempt.limits.lift()
-        await accepted.attempt.release()
+        accepted.attempt.release()
         if self._state is not None:
             answer = self._call.dialect.render_response(response, reply)
             await keep(self._gateway, self._call, self._state, answer)
@@ -165,44 +162,47 @@ class Delivery:
 
     async def _whole(self, accepted: Accepted) -> None:
         """An answer in one piece."""
-        call, limits = self._call, accepted.attempt.limits
+        call, attempt, limits = self._call, accepted.attempt, accepted.attempt.limits
         if isinstance(accepted.planned, Passthrough) and _media_type(accepted.upstreams[0]) != _STREAM:
-            body = await read_answer(accepted.upstreams[0], limits, accepted.attempt.heard)
+            body = await read_answer(accepted.upstreams[0], limits, attempt.heard)
             limits.lift()
-            await accepted.attempt.release()
-            accepted.attempt.begun()
+            attempt.release()
+            attempt.begun()
             meter = call.dialect.meter_response(body)
-            accepted.attempt.record.usage, self._record.stops = meter.usage, meter.stops
+            attempt.record.usage, self._record.stops = meter.usage, meter.stops
             if not _told(meter.usage):
                 with contextlib.suppress(FailureError):
                     self._meter(accepted, [call.dialect.parse_response(body, accepted.target.origin)])
             if self._state is not None and (identity := self._state.identified(body)):
-                await keep_place(self._gateway, call, identity, accepted.attempt.target.credential)
+                await keep_place(self._gateway, call, identity, attempt.target.credential)
         else:
             planned, accepted = self._translated(accepted)
             response = await self._read(planned, accepted)
             body = call.dialect.render_response(response, self._reply(planned, accepted.target))
             limits.lift()
-            await accepted.attempt.release()
+            attempt.release()
             if self._state is not None:
                 await keep(self._gateway, call, self._state, body)
         await self._account(accepted)
-        await self._client.respond(200, self._headers(accepted, "application/json"), body)
+        await self._client.respond(200, self._headers(accepted, _JSON), body)
 
     async def _account(self, accepted: Accepted) -> None:
         """Everything is known but whether the client takes it: price it, and write it down."""
-        await accepted.attempt.account()
-        self._note()
+        if not accepted.attempt.account_now():
+            await accepted.attempt.account()
+        # before the client has the last byte of its answer
+        note(self._gateway, self._call, self._record)
 
     def _translated(self, accepted: Accepted) -> tuple[Translation, Accepted]:
         """The attempt as a translation: bytes that came streamed for whole, or whole for streamed, cannot
         just go through.
         """
         planned, call = accepted.planned, self._call
-        if isinstance(planned, Passthrough):
-            request = call.dialect.parse_request(call.body, call.location)
-            # the upstream got all of the request: nothing is lost, and nothing left to be done here
-            planned = Translation(planned.dialect, planned.wire, request, (), Emulation())
+        if isinstance(planned, Translation):
+            return planned, accepted
+        request = call.dialect.parse_request(call.body, call.location)
+        # the upstream got all of the request: nothing is lost, and nothing left to be done here
+        planned = Translation(planned.dialect, planned.wire, request, (), Emulation())
         return planned, accepted._replace(planned=planned)
 
     async def _read(self, planned: Translation, accepted: Accepted) -> Response:
@@ -217,14 +217,18 @@ class Delivery:
                 body = await read_answer(upstream, attempt.limits, attempt.heard)
                 responses.append(planned.dialect.parse_response(body, origin))
         attempt.begun()
-        told, veil = planned.emulation.apart()
-        response = emulate(joined(responses), told)
+        response = joined(responses)
+        veil: Emulation | None = None
+        if planned.emulation.needed:
+            told, veil = planned.emulation.apart()
+            response = emulate(response, told)
         attempt.record.usage = response.usage
         if not all(_told(one.usage) for one in responses):
             self._meter(accepted, responses)
-        self._record.stops = tuple(choice.stop.reason for choice in response.choices)
-        await self._keep_signatures(kept_of(response, self._call.key.id, planned.request))
-        return emulate(response, veil)
+        self._record.stops = tuple([choice.stop.reason for choice in response.choices])
+        if self._gateway.memory.signatures > 0:
+            await self._keep_signatures(kept_of(response, self._call.key.id, planned.request))
+        return response if veil is None else emulate(response, veil)
 
     def _meter(self, accepted: Accepted, responses: Sequence[Response]) -> None:
         """Estimate what whole answers took whose upstream has not told all of it."""
@@ -242,8 +246,7 @@ class Delivery:
             record.usage = record.usage.plus(usage)
 
     async def _keep_signatures(self, kept: dict[str, bytes]) -> None:
-        time_to_live = self._gateway.memory.signatures
-        if time_to_live > 0 and kept:
+        if kept and (time_to_live := self._gateway.memory.signatures) > 0:
             await self._gateway.signatures.put_many(kept, time_to_live)
 
     def _reply(self, planned: Translation, target: Target) -> Reply:
@@ -261,16 +264,15 @@ class Delivery:
         return stream_headers(self._headers(accepted, self._call.dialect.stream_type(self._call.location)))
 
     def _headers(self, accepted: Accepted, media_type: str) -> Headers:
-        record = self._record
-        record.losses = accepted.planned.losses if isinstance(accepted.planned, Translation) else ()
+        record, planned = self._record, accepted.planned
+        record.losses = planned.losses if isinstance(planned, Translation) else ()
         return answer_headers(
             self._call.request_id,
             media_type,
-            accepted.upstreams[0],
             record.losses if record.report_losses else (),
-            secrets(accepted.provider),
+            upstream_id=told_id(accepted.attempt.record.upstream_request_id, accepted.provider.secrets),
             route=render_route(record),
-            limits=limit_headers(self._gateway, self._call, record),
+            limits=limit_headers(self._gateway, self._call, record) if record.rate_limits else (),
             cache=record.cache,
         )
 
@@ -280,23 +282,12 @@ def _told(usage: Usage | None) -> bool:
     return usage is not None and usage.prompt > 0 and usage.output is not None
 
 
-def asked(call: Call, planned: Plan) -> Request | None:
-    """The client's request; None where it went through unread and cannot be read."""
-    if isinstance(planned, Translation):
-        return planned.request
-    with contextlib.suppress(FailureError):
-        return call.dialect.parse_request(call.body, call.location)
-    return None
-
-
 def opening_headers(
     call: Call, losses: tuple[Loss, ...] = (), route: str = "", limits: Iterable[tuple[str, str]] = ()
 ) -> Headers:
     """The headers of a stream that opens before its upstream has said anything."""
     media_type = call.dialect.stream_type(call.location)
-    return stream_headers(
-        answer_headers(call.request_id, media_type, None, losses, route=route, limits=limits)
-    )
+    return stream_headers(answer_headers(call.request_id, media_type, losses, route=route, limits=limits))
 
 
 def stream_headers(headers: Headers) -> Headers:
@@ -314,14 +305,15 @@ def _fingerprint(provider: str, model: str) -> str:
 def answers_whole(upstream: UpstreamResponse, spoken: Dialect, call: Call) -> bool:
     """Whether an upstream that was asked for a stream answers with one JSON body."""
     media_type = _media_type(upstream)
-    if media_type != "application/json":
+    if media_type != _JSON:
         return False
     # Google streams a JSON array to those who ask for no server-sent events.
     return spoken is not call.dialect or not spoken.stream_type(call.location).startswith(media_type)
 
 
-_STREAM = "text/event-stream"
+_JSON, _STREAM = "application/json", "text/event-stream"
 
 
 def _media_type(upstream: UpstreamResponse) -> str:
-    return upstream.headers.get("content-type", "").partition(";")[0].strip().lower()
+    said = upstream.headers.get("content-type", "")
+    return _JSON if said == _JSON else said.partition(";")[0].strip().lower()

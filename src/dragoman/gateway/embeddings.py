@@ -11,7 +11,7 @@ from dragoman.conversation.loss import Loss
 from dragoman.conversation.token_estimate import estimate_text_tokens
 from dragoman.conversation.usage import Usage
 from dragoman.dialects.dialect import Dialect, Embedding, Head
-from dragoman.gateway.answer_headers import answer_headers, wants_strictness
+from dragoman.gateway.answer_headers import answer_headers, told_id, upstream_id, wants_strictness
 from dragoman.gateway.attempt import Attempt, UnservableError
 from dragoman.gateway.call import Call, Client
 from dragoman.gateway.entrance import check_model
@@ -19,10 +19,9 @@ from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.inquiry import ESTIMATED, Inquiry, Told, Whole
 from dragoman.gateway.losses import check_losses, localized
 from dragoman.gateway.record import render_route
-from dragoman.gateway.upstream_call import secrets
 from dragoman.providers.provider import Provider
 from dragoman.routing.needs import Needs
-from dragoman.routing.route import Route, RouteTarget
+from dragoman.routing.route import Route
 
 
 async def embed(gateway: Gateway, call: Call, client: Client) -> None:
@@ -59,14 +58,14 @@ class _Embeddings:
             raise _nowhere(route)
         route = msgspec.structs.replace(route, targets=tuple(targets))
 
-        async def attempt(candidate: RouteTarget, begun: Attempt) -> Whole:
-            return await self._attempt(head, route, candidate, begun)
+        async def attempt(begun: Attempt) -> Whole:
+            return await self._attempt(head, route, begun)
 
         return await inquiry.first_that_answers(route, attempt, Needs(tags=frozenset(call.key.tags)))
 
-    async def _attempt(self, head: Head, route: Route, candidate: RouteTarget, attempt: Attempt) -> Whole:
+    async def _attempt(self, head: Head, route: Route, attempt: Attempt) -> Whole:
         call, record = self._call, self._inquiry.record
-        provider, target = candidate.provider, candidate.target
+        provider, target = attempt.target.provider, attempt.target.target
         spoken = embedding_dialect(self._inquiry.gateway.dialects, provider, call.dialect)
         if spoken is None:
             raise _nowhere(route)
@@ -74,14 +73,12 @@ class _Embeddings:
         record.losses = ()
         if spoken is call.dialect and target.host.rejects.isdisjoint(head.fields):
             attempt.record.plan = "passthrough"
-            return await self._passed_through(head, spoken, candidate, attempt)
+            return await self._passed_through(head, spoken, attempt)
         attempt.record.plan = "translation"
-        return await self._translated(route, spoken, candidate, attempt)
+        return await self._translated(route, spoken, attempt)
 
-    async def _passed_through(
-        self, head: Head, spoken: Dialect, candidate: RouteTarget, attempt: Attempt
-    ) -> Whole:
-        wire = self._ours.passthrough(head, self._call.body, candidate.target)
+    async def _passed_through(self, head: Head, spoken: Dialect, attempt: Attempt) -> Whole:
+        wire = self._ours.passthrough(head, self._call.body, attempt.target.target)
         attempt.prompt_usage = self._estimated
         told = await self._inquiry.ask(attempt, spoken, wire)
         tokens = self._ours.meter_response(told.body)
@@ -90,12 +87,11 @@ class _Embeddings:
         except FailureError:
             # inputs in a form of the host's own, which it has understood: nobody says what they took
             attempt.record.estimated = False
-        return Whole(self._headers(candidate.provider, told), told.body)
+        return Whole(self._headers(attempt.target.provider, told), told.body)
 
-    async def _translated(
-        self, route: Route, spoken: Dialect, candidate: RouteTarget, attempt: Attempt
-    ) -> Whole:
-        provider, target, theirs = candidate.provider, candidate.target, _embedding_of(spoken)
+    async def _translated(self, route: Route, spoken: Dialect, attempt: Attempt) -> Whole:
+        provider, target = attempt.target.provider, attempt.target.target
+        theirs = _embedding_of(spoken)
         request = self._read()
         try:
             rendered = theirs.render_request(request, target)
@@ -158,9 +154,8 @@ class _Embeddings:
         return answer_headers(
             self._call.request_id,
             "application/json",
-            told.upstream,
             record.losses if record.report_losses else (),
-            secrets(provider),
+            upstream_id=told_id(upstream_id(told.upstream.headers), provider.secrets),
             route=render_route(record),
         )
 

@@ -21,7 +21,8 @@ class FanIn:
     def __init__(self, upstreams: Sequence[UpstreamResponse]) -> None:
         """Take the answers, their heads already here."""
         self._upstreams = upstreams
-        self._left = len(upstreams)
+        self.open = len(upstreams)
+        """How many branches have not ended yet."""
         self._readers: dict[asyncio.Task[bytes], int] = {}
         self._ready: list[asyncio.Task[bytes]] = []
         self._ending: list[UpstreamResponse] = []
@@ -34,14 +35,9 @@ class FanIn:
         tells so by `ended`. Not to be called when none is open. Raises what the upstream raised.
         """
 
-    @property
-    def open(self) -> bool:
-        """Whether a branch has not ended yet."""
-        return self._left > 0
-
     def ended(self) -> None:
         """The last piece was the end of its branch."""
-        self._left -= 1
+        self.open -= 1
 
     async def _next_of_any(self) -> bytes:
         if not self._readers:
@@ -61,7 +57,7 @@ class FanIn:
         """Every answer is complete: nothing more is read here, and none is closed that may end by itself."""
         if not self._readers:
             self._ending = list(self._upstreams)
-        self._left = 0
+        self.open = 0
 
     def close(self) -> None:
         """Stop reading and let every upstream go. Waits for nothing, so that no cancellation gets lost."""

@@ -4,6 +4,7 @@ at the end; no state elsewhere.
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -20,6 +21,7 @@ from dragoman.gateway.inlining import MediaSource
 from dragoman.gateway.record import Record
 from dragoman.gateway.repairs import Learnt
 from dragoman.gateway.response_cache import MOST_KEPT, ResponseCache
+from dragoman.gateway.time_limits import Watch
 from dragoman.ledger.bodies import BodyKeeper
 from dragoman.ledger.pricing import Pricing
 from dragoman.providers.provider import Provider
@@ -106,6 +108,8 @@ class Gateway:
         self.retries = retries or Retries()
         self.ledger = ledger
         self.allowances = allowances
+        self.traffic: Traffic = allowances.traffic
+        """What is going on at the targets."""
         self.pricing = pricing
         self.bodies = bodies or BodyKeeper(ledger.settings, Redactor(()))
         self.node = node
@@ -117,10 +121,10 @@ class Gateway:
         self._http = http
         self._embedded = embedded
 
-    @property
-    def traffic(self) -> Traffic:
-        """What is going on at the targets."""
-        return self.allowances.traffic
+    @functools.cached_property
+    def watch(self) -> Watch:
+        """Looks after the time limits, on the event loop that serves."""
+        return Watch(asyncio.get_running_loop())
 
     def transport(self, provider: Provider) -> Transport:
         """The way to a provider."""
@@ -143,7 +147,8 @@ class Gateway:
         """
         self.keys, self.router, self.providers = keys, router, providers
         self.timeouts, self.retries = timeouts, retries
-        self.allowances, self.pricing, self.bodies = allowances, pricing, bodies
+        self.allowances, self.traffic = allowances, allowances.traffic
+        self.pricing, self.bodies = pricing, bodies
 
     async def upkeep(self) -> None:
         """Let go of kept answers whose time is over, from time to time, until cancelled."""

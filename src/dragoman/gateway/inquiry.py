@@ -13,7 +13,7 @@ from dragoman.conversation.failure import FailureError
 from dragoman.conversation.prompt_bound import prompt_bound
 from dragoman.dialects.dialect import Dialect, WireRequest
 from dragoman.gateway.attempt import Attempt
-from dragoman.gateway.attempts import Attempts, Open
+from dragoman.gateway.attempts import Attempts
 from dragoman.gateway.bookkeeping import limit_headers, note, note_end, overhear, refuse
 from dragoman.gateway.call import Call, Client
 from dragoman.gateway.entrance import admitted
@@ -22,7 +22,7 @@ from dragoman.gateway.record import Record
 from dragoman.gateway.relay import BUG, STOPPING
 from dragoman.gateway.upstream_call import address, read_answer, send
 from dragoman.routing.needs import Needs
-from dragoman.routing.route import Route, RouteTarget
+from dragoman.routing.route import Route
 from dragoman.upstream.transport import UpstreamResponse
 
 T = TypeVar("T")
@@ -86,16 +86,16 @@ class Inquiry:
     async def first_that_answers(
         self,
         route: Route,
-        attempt: Callable[[RouteTarget, Attempt], Awaitable[T]],
+        attempt: Callable[[Attempt], Awaitable[T]],
         needs: Needs | None = None,
     ) -> T:
         """The outcome of the first attempt that has one. Raises `FailureError` if none has."""
         gateway, record, key = self.gateway, self.record, self.call.key
         record.route = route.name if route.configured else ""
 
-        async def ask(candidate: RouteTarget, begin: Open) -> T:
-            async with begin() as begun:
-                return await attempt(candidate, begun)
+        async def ask(begun: Attempt) -> T:
+            async with begun:
+                return await attempt(begun)
 
         async with admitted(gateway, self.call, record, route) as admission:
             attempts = Attempts(gateway, record, route, ask, admission, needs=needs, priority=key.priority)
@@ -108,7 +108,8 @@ class Inquiry:
         """
         gateway, provider = self.gateway, attempt.target.provider
         if attempt.record.sent is None:
-            await attempt.admit()
+            if not attempt.admit_now():
+                await attempt.admit()
             await self._set_aside(attempt)
             attempt.sent()
         else:

@@ -4,7 +4,7 @@ The gateway keeps what it has translated: the conversation so far, in the client
 was passed through is kept by the upstream that gave it; of those, the gateway knows where they are.
 """
 
-import asyncio
+from typing import NamedTuple
 from urllib.parse import quote
 
 import msgspec
@@ -25,7 +25,7 @@ from dragoman.upstream.transport import UpstreamRequest
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("dragoman.gateway")
 
 
-class Resumed(msgspec.Struct, frozen=True):
+class Resumed(NamedTuple):
     """A request that is complete by itself, and the only place that can serve it, if there is one."""
 
     call: Call
@@ -173,9 +173,9 @@ async def _asked(gateway: Gateway, call: Call, kept: KeptResponse, method: str, 
     provider = _behind(gateway, kept.provider or "")
     if provider is None or call.dialect.name not in provider.dialects:
         raise FailureError(Failure(FailureKind.NOT_FOUND, _gone(kept.id)))
-    end = asyncio.get_running_loop().time() + gateway.timeouts.total
+    end = gateway.watch.loop.time() + gateway.timeouts.total
     try:
-        async with TimeLimits(gateway.timeouts, end) as limits:
+        with TimeLimits(gateway.timeouts, end, gateway.watch) as limits:
             limits.sent()
             upstream = await send(
                 gateway.transport(provider),

@@ -75,9 +75,10 @@ class Reading:
             return
         for listener in self._listeners:
             listener(event)
+        if isinstance(event, UsageReported):
+            self.usage = event.usage if self.usage is None else self.usage.updated(event.usage)
+            return
         match event:
-            case UsageReported(usage=usage):
-                self.usage = usage if self.usage is None else self.usage.updated(usage)
             case Started(id=identity, model=model):
                 self.id, self.model = identity, model
             case Stopped(stop=stop):
@@ -192,7 +193,7 @@ class PassthroughPipeline:
     def _frames(self, data: bytes) -> bytes:
         ends = [found.end() for found in _FRAME_END.finditer(data)]
         out: list[bytes] = []
-        for start, end in itertools.pairwise([0, *ends, len(data)]):
+        for start, end in itertools.pairwise(dict.fromkeys([0, *ends, len(data)])):
             out.append(self._fed(data[start:end]))
             if self.reading.failure is not None:
                 break
@@ -299,6 +300,7 @@ class TranslationPipeline:
         listeners: Sequence[Listener] = (),
     ) -> None:
         self._decoders: list[StreamDecoder] = [upstream.stream_decoder(reply.origin) for _ in range(branches)]
+        self._single = self._decoders[0] if branches == 1 else None
         self._usages: list[Usage | None] = [None] * branches
         choices = branches if branches > 1 else reply.request.candidates
         told, veil = emulation.apart()
@@ -321,8 +323,8 @@ class TranslationPipeline:
     @property
     def complete(self) -> bool:
         """See `Pipeline.complete`."""
-        if len(self._decoders) == 1:
-            return self._decoders[0].complete or not self._open
+        if self._single is not None:
+            return self._single.complete or not self._open
         return all(self._decoders[branch].complete for branch in self._open)
 
     def feed(self, data: bytes, branch: int = 0) -> bytes:
@@ -368,7 +370,7 @@ class TranslationPipeline:
 
     def _encoded(self, events: list[Event], branch: int) -> bytes:
         reading, cuts, encode = self.reading, self.cuts, self._encoder.encode
-        emulator, veil, several = self._emulator, self._veil, len(self._decoders) > 1
+        emulator, veil, several = self._emulator, self._veil, self._single is None
         out: list[bytes] = []
         for event in events:
             cuts.hear(event, branch)

@@ -5,14 +5,16 @@ each attempt anew, when routing has fixed the target, because that is when the t
 abilities are known.
 """
 
+import contextlib
 from collections.abc import Collection
 
 import msgspec
 
-from dragoman.conversation.failure import invalid
+from dragoman.conversation.failure import FailureError, invalid
 from dragoman.conversation.loss import Loss
 from dragoman.conversation.request import Request
 from dragoman.dialects.dialect import Dialect, Emulation, Head, Target, WireRequest
+from dragoman.gateway.call import Call
 from dragoman.gateway.losses import localized
 
 MOST_COPIES = 8
@@ -31,6 +33,11 @@ class Passthrough(msgspec.Struct, frozen=True):
     wire: WireRequest
     hide_usage: bool
 
+    @property
+    def copies(self) -> int:
+        """How often the request is sent."""
+        return 1
+
 
 class Translation(msgspec.Struct, frozen=True):
     """The request in the target's words, and what has to be done to the answer."""
@@ -43,6 +50,11 @@ class Translation(msgspec.Struct, frozen=True):
     """Their paths lie in the client's own request."""
     emulation: Emulation
 
+    @property
+    def copies(self) -> int:
+        """How often the request is sent."""
+        return self.emulation.fan_out
+
     def with_hidden_reasoning(self) -> "Translation":
         """The same plan, the text of reasoning kept from the client."""
         hidden = msgspec.structs.replace(self.emulation, hide_reasoning=True)
@@ -50,6 +62,15 @@ class Translation(msgspec.Struct, frozen=True):
 
 
 Plan = Passthrough | Translation
+
+
+def asked(call: Call, planned: Plan) -> Request | None:
+    """The client's request; None where it went through unread and cannot be read."""
+    if isinstance(planned, Translation):
+        return planned.request
+    with contextlib.suppress(FailureError):
+        return call.dialect.parse_request(call.body, call.location)
+    return None
 
 
 def plan(dialect: Dialect, head: Head, body: bytes, spoken: Dialect, target: Target) -> Plan:

@@ -39,7 +39,7 @@ class Progress(Protocol):
         """The answer begins: from here on there is no other. Raises `CancelledError` if there is one."""
         ...
 
-    async def release(self) -> None:
+    def release(self) -> None:
         """The upstream has done its part."""
         ...
 
@@ -108,11 +108,11 @@ async def relay(
         if last is None:
             failure = limits.failure() if limits.expired else STOPPING
     finally:
-        cut_short = fan_in.open
+        cut_short = fan_in.open > 0
         # before the client hears of the end: it may be slow to, and the upstream is not to wait for it
         fan_in.close()
     limits.lift()
-    await attempt.release()
+    attempt.release()
     await out.end(failure, before_end, ending, last or b"", cut_short=cut_short)
 
 

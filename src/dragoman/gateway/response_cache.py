@@ -275,6 +275,11 @@ class Recorded:
         """See `UpstreamResponse.connected_at`."""
         return self._upstream.connected_at
 
+    @property
+    def ended(self) -> bool:
+        """See `UpstreamResponse.ended`."""
+        return self._upstream.ended
+
     async def read(self, limit: int) -> bytes:
         """See `UpstreamResponse.read`."""
         return await read_to_end(self, limit, "the upstream")
@@ -304,6 +309,7 @@ class Replay:
         self._left = iter(answer.pieces)
         self._closed = False
         self.status = 200
+        self.ended = True
         self.headers = {"content-type": answer.media_type}
         self.connected_at = time.monotonic()
 

@@ -22,6 +22,7 @@ from dragoman.conversation.events import (
     SignatureDelta,
     TextDelta,
     ThinkingDelta,
+    UsageReported,
 )
 from dragoman.conversation.fold import unfold
 from dragoman.conversation.opaque import Signature
@@ -69,6 +70,8 @@ class SignatureListener:
             self._said[choice] = self._said.get(choice, 0) + len(text)
             if (open_block := self._open.get((choice, event.index))) is not None:
                 open_block.parts.append(text)
+            return
+        if isinstance(event, UsageReported):
             return
         match event:
             case BlockStarted(index=index, block=Thinking() | ToolCall() | Text() as block, choice=choice):

@@ -1,6 +1,7 @@
-"""How long an upstream may take: one timer for each attempt, looked at again only when it rings."""
+"""How long an upstream may take: one timer for all attempts of a process, which looks at what is due."""
 
 import asyncio
+import math
 from types import TracebackType
 from typing import Literal, Self
 
@@ -9,28 +10,100 @@ from dragoman.conversation.failure import Failure, FailureError, FailureKind
 
 Limit = Literal["first_event", "between_events", "total"]
 
+LOOK = 1.0
+"""Seconds between two looks at the attempts that are under way. Nearly all end long before any limit of
+theirs, and most before anybody has looked: they cost no timer of their own.
+"""
+APART = 0.005
+"""Seconds that lie between two looks at least: so much later than it is due may a limit ring."""
+
+
+class Watch:
+    """Looks after all limits of one event loop, with one timer; with none while nothing is under way."""
+
+    __slots__ = ("_next", "_open", "_timer", "loop")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._open: set[TimeLimits] = set()
+        self._next = math.inf
+        """When it looks next, on the loop's clock."""
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, limits: "TimeLimits") -> None:
+        """Look after limits from now on, until they are dropped."""
+        self._open.add(limits)
+        if limits.due < self._next:
+            self.expect(limits.due)
+
+    def drop(self, limits: "TimeLimits") -> None:
+        """Look after limits no more."""
+        self._open.discard(limits)
+
+    def expect(self, due: float) -> None:
+        """Something is due earlier than the next look, or than was known of it."""
+        if due < self._next:
+            self._look_at(min(due, self.loop.time() + LOOK))
+
+    def _look_at(self, moment: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._next = moment
+        self._timer = self.loop.call_at(moment, self._look)
+
+    def _look(self) -> None:
+        self._timer, self._next = None, math.inf
+        now = self.loop.time()
+        late: list[TimeLimits] = []
+        following = now + LOOK
+        for limits in self._open:
+            if limits.due <= now:
+                late.append(limits)
+            elif limits.due < following:
+                following = limits.due
+        for limits in late:
+            self._open.discard(limits)
+            # not at once: what comes in at this very moment may lift it
+            self.loop.call_soon(limits.ring)
+        if self._open:
+            self._look_at(max(following, now + APART))
+
 
 class TimeLimits:
-    """Bounds what happens inside `async with`: the whole exchange, the wait for the first piece of an
-    answer, and each silence after it.
+    """Bounds what happens inside `with`: the whole exchange, the wait for the first piece of an answer, and
+    each silence after it.
 
     Raises `FailureError` (timeout) that says which limit was reached. The upstream is waited for from
     `sent` on, and not while a slow client is.
     """
 
-    def __init__(self, timeouts: Timeouts, end: float) -> None:
+    __slots__ = (
+        "_cancelling",
+        "_end",
+        "_left",
+        "_lifted",
+        "_limit",
+        "_paused",
+        "_task",
+        "_timeouts",
+        "_watch",
+        "due",
+        "expired",
+    )
+
+    def __init__(self, timeouts: Timeouts, end: float, watch: Watch) -> None:
         """Take the limits, in seconds, and when the exchange is over, on the event loop's clock."""
         self._timeouts = timeouts
-        self._loop = asyncio.get_running_loop()
+        self._watch = watch
         self._end = end
-        self._due = end
         self._limit: Limit = "total"
-        self._armed = end
-        self._timer: asyncio.TimerHandle | None = None
-        self._timeout = asyncio.timeout(None)
         self._left = 0.0
         self._paused = False
         self._lifted = False
+        self.due = end
+        """When the next limit is reached."""
+        self.expired = False
+        """Whether a limit was reached: the cancellation that comes with it is ours."""
 
     def sent(self) -> None:
         """The request goes out: an answer is waited for, from now."""
@@ -44,22 +117,19 @@ class TimeLimits:
         """It is the client's turn: only the limit of the whole exchange counts until `resume` or `alive`."""
         if not self._paused:
             self._paused = True
-            self._left = self._due - self._loop.time()
-            self._due = self._end
+            self._left = self.due - self._watch.loop.time()
+            self.due = self._end
 
     def resume(self) -> None:
         """It is the upstream's turn again, which has not said anything new."""
         if self._paused:
             self._paused = False
-            self._move(min(self._end, self._loop.time() + self._left))
+            self._move(self._left)
 
     def lift(self) -> None:
         """The upstream has done its part: the client may take what is left at its own pace."""
         self._lifted = True
-        self._disarm()
-        if self._timeout.when() is not None and not self.expired:
-            # it has rung in this very moment
-            self._timeout.reschedule(None)
+        self._watch.drop(self)
 
     @property
     def paused(self) -> bool:
@@ -67,30 +137,38 @@ class TimeLimits:
         return self._paused
 
     @property
-    def expired(self) -> bool:
-        """Whether a limit was reached: the cancellation that comes with it is ours."""
-        return self._timeout.expired()
-
-    @property
     def over(self) -> bool:
         """Whether the time of the whole exchange is up. Timers may fire a little early, so it is the
         limit that tells, and not the clock.
         """
-        return self.expired and self._due == self._end
+        return self.expired and self.due == self._end
 
-    async def __aenter__(self) -> Self:
-        await self._timeout.__aenter__()
-        self._arm(self._end)
+    def __enter__(self) -> Self:
+        task = asyncio.current_task(self._watch.loop)
+        if task is None:
+            raise RuntimeError("Limits hold for a task, and there is none.")
+        self._task = task
+        self._cancelling = task.cancelling()
+        self._watch.add(self)
         return self
 
-    async def __aexit__(
+    def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._disarm()
-        try:
-            await self._timeout.__aexit__(kind, error, trace)
-        except TimeoutError:
+        self.lift()
+        # cancelled also by somebody else, or a cancellation that was swallowed, it is no timeout any more
+        if self.expired and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise FailureError(self.failure()) from None
+
+    def ring(self) -> None:
+        """A limit has been reached, unless it has been lifted or moved in this very moment."""
+        if self._lifted:
+            return
+        if self.due > self._watch.loop.time():
+            self._watch.add(self)
+            return
+        self.expired = True
+        self._task.cancel()
 
     def failure(self) -> Failure:
         """What to tell the client when a limit was reached."""
@@ -111,27 +189,11 @@ class TimeLimits:
     def _wait(self, limit: Limit, seconds: float) -> None:
         self._paused = False
         self._limit = limit
-        self._move(min(self._end, self._loop.time() + seconds))
+        self._move(seconds)
 
-    def _move(self, due: float) -> None:
-        self._due = due
-        # a timer that rings too early looks again; only one that would ring too late is set anew
-        if due < self._armed and not self._lifted:
-            self._arm(due)
-
-    def _arm(self, moment: float) -> None:
-        self._disarm()
-        self._armed = moment
-        self._timer = self._loop.call_at(moment, self._ring)
-
-    def _disarm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _ring(self) -> None:
-        if self._due > self._armed:
-            self._arm(self._due)
-        else:
-            self._timer = None
-            self._timeout.reschedule(self._loop.time())
+    def _move(self, seconds: float) -> None:
+        due = self._watch.loop.time() + seconds
+        self.due = due = min(due, self._end)
+        if not self._lifted:
+            # a look that comes too early does no harm; only one that would come too late is moved
+            self._watch.expect(due)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import re
 from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
@@ -14,9 +15,8 @@ from dragoman.dialects.dialect import Dialect, StreamDecoder, WireRequest
 from dragoman.gateway.answer_headers import upstream_id
 from dragoman.gateway.call import Call
 from dragoman.gateway.time_limits import TimeLimits
-from dragoman.providers.provider import Provider
-from dragoman.telemetry.redaction import SHORTEST, Redactor
-from dragoman.telemetry.secrets import secrets_at
+from dragoman.providers.provider import Headers, Provider
+from dragoman.telemetry.redaction import Redactor
 from dragoman.upstream.transport import Transport, UpstreamRequest, UpstreamResponse
 
 MAX_ANSWER = 256 * 1024 * 1024
@@ -41,6 +41,10 @@ _LISTS = frozenset({"anthropic-beta", "openai-beta"})
 """Headers that name features: who names one does not take another's away."""
 
 
+_MOST_KEPT = 64
+"""Forms of a request's headers that are kept of one provider: formats have a few."""
+
+
 def address(
     call: Call,
     spoken: Dialect,
@@ -55,29 +59,49 @@ def address(
     to the wire format where both sides speak it. Of a header that several of them give, the provider's
     configuration counts before the client and the client before us; lists of features are joined.
     `resend`, `fresh` and `connected` are as `UpstreamRequest` has them.
+
+    The headers of requests that differ in nothing of that are one and the same tuple.
     """
+    forwarded = _forwarded(call, spoken) if spoken.forwarded and spoken is call.dialect else ()
+    kept = provider.rendered
+    key = (spoken.name, wire.headers)
+    headers = None if forwarded else kept.get(key)
+    if headers is None:
+        headers = _headers(spoken, wire, forwarded, provider)
+        if not forwarded and len(kept) < _MOST_KEPT:
+            kept[key] = headers
+    url = provider.url_of(spoken.name) + wire.path
+    return UpstreamRequest("POST", url, headers, wire.body, resend, fresh, connected)
+
+
+def _headers(spoken: Dialect, wire: WireRequest, forwarded: Headers, provider: Provider) -> Headers:
     headers = {"content-type": "application/json"}
-    for given in (wire.headers, _forwarded(call, spoken), provider.headers):
+    for given in (wire.headers, forwarded, provider.headers):
         for name, value in given:
             key = name.lower()
             headers[key] = _joined(headers[key], value) if key in _LISTS and key in headers else value
     if provider.api_key:
         credential, prefix = spoken.credential
         headers[credential] = prefix + provider.api_key
-    url = provider.url_of(spoken.name) + wire.path
-    return UpstreamRequest("POST", url, tuple(headers.items()), wire.body, resend, fresh, connected)
+    return tuple(headers.items())
 
 
-def _forwarded(call: Call, spoken: Dialect) -> list[tuple[str, str]]:
+@functools.lru_cache(maxsize=64)
+def _prefixes(forwarded: tuple[str, ...]) -> tuple[bytes, ...]:
+    return tuple(prefix.encode("latin-1") for prefix in forwarded)
+
+
+def _forwarded(call: Call, spoken: Dialect) -> Headers:
     """The client's headers that belong to the wire format, where both sides speak it."""
+    prefixes = _prefixes(spoken.forwarded)
     theirs: dict[str, str] = {}
-    if spoken is call.dialect and spoken.forwarded:
-        for raw_name, raw_value in call.headers:
+    for raw_name, raw_value in call.headers:
+        if raw_name.startswith(prefixes):
             name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-            if name.startswith(spoken.forwarded) and name not in _OWN:
+            if name not in _OWN:
                 # a header that is given twice is a list (RFC 9110, 5.3), such as of betas
                 theirs[name] = f"{theirs[name]}, {value}" if name in theirs else value
-    return list(theirs.items())
+    return tuple(theirs.items())
 
 
 def _joined(first: str, second: str) -> str:
@@ -101,6 +125,11 @@ async def send(
     upstream = await transport.send(request, connect_timeout)
     if 200 <= upstream.status < 300:
         return upstream
+    raise await _refusal(upstream, provider, spoken)
+
+
+async def _refusal(upstream: UpstreamResponse, provider: Provider, spoken: Dialect) -> FailureError:
+    """What an upstream says that has not accepted the request."""
     try:
         try:
             async with asyncio.timeout(MOST_WORDS):
@@ -110,7 +139,7 @@ async def send(
     finally:
         upstream.close()
     if upstream.status < 400:
-        raise FailureError(
+        return FailureError(
             Failure(
                 FailureKind.BAD_GATEWAY,
                 f"The provider '{provider.name}' redirects (HTTP {upstream.status}): check its base_url.",
@@ -118,7 +147,7 @@ async def send(
             )
         )
     failure = spoken.parse_error(upstream.status, upstream.headers, body)
-    raise FailureError(
+    return FailureError(
         msgspec.structs.replace(
             failure,
             request_id=upstream_id(upstream.headers),
@@ -137,10 +166,8 @@ async def send_all(
     came: Callable[[], None],
 ) -> list[UpstreamResponse]:
     """The answers to several copies of one request, all accepted; if one is refused, none is kept. `came` is
-    called for each of several that is accepted.
+    called for each that is accepted.
     """
-    if copies == 1:
-        return [await send(transport, request, provider, spoken, connect_timeout)]
 
     async def one() -> UpstreamResponse:
         upstream = await send(transport, request, provider, spoken, connect_timeout)
@@ -167,6 +194,11 @@ async def read_answer(
     kilobytes count as an event, and the end. Raises `FailureError` (bad gateway) for one that breaks off,
     or has more than `MAX_ANSWER` bytes.
     """
+    if upstream.ended:
+        body = await upstream.read(MAX_ANSWER)
+        if begun is not None and body and not body.isspace():
+            begun()
+        return body
     pieces: list[bytes] = []
     size = due = 0
     while piece := await upstream.next():
@@ -214,8 +246,8 @@ async def read_events(
 
 
 async def settle(upstreams: Sequence[UpstreamResponse]) -> None:
-    """Give answers whose own end has come a moment to end, so that their connections serve the next request;
-    those that do not are closed.
+    """Give answers whose own end has come, and whose bodies have not ended, a moment to end, so that their
+    connections serve the next request.
     """
     try:
         async with asyncio.timeout(LINGER):
@@ -224,9 +256,6 @@ async def settle(upstreams: Sequence[UpstreamResponse]) -> None:
                     await upstream.next()
     except TimeoutError:
         pass
-    finally:
-        for upstream in upstreams:
-            upstream.close()
 
 
 def _too_large() -> FailureError:
@@ -245,7 +274,7 @@ def without_secret(failure: Failure, provider: Provider) -> Failure:
 
     Where the upstream quotes the key, only what kind of failure it is remains.
     """
-    known = Redactor(secrets(provider))
+    known = Redactor(provider.secrets)
     if known.finds(failure.request_id):
         failure = msgspec.structs.replace(failure, request_id="")
     if not (known.finds(failure.message) or known.finds(failure.body.decode("utf-8", "replace"))):
@@ -271,8 +300,3 @@ def _without_address(message: str, provider: Provider) -> str:
         address = re.compile(re.escape(f"{host}:{port}"), re.IGNORECASE)
         message = address.sub(lambda _: f"the provider '{provider.name}'", message)
     return message[:1].upper() + message[1:] if message.startswith("the provider '") else message
-
-
-def secrets(provider: Provider) -> list[str]:
-    """What is presented to a provider and nobody else may see."""
-    return [secret for secret in secrets_at(provider) if len(secret) >= SHORTEST]

@@ -7,8 +7,10 @@ of the whole machine may be lost: nothing waits for the disk.
 
 import asyncio
 import contextlib
+import functools
 import os
 import time
+import weakref
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,7 +33,7 @@ FOLDER = "journal"
 FILE_BYTES = 16 * 1024 * 1024
 """After so many bytes another file is begun, so that what has been read can be deleted."""
 
-GATHER = 0.2
+GATHER = 0.5
 """Seconds for which entries gather before they are read."""
 _REST = 1.0
 """Seconds for which the journal counts as full after a write has failed; then it is tried again."""
@@ -52,9 +54,8 @@ class LedgerJournal:
         self.counts = JournalCounts()
         self._folder = folder / FOLDER
         self._node = node
-        self._encoder = msgspec.msgpack.Encoder()
+        self._encode = msgspec.msgpack.Encoder().encode_into
         self._buffer = bytearray()
-        self._process = os.getpid()
         self._files: deque[JournalFile] = deque()
         """Those that are not deleted yet; the last one is written to if another record may follow there."""
         self._written = 0
@@ -67,15 +68,21 @@ class LedgerJournal:
         """Whether the reader waits for something to be written."""
         self._flushes: list[tuple[int, asyncio.Future[None]]] = []
         self._tasks: list[asyncio.Task[None]] = []
+        # to ask at each entry whether this is still the same process would take a system call
+        os.register_at_fork(after_in_child=functools.partial(_begin_anew, weakref.ref(self)))
 
     def write(self, entry: Entry) -> bool:
         """Write an entry down. False if it could not be: too much is unread, or the disk is full."""
-        if self._process != os.getpid():
-            self._begin_anew()
         buffer, counts = self._buffer, self.counts
         try:
-            self._encode(entry)
-            if counts.unread_bytes + len(buffer) > self.settings.max_journal_bytes:
+            try:
+                self._encode(entry, buffer, HEAD_BYTES)
+            except UnicodeEncodeError:
+                # halves of surrogate pairs: they are in no text that could be sent, but in names of odd bytes
+                parts = msgspec.to_builtins(entry, builtin_types=(bytes,))
+                self._encode(_without_halves(parts), buffer, HEAD_BYTES)
+            size = len(buffer)
+            if counts.unread_bytes + size > self.settings.max_journal_bytes:
                 return self._failed("too much of it has not been read into the store yet")
             file = self._files[-1] if self._files else None
             if file is None or file.size >= FILE_BYTES or not file.whole:
@@ -88,8 +95,8 @@ class LedgerJournal:
             return self._failed(f"{type(error).__name__}: {error}")
         if not counts.unread_bytes:
             self._oldest = time.time()
-        self._written += len(buffer)
-        counts.unread_bytes += len(buffer)
+        self._written += size
+        counts.unread_bytes += size
         self._failing = False
         if self._idle:
             self._idle = False
@@ -146,7 +153,7 @@ class LedgerJournal:
         for file in self._files:
             if file.position == file.size:
                 file.delete()
-        self._begin_anew()
+        self.begin_anew()
 
     async def _read_own(self, ingestion: Ingestion, outage: Outage) -> None:
         counts = self.counts
@@ -181,14 +188,6 @@ class LedgerJournal:
                 done.set_result(None)
         self._flushes = [flush for flush in self._flushes if not flush[1].done()]
 
-    def _encode(self, entry: Entry) -> None:
-        try:
-            self._encoder.encode_into(entry, self._buffer, HEAD_BYTES)
-        except UnicodeEncodeError:
-            # halves of surrogate pairs: they are in no text that could be sent, but in names of odd bytes
-            parts = msgspec.to_builtins(entry, builtin_types=(bytes,))
-            self._encoder.encode_into(_without_halves(parts), self._buffer, HEAD_BYTES)
-
     def _failed(self, reason: str) -> bool:
         self.counts.dropped += 1
         if not self._failing:
@@ -196,17 +195,21 @@ class LedgerJournal:
             _log.error("the ledger cannot be written: entries are lost", reason=reason)
         return False
 
-    def _begin_anew(self) -> None:
+    def begin_anew(self) -> None:
         """Let go of all files. After a fork, those are the parent's: it has its own descriptors of them."""
         for file in self._files:
             file.release()
-        self._process = os.getpid()
         self._files.clear()
         self._tasks.clear()
         self._flushes.clear()
         self._bell = _Bell()
         self._idle = False
         self.counts.unread_bytes = 0
+
+
+def _begin_anew(journal: "weakref.ref[LedgerJournal]") -> None:
+    if (forked := journal()) is not None:
+        forked.begin_anew()
 
 
 class _Bell:

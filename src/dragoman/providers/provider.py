@@ -1,13 +1,20 @@
 """A provider: a place and a credential, and the wire formats that are spoken there."""
 
 import fnmatch
+import functools
+from collections.abc import Iterator
 
 import msgspec
 
 from dragoman.dialects.dialect import Host
 
+SHORTEST_HEADER = 8
+"""Characters below which a header's value is taken for a setting, such as `true` or `v1`."""
 
-class Provider(msgspec.Struct, frozen=True):
+Headers = tuple[tuple[str, str], ...]
+
+
+class Provider(msgspec.Struct, frozen=True, dict=True):
     """One place that answers requests. Its `repr` shows neither the key nor the headers.
 
     `dialects` names the wire formats spoken there, the preferred one first. `base_url` is where the
@@ -27,12 +34,26 @@ class Provider(msgspec.Struct, frozen=True):
     host: Host = Host()
     model_patterns: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: Headers = ()
     base_urls: dict[str, str] = {}
     embedded: bool = False
     more_keys: tuple[str, ...] = ()
     max_concurrent: int | None = None
     place: str = ""
+
+    @functools.cached_property
+    def secrets(self) -> tuple[str, ...]:
+        """What is presented there, and nobody else may see."""
+        found = [self.api_key, *self.more_keys]
+        found += [part for _, value in self.headers for part in _header_parts(value)]
+        return tuple(secret for secret in dict.fromkeys(found) if secret)
+
+    @functools.cached_property
+    def rendered(self) -> dict[tuple[str, Headers], Headers]:
+        """The headers of requests that go there, whoever asks, once they have been put together: by the wire
+        format and what the format itself demands.
+        """
+        return {}
 
     def keyed(self) -> "list[Provider]":
         """The provider once for each of its keys, each with that key as its own. The others stay among
@@ -61,3 +82,10 @@ class Provider(msgspec.Struct, frozen=True):
         return f"Provider({self.name!r}, {place!r}, dialects={self.dialects!r})"
 
     __repr__ = _shown
+
+
+def _header_parts(value: str) -> Iterator[str]:
+    """The value, and what follows a scheme such as `Bearer`."""
+    for part in (value, value.rpartition(" ")[2]):
+        if len(part) >= SHORTEST_HEADER:
+            yield part

@@ -1,7 +1,7 @@
 """The ASGI application: finds the endpoint, reads the request, hands it to the gateway."""
 
 import asyncio
-import os
+import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import assert_never
@@ -39,15 +39,18 @@ from dragoman.server.endpoint import (
     KeptAnswer,
     KeptItems,
     Liveness,
+    Located,
     MetricsPage,
     ModelEntry,
     ModelList,
     Nothing,
+    Posted,
     Readiness,
     Served,
     TargetStates,
     TokenCount,
     Translate,
+    Unguarded,
     endpoint,
 )
 from dragoman.server.http_request import scope_request
@@ -112,8 +115,8 @@ class App:
         headers: list[tuple[bytes, bytes]] = scope["headers"]
         found = endpoint(scope["raw_path"].decode("ascii", "replace"), query, headers)
         # in hexadecimal digits nothing looks like a key, which logs would not show; those that come after
-        # each other stand beside each other in the ledger's index
-        request_id = f"req_{time.time_ns() // 1_000_000:012x}{os.urandom(6).hex()}"
+        # each other stand beside each other in the ledger's index; forked workers get numbers of their own
+        request_id = f"req_{time.time_ns() // 1_000_000:012x}{random.getrandbits(48):012x}"
         try:
             await self._serve(found, scope, connection, request_id)
         except FailureError as error:
@@ -159,40 +162,24 @@ class App:
                 return
             await send({"type": "lifespan.startup.complete"})
 
-    async def _serve(
-        self, found: Endpoint, scope: Scope, connection: Connection, request_id: str
-    ) -> None:
+    async def _serve(self, found: Endpoint, scope: Scope, connection: Connection, request_id: str) -> None:
         method: str = scope["method"]
         headers: list[tuple[bytes, bytes]] = scope["headers"]
-        # Google's other methods of a model, such as `:predict`, are asked for with POST
-        foreign = isinstance(found, ModelEntry) and ":" in found.model and method == "POST"
-        if isinstance(found, Nothing) or foreign:
-            path: str = scope["path"]
-            advice = f" {found.advice}" if isinstance(found, Nothing) and found.advice else ""
-            raise FailureError(
-                Failure(FailureKind.NOT_FOUND, f"Nothing is served at {method} {path}.{advice}")
-            )
-        allowed = METHODS[type(found)]
-        if method not in allowed and not (method == "HEAD" and "GET" in allowed):
-            words = f"{method} is not served here; use {' or '.join(allowed)}."
-            raise FailureError(Failure(FailureKind.METHOD_NOT_ALLOWED, words))
-        if isinstance(found, Greeting):
-            await _show(connection, b'{"message":"hello"}', request_id)
-            return
-        if isinstance(found, Liveness | Readiness):
-            reason = "" if isinstance(found, Liveness) else self._unready()
-            await _tell_health(found, reason, connection, request_id)
+        if isinstance(found, Nothing) or method not in METHODS[type(found)]:
+            found = _other_method(found, method, scope["path"])
+        if isinstance(found, Unguarded):
+            await self._tell_anybody(found, connection, request_id)
             return
         # before the body is read: nobody without a key gets to fill memory with one
-        presented, _ = presented_key(headers, scope["query_string"])
         shown = isinstance(found, MetricsPage) and self.settings.metrics.open
+        presented, _ = presented_key(headers, scope["query_string"])
         key = OPEN if shown else await authenticate(self._gateway, presented)
         body = b""
-        if isinstance(found, Generation | TokenCount | Embeddings | Translate | Explain):
+        if isinstance(found, Posted):
             _check_media_type(headers)
             server = self.settings.server
             body = await connection.read_body(server.max_body_bytes, server.body_timeout)
-        location = found.location if isinstance(found, Generation | TokenCount | Embeddings) else Location()
+        location = found.location if isinstance(found, Located) else Location()
         call = Call(found.dialect, location, body, headers, key, request_id)
         with connection:
             await self._answer(found, method, call, connection)
@@ -241,6 +228,18 @@ class App:
                 assert_never(found)
         await _show(connection, body, call.request_id)
 
+    async def _tell_anybody(self, found: Unguarded, connection: Connection, request_id: str) -> None:
+        match found:
+            case Greeting():
+                await _show(connection, b'{"message":"hello"}', request_id)
+            case Liveness():
+                await _tell_health("live", "", connection, request_id)
+            case Readiness():
+                reason = self._unready()
+                await _tell_health("unready" if reason else "ready", reason, connection, request_id)
+            case _:
+                assert_never(found)
+
     def _unready(self) -> str:
         """Why no requests should be sent here; empty if they should."""
         if self._gateway.draining:
@@ -279,6 +278,22 @@ def browser_ready(app: App, settings: Settings) -> ASGIApp:
     return serve
 
 
+def _other_method(found: Endpoint, method: str, path: str) -> Served | Unguarded:
+    """The same endpoint, if HEAD asks for what GET would get. Raises `FailureError` for any other method that
+    it does not have, and where nothing is served.
+    """
+    # Google's other methods of a model, such as `:predict`, are asked for with POST
+    foreign = isinstance(found, ModelEntry) and ":" in found.model and method == "POST"
+    if isinstance(found, Nothing) or foreign:
+        advice = f" {found.advice}" if isinstance(found, Nothing) and found.advice else ""
+        raise FailureError(Failure(FailureKind.NOT_FOUND, f"Nothing is served at {method} {path}.{advice}"))
+    allowed = METHODS[type(found)]
+    if method == "HEAD" and "GET" in allowed:
+        return found
+    words = f"{method} is not served here; use {' or '.join(allowed)}."
+    raise FailureError(Failure(FailureKind.METHOD_NOT_ALLOWED, words))
+
+
 def _check_media_type(headers: list[tuple[bytes, bytes]]) -> None:
     """Only JSON is taken. A page could send anything else here without asking first (CORS)."""
     for name, value in headers:
@@ -302,10 +317,7 @@ async def _show(
     await connection.respond(200, headers, body)
 
 
-async def _tell_health(
-    found: Liveness | Readiness, reason: str, connection: Connection, request_id: str
-) -> None:
-    status = "live" if isinstance(found, Liveness) else "unready" if reason else "ready"
+async def _tell_health(status: str, reason: str, connection: Connection, request_id: str) -> None:
     said = {"status": status, "reason": reason} if reason else {"status": status}
     headers = [("content-type", "application/json"), ("x-request-id", request_id)]
     headers.append(("cache-control", "no-store"))

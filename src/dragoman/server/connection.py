@@ -1,4 +1,4 @@
-"""A client that is being answered, as the application sees it: its request's body, its departure, its answer."""
+"""A client that is being answered, as the application sees it: its body, its departure, its answer."""
 
 import asyncio
 from types import TracebackType

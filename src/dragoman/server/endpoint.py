@@ -114,23 +114,15 @@ class Nothing(msgspec.Struct, frozen=True):
     advice: str = ""
 
 
-Served = (
-    Generation
-    | TokenCount
-    | Embeddings
-    | ModelList
-    | ModelEntry
-    | KeptAnswer
-    | KeptItems
-    | Cancellation
-    | Translate
-    | Explain
-    | TargetStates
-    | MetricsPage
-)
+Located = Generation | TokenCount | Embeddings
+"""What may say in the URL what is asked for."""
+Posted = Located | Translate | Explain
+"""What takes a body."""
+Served = Posted | ModelList | ModelEntry | KeptAnswer | KeptItems | Cancellation | TargetStates | MetricsPage
 """What a client with a key is answered."""
-
-Endpoint = Served | Greeting | Liveness | Readiness | Nothing
+Unguarded = Greeting | Liveness | Readiness
+"""What anybody is answered."""
+Endpoint = Served | Unguarded | Nothing
 
 METHODS: dict[type[Endpoint], tuple[str, ...]] = {
     Generation: ("POST",),

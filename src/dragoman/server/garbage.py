@@ -10,8 +10,8 @@ _OLDER, _OLD = 10, 10
 
 
 def settle() -> None:
-    """Take what is there now for what stays: modules, configuration, tables of routes. No later search looks at
-    it, and processes that are forked from this one go on sharing its memory with it.
+    """Take what is there now for what stays: modules, configuration, tables of routes. No later search looks
+    at it, and processes that are forked from this one go on sharing its memory with it.
 
     Left to itself, Python would look through all of that again and again, for an eighth of the time that a
     busy gateway has.

@@ -152,7 +152,7 @@ class HttpRequest:
             # the server is being stopped and nothing more can be said: this is no error to log
             self.gone = True
             self._transport.abort()
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever it is, the client is told, and the server goes on
             _log.exception("an answer has failed", path=self.path)
             self._fail()
 

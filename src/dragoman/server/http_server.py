@@ -52,7 +52,9 @@ class HttpServer:
         patience: Patience | None = None,
     ) -> None:
         self._app = app
-        self._config = uvicorn.Config(app, http=HttpProtocol, ws="none", lifespan="on", interface="asgi3", log_config=None)
+        self._config = uvicorn.Config(
+            app, http=HttpProtocol, ws="none", lifespan="on", interface="asgi3", log_config=None
+        )
         self._shutdown_timeout = shutdown_timeout
         self._on_stop = on_stop
         self._patience = patience or Patience()

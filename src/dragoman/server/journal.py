@@ -12,7 +12,6 @@ from dragoman.access.holder import HolderKind
 from dragoman.config.settings import Settings, TargetSettings
 from dragoman.conversation.failure import STATUS, Failure, FailureKind
 from dragoman.gateway.record import AttemptRecord, LimitName, Record
-from dragoman.models.money import to_dollars
 from dragoman.telemetry.metrics import Metrics
 
 _log: FilteringBoundLogger = structlog.get_logger("dragoman")
@@ -45,12 +44,14 @@ class Journal:
 
     def __call__(self, record: Record, /) -> None:
         """Take note of one exchange. Never raises: the answer has gone out, or is about to."""
-        for note in (_log_entries, self._count):
-            try:
-                note(record)
-            except Exception as error:  # noqa: BLE001 - it is logged, as far as logging works
-                with contextlib.suppress(Exception):
-                    _log.error("an exchange could not be noted", error=repr(error))
+        try:
+            _log_entries(record)
+        except Exception as error:  # noqa: BLE001 - it is logged, as far as logging works
+            _complain(error)
+        try:
+            self._count(record)
+        except Exception as error:  # noqa: BLE001 - it is logged
+            _complain(error)
 
     def _count(self, record: Record) -> None:
         metrics, route = self._metrics, record.route
@@ -83,10 +84,10 @@ class Journal:
             metrics.skipped(route, excluded.target.name)
 
     def _count_attempt(self, record: Record, attempt: AttemptRecord) -> None:
-        metrics, target = self._metrics, attempt.target.name
+        metrics, target, outcome = self._metrics, attempt.target.name, attempt.outcome
         failure = None if attempt.failure is None else attempt.failure.kind
-        metrics.attempt(target, attempt.target.credential, attempt.outcome, failure)
-        answered = attempt.outcome == "answered"
+        metrics.attempt(target, attempt.target.credential, outcome, failure)
+        answered = outcome == "answered"
         metrics.times(
             target,
             stream=record.stream,
@@ -97,13 +98,18 @@ class Journal:
         usage = attempt.usage
         if usage is None:
             return
-        cost = None if attempt.cost is None else to_dollars(attempt.cost)
         metrics.spent(
-            record.route, target, usage, cost, unpriced=attempt.unpriced, estimated=attempt.estimated
+            record.route, target, usage, attempt.cost, unpriced=attempt.unpriced, estimated=attempt.estimated
         )
-        speaking = _seconds(attempt.first_event, attempt.ended)
-        if answered and record.stream and speaking is not None and (usage.output or 0) > 1:
-            metrics.between_tokens(target, speaking / ((usage.output or 0) - 1))
+        if answered and record.stream and (usage.output or 0) > 1:
+            speaking = _seconds(attempt.first_event, attempt.ended)
+            if speaking is not None:
+                metrics.between_tokens(target, speaking / ((usage.output or 0) - 1))
+
+
+def _complain(error: Exception) -> None:
+    with contextlib.suppress(Exception):
+        _log.error("an exchange could not be noted", error=repr(error))
 
 
 def configured_targets(settings: Settings) -> list[str]:
@@ -147,8 +153,13 @@ def _limit(record: Record) -> tuple[HolderKind, LimitName] | None:
 
 def _outside(record: Record) -> float:
     """Seconds in which at least one attempt waited for a free place or was with its upstream."""
+    attempts = record.attempts
+    if len(attempts) == 1:
+        # its spans follow each other
+        (only,) = attempts
+        return (_seconds(only.planned, only.admitted) or 0.0) + (_seconds(only.sent, only.ended) or 0.0)
     spans: list[tuple[float, float]] = []
-    for attempt in record.attempts:
+    for attempt in attempts:
         for began, ended in ((attempt.planned, attempt.admitted), (attempt.sent, attempt.ended)):
             if began is not None and ended is not None:
                 spans.append((began, ended))

@@ -34,8 +34,8 @@ from dragoman.telemetry.metrics import Metrics
 from dragoman.telemetry.redaction import Redactor
 from dragoman.telemetry.secrets import secrets_of
 from dragoman.testing.provider import FakeProvider
-from dragoman.upstream.aiohttp_transport import AiohttpTransport
 from dragoman.upstream.embedded import EmbeddedTransport
+from dragoman.upstream.opening import open_transport
 from dragoman.upstream.remote_media import RemoteMedia
 
 
@@ -59,7 +59,7 @@ class Service:
             router=build_router(settings, providers, prices),
             providers=providers,
             dialects=SPOKEN,
-            http=AiohttpTransport(),
+            http=open_transport(),
             embedded=EmbeddedTransport(FakeProvider(kept=0)),
             timeouts=settings.timeouts,
             journal=Journal(self.metrics),

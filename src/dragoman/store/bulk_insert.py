@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from dragoman.store.backend import Dialect
 
 _AT_ONCE = 50
-"""Rows in one statement of SQLite's. Between two of them, its driver lets other threads go on, and has to wait
-for them afterwards."""
+"""Rows in one statement of SQLite's. Between two statements its driver lets other threads go on, and then has
+to wait for them."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -28,7 +28,6 @@ class BulkInsert:
         self._table = table.name
         self._columns = tuple(columns)
         self._dialect = dialect
-        self._statements: dict[tuple[str, ...], tuple[str, str]] = {}
         kinds = [column(name, table.c[name].type) for name in columns]
         rows = (
             func.json_to_recordset(cast(bindparam("rows", type_=Text), JSON))
@@ -60,22 +59,20 @@ class BulkInsert:
     async def _insert(
         self, connection: AsyncConnection, names: tuple[str, ...], columns: Sequence[Sequence[object]]
     ) -> None:
-        known = self._statements.get(names)
-        if known is None:
-            known = self._statements[names] = (self._statement(names, _AT_ONCE), self._statement(names, 1))
-        several, one = known
         rows = len(columns[0])
         begin = rows - rows % _AT_ONCE
         if begin:
             parts = [_rows(columns, start, start + _AT_ONCE) for start in range(0, begin, _AT_ONCE)]
             joined = [tuple(itertools.chain.from_iterable(part)) for part in parts]
-            await connection.exec_driver_sql(several, joined)
+            await connection.exec_driver_sql(self._statement(names, _AT_ONCE), joined)
         if begin < rows:
-            await connection.exec_driver_sql(one, list(_rows(columns, begin, rows)))
+            rest = list(_rows(columns, begin, rows))
+            await connection.exec_driver_sql(self._statement(names, 1), rest)
 
     def _statement(self, names: tuple[str, ...], rows: int) -> str:
         row = f"({', '.join('?' * len(names))})"
-        return f"INSERT INTO {self._table} ({', '.join(names)}) VALUES {', '.join([row] * rows)}"
+        into = f"{self._table} ({', '.join(names)})"
+        return f"INSERT INTO {into} VALUES {', '.join([row] * rows)}"  # noqa: S608 - our own names
 
 
 def _rows(columns: Sequence[Sequence[object]], start: int, end: int) -> Iterator[tuple[object, ...]]:

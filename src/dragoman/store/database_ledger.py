@@ -84,7 +84,8 @@ class DatabaseLedger:
     async def add(self, journal: str, position: int, entries: Sequence[Entry], now: float) -> int:
         """See `LedgerStore.add`."""
         latest: dict[str, Taken] = {}
-        for request_id, entry in zip(fitting_names([one.request_id for one in entries]), entries, strict=True):
+        ids = fitting_names([entry.request_id for entry in entries])
+        for request_id, entry in zip(ids, entries, strict=True):
             there = latest.get(request_id)
             if there is None:
                 latest[request_id] = Taken(request_id, entry, entry)

@@ -121,7 +121,7 @@ class Batch:
         charges = _fitting_charges([entry.charges for entry in entries])
         columns = _requests(ids, entries, charges)
         for column, field in zip(self.requests, REQUEST, strict=True):
-            column += columns[field]
+            column.extend(columns[field])
         self._sum(columns)
         if attempts := [
             (request_id, number, attempt)
@@ -130,7 +130,7 @@ class Batch:
         ]:
             columns = _attempts(attempts)
             for column, field in zip(self.attempts, ATTEMPT, strict=True):
-                column += columns[field]
+                column.extend(columns[field])
         for one, due in zip(taken, charges, strict=True):
             if one.entry.bodies:
                 self.bodies += _bodies(one.entry, one.request_id)
@@ -297,27 +297,27 @@ def _texts(values: Sequence[str]) -> Sequence[str]:
 def _fitting(values: Sequence[str], most: int, fit: Callable[[str], str]) -> Sequence[str]:
     """The same values, made to fit where they do not: those of up to `most` printable characters do."""
     different = set(values)
-    if not different or len(max(different, key=len)) <= most and "".join(different).isprintable():
+    if len(max(different, key=len, default="")) <= most and "".join(different).isprintable():
         return values
     fitting = {value: fit(value) for value in different}
     return [fitting[value] for value in values]
 
 
 def _counts(values: Sequence[int | None]) -> Sequence[int | None]:
-    return _within(values, 0, MOST_COUNT)
+    return _within(values, MOST_COUNT)
 
 
 def _money(values: Sequence[int | None]) -> Sequence[int | None]:
-    return _within(values, -MOST_COST, MOST_COST)
+    return _within(values, MOST_COST)
 
 
 def _small(values: Sequence[int | None]) -> Sequence[int | None]:
-    return _within(values, -_MOST_SMALL, _MOST_SMALL)
+    return _within(values, _MOST_SMALL)
 
 
-def _within(values: Sequence[int | None], least: int, most: int) -> Sequence[int | None]:
+def _within(values: Sequence[int | None], most: int) -> Sequence[int | None]:
     known = [value for value in values if value is not None]
-    if not known or (least <= min(known) and max(known) <= most):
+    if not known or (-most <= min(known) and max(known) <= most):
         return values
     return [None if value is None else _bounded(value, most) for value in values]
 
@@ -344,8 +344,8 @@ def _by_field(kinds: Mapping[_Fitting, str]) -> dict[str, _Fitting]:
 
 _REQUEST = _by_field(
     {
-        fitting_names: "key_id key_name owner team_id team_name route model target dialect upstream_dialect plan "
-        "purpose failure node",
+        fitting_names: "key_id key_name owner team_id team_name route model target dialect upstream_dialect "
+        "plan purpose failure node",
         _texts: "stop error losses",
         _flags: "stream cached estimated unpriced",
         _small: "revision status",

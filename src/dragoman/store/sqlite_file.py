@@ -51,6 +51,8 @@ class SqliteFile:
             hide_parameters=True,
             pool_size=_CONNECTIONS,
             max_overflow=0,
+            # what one connection has in memory is worth nothing any more once another has written
+            pool_use_lifo=True,
             pool_timeout=2 * self._lock_limit,
             connect_args=self._arguments(),
         )

@@ -10,8 +10,7 @@ import os
 import struct
 import time
 from collections.abc import Callable, Iterable
-from decimal import Decimal
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
@@ -24,7 +23,7 @@ from dragoman.telemetry import instruments
 from dragoman.telemetry.backing_metrics import BackingMetrics
 from dragoman.telemetry.backing_state import BackingState
 from dragoman.telemetry.instruments import OTHER
-from dragoman.telemetry.series import make_counter, make_gauge, make_histogram
+from dragoman.telemetry.series import Spread, Spreads, Sum, Sums, make_counter, make_gauge
 from dragoman.telemetry.workers import SHARED
 
 INTERVAL = 1.0
@@ -34,6 +33,12 @@ READS = 10
 PAUSE = 0.02
 """How often the files of all workers are read until none changes under the reader's hands, and the seconds
 between two tries."""
+
+_MOST_KNOWN = 4096
+"""Labels that are kept in mind by what they are made of."""
+
+_Key = TypeVar("_Key")
+_Found = TypeVar("_Found")
 
 STATES = ("healthy", "resting", "probing", "limited")
 
@@ -84,7 +89,8 @@ class Traffic(Protocol):
 
 
 class Metrics:
-    """All that is measured. Methods that count take well under a microsecond each and never raise; routes
+    """All that is measured. Methods that count take well under a microsecond each and never raise: what comes
+    with every request is summed up in plain numbers, and brought to the library by `refresh`. Routes
     are named as the configuration does, with "" for models that clients name by themselves, and targets as
     `provider/model`.
     """
@@ -99,26 +105,35 @@ class Metrics:
         self._traffic: Traffic | None = None
         self._backing: BackingMetrics | None = None
         self._places: dict[str, tuple[str, str]] = {}
-        self._requests = make_counter(registry, instruments.REQUESTS)
-        self._durations = make_histogram(registry, instruments.REQUEST_DURATION)
-        self._own = make_histogram(registry, instruments.OWN_DURATION)
-        self._waits = make_histogram(registry, instruments.WAIT)
+        self._requests = Sums(registry, instruments.REQUESTS)
+        self._durations = Spreads(registry, instruments.REQUEST_DURATION)
+        self._own = Spreads(registry, instruments.OWN_DURATION)
+        self._waits = Spreads(registry, instruments.WAIT)
         self._errors = make_counter(registry, instruments.ERRORS)
         self._refusals = make_counter(registry, instruments.REFUSALS)
-        self._tokens = make_counter(registry, instruments.TOKENS)
-        self._cost = make_counter(registry, instruments.COST)
+        self._tokens = Sums(registry, instruments.TOKENS)
+        self._cost = Sums(registry, instruments.COST, unit=1e-9)
         self._unpriced = make_counter(registry, instruments.UNPRICED)
         self._estimated = make_counter(registry, instruments.ESTIMATED)
         self._limited = make_counter(registry, instruments.LIMITED)
         self._cache = make_counter(registry, instruments.CACHE)
-        self._attempts = make_counter(registry, instruments.ATTEMPTS)
+        self._attempts = Sums(registry, instruments.ATTEMPTS)
         self._hedges = make_counter(registry, instruments.HEDGES)
         self._retries = make_counter(registry, instruments.RETRIES)
         self._skipped = make_counter(registry, instruments.SKIPPED)
-        self._first_tokens = make_histogram(registry, instruments.FIRST_TOKEN)
-        self._between_tokens = make_histogram(registry, instruments.BETWEEN_TOKENS)
-        self._upstream = make_histogram(registry, instruments.UPSTREAM_DURATION)
-        self._queue_waits = make_histogram(registry, instruments.QUEUE_WAIT)
+        self._first_tokens = Spreads(registry, instruments.FIRST_TOKEN)
+        self._between_tokens = Spreads(registry, instruments.BETWEEN_TOKENS)
+        self._upstream = Spreads(registry, instruments.UPSTREAM_DURATION)
+        self._queue_waits = Spreads(registry, instruments.QUEUE_WAIT)
+        self._sums = (self._requests, self._tokens, self._cost, self._attempts)
+        self._spreads = (
+            *(self._durations, self._own, self._waits, self._first_tokens),
+            *(self._between_tokens, self._upstream, self._queue_waits),
+        )
+        self._of_requests: dict[tuple[str, str, str, str, bool], tuple[Sum, Spread]] = {}
+        self._of_attempts: dict[tuple[str, str, str, FailureKind | None], Sum] = {}
+        self._of_times: dict[tuple[str, bool], tuple[Spread, Spread, Spread]] = {}
+        self._of_spending: dict[tuple[str, str], _Spending] = {}
         self._in_flight = make_gauge(registry, instruments.IN_FLIGHT)
         self._waiting = make_gauge(registry, instruments.WAITING)
         self._states = make_gauge(registry, instruments.STATE)
@@ -138,6 +153,8 @@ class Metrics:
         counted together.
         """
         self._places = {target: _split(target) for target in targets}
+        for known in (self._of_attempts, self._of_times, self._of_spending):
+            known.clear()
 
     def watch(self, traffic: Traffic) -> None:
         """Read the gauges from there."""
@@ -160,17 +177,25 @@ class Metrics:
         failure: FailureKind | None = None,
     ) -> None:
         """One request has ended after so many seconds, in some of which it waited for its turn."""
-        route, streamed = route or OTHER, _STREAMED[stream]
-        self._requests[route, dialect, purpose or "answer", streamed, outcome].inc()
-        self._durations[route, purpose or "answer", streamed].observe(seconds)
+        place = (route, dialect, purpose, outcome, stream)
+        found = self._of_requests.get(place)
+        if found is None:
+            labels = (purpose or "answer", _STREAMED[stream])
+            found = self._of_requests[place] = (
+                self._requests.of(route or OTHER, dialect, *labels, outcome),
+                self._durations.of(route or OTHER, *labels),
+            )
+        ended, durations = found
+        ended.amount += 1
+        durations.observe(seconds)
         if waited > 0:
-            self._waits[route,].observe(waited)
+            self._waits.of(route or OTHER).observe(waited)
         if failure is not None:
-            self._errors[route, dialect, failure.value].inc()
+            self._errors[route or OTHER, dialect, failure.value].inc()
 
     def own(self, plan: str, seconds: float) -> None:
         """What the gateway itself took for a request; `plan` is how its answer came about."""
-        self._own[plan,].observe(max(0.0, seconds))
+        self._own.of(plan).observe(seconds if seconds > 0.0 else 0.0)
 
     def refused(self, kind: FailureKind) -> None:
         """A request was refused before it came to an exchange."""
@@ -186,9 +211,13 @@ class Metrics:
 
     def attempt(self, target: str, credential: str, outcome: str, failure: FailureKind | None) -> None:
         """One upstream request has ended."""
-        provider, model = self._place(target)
-        kind = "" if failure is None else failure.value
-        self._attempts[provider, model, credential, outcome, kind].inc()
+        place = (target, credential, outcome, failure)
+        found = self._of_attempts.get(place)
+        if found is None:
+            kind = "" if failure is None else failure.value
+            found = self._attempts.of(*self._place(target), credential, outcome, kind)
+            self._keep(self._of_attempts, place, found)
+        found.amount += 1
 
     def times(
         self,
@@ -202,48 +231,50 @@ class Metrics:
         """How long one upstream request took to get a place, to its first token and to its end, in
         seconds; None for what it did not come to.
         """
-        place = self._place(target)
+        found = self._of_times.get((target, stream))
+        if found is None:
+            place = self._place(target)
+            found = (
+                self._queue_waits.of(*place),
+                self._first_tokens.of(*place, _STREAMED[stream]),
+                self._upstream.of(*place, _STREAMED[stream]),
+            )
+            self._keep(self._of_times, (target, stream), found)
+        queue_waits, first_tokens, totals = found
         if queued is not None:
-            self._queue_waits[place].observe(queued)
+            queue_waits.observe(queued)
         if first_token is not None:
-            self._first_tokens[(*place, _STREAMED[stream])].observe(first_token)
+            first_tokens.observe(first_token)
         if total is not None:
-            self._upstream[(*place, _STREAMED[stream])].observe(total)
+            totals.observe(total)
 
     def between_tokens(self, target: str, seconds: float) -> None:
         """The mean time between two tokens of one streamed answer."""
-        self._between_tokens[self._place(target)].observe(seconds)
+        self._between_tokens.of(*self._place(target)).observe(seconds)
 
     def spent(
         self,
         route: str,
         target: str,
         usage: Usage,
-        cost: Decimal | None,
+        nanos: int | None,
         *,
         unpriced: bool = False,
         estimated: bool = False,
     ) -> None:
-        """What one upstream request used, and what that costs in US dollars, None where it has no price;
+        """What one upstream request used, and what that costs in nano-dollars, None where it has no price;
         whether the price of some of it is not known, and whether some of it is estimated.
         """
-        provider, model = self._place(target)
-        place = (route or OTHER, provider, model)
-        for kind, count in (
-            ("input", usage.input),
-            ("output", usage.output),
-            ("cache_read", usage.cache_read),
-            ("cache_write", usage.cache_write),
-            ("reasoning", usage.reasoning),
-        ):
-            if count is not None and count > 0:
-                self._tokens[(*place, kind)].inc(count)
-        if cost is not None and cost > 0:
-            self._cost[place].inc(float(cost))
+        found = self._of_spending.get((route, target))
+        if found is None:
+            place = (route or OTHER, *self._place(target))
+            found = _Spending(self._cost.of(*place), *(self._tokens.of(*place, kind) for kind in _KINDS))
+            self._keep(self._of_spending, (route, target), found)
+        found.add(usage, nanos or 0)
         if unpriced:
-            self._unpriced[provider, model].inc()
+            self._unpriced[self._place(target)].inc()
         if estimated:
-            self._estimated[provider, model].inc()
+            self._estimated[self._place(target)].inc()
 
     def hedge(self, route: str, outcome: str) -> None:
         """A second upstream request beside a slow one has ended."""
@@ -266,7 +297,9 @@ class Metrics:
             self._reloaded[()].set(0)
 
     def refresh(self) -> None:
-        """Set the gauges to what is going on right now."""
+        """Set the gauges to what is going on right now, and bring what was summed up to the counters."""
+        for summed in (*self._sums, *self._spreads):
+            summed.flush()
         if self._backing is not None:
             self._backing.refresh()
         if self._traffic is not None:
@@ -334,10 +367,48 @@ class Metrics:
         self._reloaded[()].set(1)
         self._reloaded_at[()].set(self._now())
 
+    def _keep(self, known: dict[_Key, _Found], place: _Key, found: _Found) -> None:
+        """Keep in mind where something is counted: clients may name as many models as they like."""
+        if len(known) >= _MOST_KNOWN:
+            known.clear()
+        known[place] = found
+
     def _place(self, target: str) -> tuple[str, str]:
         return self._places.get(target) or (_split(target)[0], OTHER)
 
 
+class _Spending:
+    """Where is counted what one target used for one route."""
+
+    __slots__ = ("cache_read", "cache_write", "cost", "input", "output", "reasoning")
+
+    def __init__(
+        self, cost: Sum, input: Sum, output: Sum, cache_read: Sum, cache_write: Sum, reasoning: Sum  # noqa: A002 - as the kind
+    ) -> None:
+        self.cost = cost
+        self.input = input
+        self.output = output
+        self.cache_read = cache_read
+        self.cache_write = cache_write
+        self.reasoning = reasoning
+
+    def add(self, usage: Usage, nanos: int) -> None:
+        """Count what one attempt used."""
+        if nanos > 0:
+            self.cost.amount += nanos
+        if (count := usage.input) is not None and count > 0:
+            self.input.amount += count
+        if (count := usage.output) is not None and count > 0:
+            self.output.amount += count
+        if (count := usage.cache_read) is not None and count > 0:
+            self.cache_read.amount += count
+        if (count := usage.cache_write) is not None and count > 0:
+            self.cache_write.amount += count
+        if (count := usage.reasoning) is not None and count > 0:
+            self.reasoning.amount += count
+
+
+_KINDS = ("input", "output", "cache_read", "cache_write", "reasoning")
 _STREAMED = {True: "true", False: "false"}
 
 

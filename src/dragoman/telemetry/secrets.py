@@ -6,9 +6,6 @@ from urllib.parse import unquote, urlsplit
 from dragoman.config.settings import Settings
 from dragoman.providers.provider import Provider
 
-SHORTEST_HEADER = 8
-"""Characters below which a header's value is taken for a setting, such as `true` or `v1`."""
-
 
 def secrets_of(
     settings: Settings,
@@ -25,26 +22,12 @@ def secrets_of(
     found += [key.key.reveal() for key in settings.keys.values()]
     found += [one.reveal() for one in (settings.auth.admin_key, settings.auth.secret) if one is not None]
     for provider in providers.values():
-        found += secrets_at(provider)
+        found += provider.secrets
     for secret in (settings.coordination.url, settings.store.url):
         found += [] if secret is None else _logins(secret.reveal())
     for url in urls:
         found += _logins(url)
     return [secret for secret in dict.fromkeys([*found, created]) if secret]
-
-
-def secrets_at(provider: Provider) -> list[str]:
-    """What is presented to one provider, and nobody else may see."""
-    found = [provider.api_key, *provider.more_keys]
-    found += [part for _, value in provider.headers for part in _header_parts(value)]
-    return [secret for secret in dict.fromkeys(found) if secret]
-
-
-def _header_parts(value: str) -> Iterator[str]:
-    """The value, and what follows a scheme such as `Bearer`."""
-    for part in (value, value.rpartition(" ")[2]):
-        if len(part) >= SHORTEST_HEADER:
-            yield part
 
 
 def _logins(url: str) -> Iterator[str]:

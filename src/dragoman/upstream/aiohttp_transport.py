@@ -302,9 +302,9 @@ def _failure(error: aiohttp.ClientError | OSError, where: str, connect_timeout: 
             detail = (
                 reason.verify_message if isinstance(reason, ssl.SSLCertVerificationError) else "not valid"
             )
-            return failures.unreachable(where, f"its TLS certificate was refused ({detail})")
+            return failures.unreachable(where, f"its TLS certificate was refused ({detail})", secure=True)
         case aiohttp.ClientConnectorSSLError():
-            return failures.unreachable(where, "TLS failed")
+            return failures.unreachable(where, "TLS failed", secure=True)
         case aiohttp.ClientHttpProxyError():
             return failures.unreachable(where, f"the proxy refused with status {error.status}")
         case aiohttp.ClientProxyConnectionError():

@@ -7,6 +7,22 @@ there.
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
 
 
+class UnreachableError(FailureError):
+    """There is no connection; `secure` tells whether it is TLS that failed."""
+
+    def __init__(self, message: str, *, secure: bool) -> None:
+        super().__init__(Failure(FailureKind.BAD_GATEWAY, message))
+        self.secure = secure
+
+
+class UndecodableError(FailureError):
+    """The body cannot be unpacked, for this `reason`."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(Failure(FailureKind.BAD_GATEWAY, message))
+        self.reason = reason
+
+
 def bad_gateway(message: str) -> FailureError:
     """The upstream could not be reached, or its answer cannot be used."""
     return FailureError(Failure(FailureKind.BAD_GATEWAY, message))
@@ -21,14 +37,14 @@ def connect_timeout(where: str, seconds: float) -> FailureError:
     )
 
 
-def unreachable(where: str, reason: str) -> FailureError:
-    """No connection at all; `reason` is the operating system's or the TLS library's."""
-    return bad_gateway(f"Could not connect to {where}: {reason}.")
+def unreachable(where: str, reason: str, *, secure: bool = False) -> FailureError:
+    """No connection at all; `reason` is the operating system's or, with `secure`, the TLS library's."""
+    return UnreachableError(f"Could not connect to {where}: {reason}.", secure=secure)
 
 
 def unresolved(where: str) -> FailureError:
     """The host's name has no address."""
-    return bad_gateway(f"Could not connect to {where}: the host's name could not be resolved.")
+    return unreachable(where, "the host's name could not be resolved")
 
 
 def no_answer(where: str) -> FailureError:
@@ -48,7 +64,7 @@ def broken_off(where: str) -> FailureError:
 
 def not_decodable(where: str, reason: Exception) -> FailureError:
     """The body's `content-encoding` is unknown here, or not what the body is in."""
-    return bad_gateway(f"The answer of {where} cannot be read: {reason}.")
+    return UndecodableError(f"The answer of {where} cannot be read: {reason}.", str(reason))
 
 
 def too_large(where: str, limit: int) -> FailureError:

@@ -31,7 +31,7 @@ class StaleConnectionError(Exception):
 
 
 class _UnaskedError(Exception):
-    """Something follows an answer that nobody asked for."""
+    """Another answer follows an answer, and nobody asked for it."""
 
 
 class Http1Connection(asyncio.Protocol):
@@ -57,6 +57,7 @@ class Http1Connection(asyncio.Protocol):
         "_skipped",
         "_status",
         "_transport",
+        "_unasked",
         "_until_close",
         "_waiter",
         "_without_body",
@@ -94,7 +95,7 @@ class Http1Connection(asyncio.Protocol):
         self._status = 0
         self._skipped = 0
         self._silent = True
-        self._interim = self._done = self._keep = self._until_close = False
+        self._interim = self._done = self._unasked = self._keep = self._until_close = False
 
     @property
     def usable(self) -> bool:
@@ -106,7 +107,7 @@ class Http1Connection(asyncio.Protocol):
     def ask(
         self, head: RequestHead, body: bytes, connected: Callable[[], None] | None
     ) -> "asyncio.Future[Http1Response]":
-        """Send a request; the answer is there once its head is. `connected` is called when it begins to go out.
+        """Send a request; the answer is there once its head is. `connected` is called as it begins to go out.
 
         The future raises `FailureError`, or `StaleConnectionError` where the request may go out again. Who
         cancels it has to `abort` the connection.
@@ -140,8 +141,8 @@ class Http1Connection(asyncio.Protocol):
         self._transport.resume_reading()
 
     def abort(self) -> None:
-        """Close the socket at once."""
-        self._rest = None
+        """Close the socket at once. Nobody is told."""
+        self._waiter = self._response = self._rest = None
         self._pool.withdraw(self)
         self._transport.abort()
 
@@ -194,11 +195,10 @@ class Http1Connection(asyncio.Protocol):
             if not self._without_body:
                 response.receive(body[0] if len(body) == 1 else b"".join(body))
             body.clear()
-        if self._done:
-            if broken:
-                self._keep = False
+        if self._done and (not broken or self._unasked):
             self._finish()
         elif broken:
+            # also a body that is longer than announced: its length is wrong, and it may be cut short
             self._break()
 
     def pause_writing(self) -> None:  # pyright: ignore[reportImplicitOverride] - see above
@@ -220,10 +220,13 @@ class Http1Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         """The first byte of an answer, of an interim one, or of what should not be there."""
         if self._done:
-            raise _UnaskedError
+            self._keep = False
 
     def on_headers_complete(self) -> None:
         """The end of a head, of an interim answer's (RFC 9110, 15.2) or of the answer itself."""
+        if self._done:
+            self._unasked = True
+            raise _UnaskedError
         parser = self._parser
         status = parser.get_status_code()
         if 100 <= status < 200 and status != 101:
@@ -335,5 +338,5 @@ class Http1Connection(asyncio.Protocol):
         """Hand the socket as much of a large body as it takes."""
         while self._rest is not None and not self._held:
             piece, rest = self._rest[:_PIECE], self._rest[_PIECE:]
-            self._rest = rest if rest else None
+            self._rest = rest or None
             self._transport.write(piece)

@@ -27,7 +27,7 @@ class Http1Pool:
         self._closed = False
 
     def take(self, key: str) -> "Http1Connection | None":
-        """A connection to the server of this key (`Origin.key`) that nobody uses; None where there is none."""
+        """A connection to the server of this key (`Origin.key`) that nobody uses, if there is one."""
         idle = self._idle.get(key)
         if idle:
             now = time.monotonic()

@@ -11,7 +11,7 @@ from dragoman.upstream.dialing import Address, dial
 from dragoman.upstream.http1_connection import Http1Connection, StaleConnectionError
 from dragoman.upstream.http1_pool import Http1Pool
 from dragoman.upstream.media_url import literal_address
-from dragoman.upstream.name_lookup import NameLookup, RecentNames
+from dragoman.upstream.name_lookup import Lookup, NameLookup, RecentNames
 from dragoman.upstream.request_head import Origin, request_head
 from dragoman.upstream.transport import UpstreamRequest, UpstreamResponse
 from dragoman.upstream.unpacking import unpacked
@@ -25,13 +25,15 @@ _HEADS = 256
 class Http1Transport:
     """A pool of connections. It belongs to the event loop of its first `send`.
 
-    `tls` replaces the system's own trust settings.
+    `tls` replaces the system's own trust settings, `lookup` its resolver (hosts that are addresses are not
+    looked up). What `lookup` raises goes to the caller of `send`, but for `OSError` and `UnicodeError`.
     """
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None, lookup: Lookup | None = None) -> None:
         self._tls = tls
         self._heads = functools.lru_cache(_HEADS)(request_head)
         self._names = RecentNames(NameLookup(_LOOKUPS, "upstream"))
+        self._lookup = lookup or self._names.addresses
         self._pool: Http1Pool | None = None
         self._connecting: set[asyncio.Timeout] = set()
         self._closed = False
@@ -64,7 +66,9 @@ class Http1Transport:
                     answer.result().close()
                 raise
             else:
-                return unpacked(response, origin.where) if "content-encoding" in response.headers else response
+                return (
+                    unpacked(response, origin.where) if "content-encoding" in response.headers else response
+                )
             connection = await self._connect(origin, connect_timeout)
 
     async def close(self) -> None:
@@ -124,7 +128,7 @@ class Http1Transport:
         if literal_address(origin.host) is not None:
             return [(origin.host, origin.port)]
         try:
-            found = await self._names.addresses(origin.host, origin.port)
+            found = await self._lookup(origin.host, origin.port)
         except (OSError, UnicodeError):
             found = []
         if not found:
@@ -148,15 +152,15 @@ def _failure(error: OSError | UnicodeError, origin: Origin) -> FailureError:
         case _UnresolvedError():
             return failures.unresolved(origin.where)
         case ssl.SSLCertVerificationError():
-            return failures.unreachable(
-                origin.where, f"its TLS certificate was refused ({error.verify_message})"
-            )
+            reason = f"its TLS certificate was refused ({error.verify_message})"
+            return failures.unreachable(origin.where, reason, secure=True)
         case ssl.SSLError():
-            return failures.unreachable(origin.where, "TLS failed")
+            return failures.unreachable(origin.where, "TLS failed", secure=True)
         case OSError(errno=int(number)):
             # its own text differs between event loops and lists addresses
             return failures.unreachable(origin.where, os.strerror(number).lower())
         case ConnectionError() if origin.secure:
-            return failures.unreachable(origin.where, "TLS failed")
+            # the event loop's own, for a handshake that the server ended
+            return failures.unreachable(origin.where, "TLS failed", secure=True)
         case _:
             return failures.unreachable(origin.where, "no address of the host took the connection")

@@ -5,12 +5,17 @@ import functools
 import socket
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 
 _FLAGS = 0 if sys.platform == "win32" else socket.AI_ADDRCONFIG
 """Only addresses of families that the machine has; Windows does not find `localhost` then."""
 _RECENT = 5.0
 """Seconds for which a name leads where it last led."""
+
+
+Lookup = Callable[[str, int], Awaitable[list[tuple[str, int]]]]
+"""Addresses and ports for a host's name and a port. Raises `OSError` where there are none."""
 
 
 class NameLookup:
@@ -40,7 +45,7 @@ class NameLookup:
 
 
 class RecentNames:
-    """A `NameLookup` whose answers hold for some seconds, and which asks only once at a time for each name."""
+    """A `NameLookup` whose answers hold for some seconds, and which asks for each name once at a time."""
 
     def __init__(self, lookup: NameLookup) -> None:
         self._lookup = lookup

@@ -10,24 +10,22 @@ the environment, which would look the name up for itself.
 import asyncio
 import base64
 import re
-import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
-import aiohttp
 import msgspec
 import yarl
-from aiohttp.abc import AbstractResolver, ResolveResult
 
-from dragoman import __version__
 from dragoman.conversation.blocks import Inline
 from dragoman.conversation.failure import FailureError, invalid
 from dragoman.dialects.media_type import bare_type, sniffed_type
-from dragoman.upstream.content_coding import ContentCodingError, ContentDecoder, content_decoder
+from dragoman.upstream import failures
+from dragoman.upstream.http1_transport import Http1Transport
 from dragoman.upstream.media_url import NOT_PUBLIC, RefusedURLError, checked_url, literal_address
-from dragoman.upstream.name_lookup import NameLookup
+from dragoman.upstream.name_lookup import Lookup, NameLookup
 from dragoman.upstream.public_address import IPAddress, is_public
+from dragoman.upstream.transport import UpstreamRequest, UpstreamResponse
 
 MAX_REDIRECTS = 3
 MAX_WANTED = 100
@@ -36,13 +34,9 @@ AT_ONCE = 8
 """Fetches of one request that run at the same time."""
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_HEADERS = {"accept": "*/*", "accept-encoding": "identity", "user-agent": f"dragoman/{__version__}"}
+_HEADERS = (("accept", "*/*"),)
 _MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9][a-z0-9.+-]{0,100}")
 _UNSPECIFIC = ("application/octet-stream", "binary/octet-stream")
-
-Lookup = Callable[[str, int], Awaitable[list[tuple[str, int]]]]
-"""Addresses and ports for a host's name and a port. Raises `OSError` where there are none."""
-
 
 Family = Literal["image", "audio", "video"]
 
@@ -86,10 +80,9 @@ class RemoteMedia:
         self._no_address = "has no address" if allow_private else NOT_PUBLIC
         # its own: names that nobody answers for must not keep upstreams' names waiting
         self._names = NameLookup(AT_ONCE, "media")
-        self._resolver = _Resolver(lookup or self._names.addresses, self._permits, self._no_address)
+        self._lookup = lookup or self._names.addresses
         self._permitted = permitted
-        self._tls = tls
-        self._session: aiohttp.ClientSession | None = None
+        self._http = Http1Transport(tls, self._addresses)
         self._closed = False
 
     async def fetch(
@@ -138,8 +131,7 @@ class RemoteMedia:
         """Close every connection. Fetches that come after it fail."""
         self._closed = True
         self._names.close()
-        if self._session is not None:
-            await self._session.close()
+        await self._http.close()
 
     def _permits(self, address: IPAddress) -> bool:
         return self._allow_private or self._permitted(address)
@@ -158,22 +150,31 @@ class RemoteMedia:
             raise _failure(wanted, host, str(error)) from None
         except TimeoutError:
             raise _failure(wanted, host, f"it took longer than {self._timeout:g} seconds") from None
-        except (aiohttp.ClientSSLError, ssl.SSLError):
-            raise _failure(wanted, host, "there is no secure connection to its server") from None
-        except aiohttp.ClientConnectorError:
-            # the system's own words hold the address
-            raise _failure(wanted, host, "there is no connection to its server") from None
-        except (aiohttp.ClientError, OSError, ValueError):
+        except failures.UnreachableError as error:
+            # the system's own words tell of what is behind the name
+            kind = "secure connection" if error.secure else "connection"
+            raise _failure(wanted, host, f"there is no {kind} to its server") from None
+        except failures.UndecodableError as error:
+            raise _failure(wanted, host, error.reason) from None
+        except FailureError:
             raise _failure(wanted, host, "its server's answer is broken") from None
 
     async def _follow(self, wanted: Wanted, allowance: "_Allowance") -> Inline:
         """Fetch from the URL, or from where it redirects to."""
         url = self._checked(wanted.url)
         for _ in range(MAX_REDIRECTS + 1):
-            async with self._opened().get(url, allow_redirects=False) as response:
+            if self._closed:
+                raise _UnusableError("the gateway is stopping")
+            # the time limit for all of it comes first
+            response = await self._http.send(
+                UpstreamRequest("GET", str(url), _HEADERS, b""), 2 * self._timeout
+            )
+            try:
                 if response.status not in _REDIRECTS:
                     return await self._read(response, wanted, allowance)
                 place = response.headers.get("location", "")
+            finally:
+                response.close()
             try:
                 following = str(url.join(yarl.URL(place, encoded=place.isascii())))
             except ValueError:
@@ -181,28 +182,18 @@ class RemoteMedia:
             url = self._checked(following)
         raise _UnusableError(f"it redirects more than {MAX_REDIRECTS} times")
 
-    async def _read(
-        self, response: aiohttp.ClientResponse, wanted: Wanted, allowance: "_Allowance"
-    ) -> Inline:
+    async def _read(self, response: UpstreamResponse, wanted: Wanted, allowance: "_Allowance") -> Inline:
         if response.status != 200:
             raise _UnusableError(f"its server answers with status {response.status}")
-        if (response.content_length or 0) > self._max_bytes:
+        if int(response.headers.get("content-length", "0")) > self._max_bytes:
             raise _too_large(self._max_bytes)
         body = bytearray()
-        try:
-            decoder = content_decoder(
-                {"content-encoding": ", ".join(response.headers.getall("content-encoding", ()))}
-            )
-            async for data in response.content.iter_any():
-                for piece in _unpacked(decoder, data):
-                    body += piece
-                    if len(body) > self._max_bytes:
-                        raise _too_large(self._max_bytes)
-                    allowance.take(len(piece))
-            if decoder is not None:
-                decoder.close()
-        except ContentCodingError as error:
-            raise _UnusableError(str(error)) from None
+        # unpacked ones come in small pieces: a few packed bytes can hold any number
+        while piece := await response.next():
+            body += piece
+            if len(body) > self._max_bytes:
+                raise _too_large(self._max_bytes)
+            allowance.take(len(piece))
         if not body:
             raise _UnusableError("it is empty")
         data = base64.b64encode(body).decode()
@@ -215,59 +206,21 @@ class RemoteMedia:
             raise RefusedURLError(str(address), self._no_address)
         return url
 
-    def _opened(self) -> aiohttp.ClientSession:
-        if self._closed:
-            raise _UnusableError("the gateway is stopping")
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    resolver=self._resolver,
-                    use_dns_cache=False,
-                    ssl=True if self._tls is None else self._tls,
-                ),
-                headers=_HEADERS,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
-                trust_env=False,
-            )
-        return self._session
-
-
-class _Resolver(AbstractResolver):
-    """Looks names up, and gives only addresses that are permitted."""
-
-    def __init__(self, lookup: Lookup, permits: Callable[[IPAddress], bool], otherwise: str) -> None:
-        self._lookup = lookup
-        self._permits = permits
-        self._otherwise = otherwise
-
-    async def resolve(  # pyright: ignore[reportImplicitOverride] - `typing.override` begins with Python 3.12
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
+    async def _addresses(self, host: str, port: int) -> list[tuple[str, int]]:
+        """Looks a name up, and gives only addresses that are permitted."""
         try:
             found = await self._lookup(host, port)
         except (OSError, UnicodeError):
             # the latter for names that break the rules of names
             found = []
         permitted = [
-            ResolveResult(
-                hostname=host,
-                host=str(address),
-                port=its_port,
-                family=socket.AF_INET if address.version == 4 else socket.AF_INET6,
-                proto=socket.IPPROTO_TCP,
-                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
-            )
+            (str(address), its_port)
             for text, its_port in found
             if (address := literal_address(text)) is not None and self._permits(address)
         ]
         if not permitted:
-            raise RefusedURLError(host, self._otherwise)
+            raise RefusedURLError(host, self._no_address)
         return permitted
-
-    async def close(self) -> None:  # pyright: ignore[reportImplicitOverride] - see `resolve`
-        """Nothing is kept."""
 
 
 class _UnusableError(Exception):
@@ -285,16 +238,6 @@ class _Allowance:
         self._left -= size
         if self._left < 0:
             raise _UnusableError(f"all files of the request together are larger than {self._limit} bytes")
-
-
-def _unpacked(decoder: ContentDecoder | None, data: bytes) -> Iterator[bytes]:
-    """The plain bytes, never many at once: a few packed ones can hold any number."""
-    if decoder is None:
-        yield data
-        return
-    yield decoder.feed(data)
-    while decoder.pending:
-        yield decoder.feed(b"")
 
 
 def _media_type(data: str, declared: str, wanted: Wanted) -> str:

@@ -11,7 +11,9 @@ from dragoman.upstream import failures
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^#]*)(?:#.*)?")
 _VISIBLE = re.compile("[!-~]*")
 """Spaces and line breaks would end the request line early, and let a model's name add to the request."""
-_AUTHORITY = re.compile(r"(?:\[([0-9A-Fa-f:.]+(?:%[A-Za-z0-9._~-]+)?)\]|([A-Za-z0-9._~-]+))(?::([0-9]{0,5}))?")
+_AUTHORITY = re.compile(
+    r"(?:\[([0-9A-Fa-f:.]+(?:%[A-Za-z0-9._~-]+)?)\]|([A-Za-z0-9._~-]+))(?::([0-9]{0,5}))?"
+)
 """A host, in brackets where it is an address of IPv6 (RFC 3986, 3.2.2), and a port; no user, no password."""
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """What a method and a header's name are made of (RFC 9110, 5.6.2)."""

@@ -27,7 +27,7 @@ from dragoman.dialects.dialect import Location
 from dragoman.dialects.openai_responses.namespaces import Place, place_of
 from dragoman.dialects.openai_responses.parse_request import parse_request
 from dragoman.dialects.openai_responses.wire import NAME
-from dragoman.dialects.places import place_of as block_place
+from dragoman.dialects.places import Places
 
 PNG = "iVBORw0KGgoAAAANSUhEUg=="
 PDF = "JVBERi0xLjQK"
@@ -304,7 +304,7 @@ def test_every_block_knows_its_place() -> None:
         instructions="i",
     )
     places = [
-        [block_place(request, index, number) for number in range(len(message.blocks))]
+        [Places(request).of(index, number) for number in range(len(message.blocks))]
         for index, message in enumerate(request.messages)
     ]
     assert places == [

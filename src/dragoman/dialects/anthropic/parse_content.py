@@ -164,7 +164,8 @@ def _parse_block(raw: msgspec.Raw, path: str, role: wire.Role | None) -> "Block 
     fields = decoded(_FIELDS.decode, raw, path)
     if "type" not in fields:
         raise invalid(f"'{path}.type': this field is required.", f"{path}.type", "missing_required_parameter")
-    kind = decoded(_WORD.decode, fields["type"], f"{path}.type")
+    # the vendor's own words are known by their bytes
+    kind = _KINDS.get(bytes(fields["type"])) or decoded(_WORD.decode, fields["type"], f"{path}.type")
     only_in = _ONLY_IN.get(kind)
     if only_in is not None and role != only_in:
         raise invalid(
@@ -180,9 +181,11 @@ def _parse_text(raw: msgspec.Raw, fields: Fields, path: str) -> Text:
     block = decoded(_TEXT.decode, raw, path)
     return Text(
         block.text,
-        citations=tuple(
+        citations=()
+        if not block.citations
+        else tuple(
             decoded(parse_citation, citation, f"{path}.citations[{index}]")
-            for index, citation in enumerate(block.citations or ())
+            for index, citation in enumerate(block.citations)
         ),
         cache=parse_cache(block.cache_control),
         opaque=opaque(fields, _TEXT_FIELDS),
@@ -300,6 +303,7 @@ _PARSERS: dict[str, Callable[[msgspec.Raw, Fields, str], Block | _Sealed]] = {
     "thinking": _parse_thinking,
     "redacted_thinking": _parse_redacted,
 }
+_KINDS = {f'"{kind}"'.encode(): kind for kind in _PARSERS}
 _TEXT_FIELDS = frozenset({"type", "text", "citations", "cache_control"})
 _IMAGE_FIELDS = frozenset({"type", "source", "cache_control"})
 _DOCUMENT_FIELDS = frozenset({"type", "source", "title", "context", "citations", "cache_control"})

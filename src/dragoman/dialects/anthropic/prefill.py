@@ -20,6 +20,8 @@ def trimmed_prefill(body: bytes, fields: Fields) -> tuple[bytes, Fields]:
     """The request and its top-level members, without white space at the end of the model's message, if
     that stands last; every other byte as it was. What cannot be read is left to the vendor to refuse.
     """
+    if body.rfind(b'"assistant"') < 0:
+        return body, fields
     messages = bytes(fields["messages"])
     if messages.rfind(b'"assistant"') < messages.rfind(b'"user"'):
         return body, fields

@@ -67,7 +67,6 @@ class AnthropicStreamDecoder:
     __slots__ = (
         "_blocks",
         "_called",
-        "_complete",
         "_done",
         "_explanation",
         "_frames",
@@ -77,6 +76,7 @@ class AnthropicStreamDecoder:
         "_sequence",
         "_started",
         "_template",
+        "complete",
     )
 
     def __init__(self, origin: str) -> None:
@@ -88,7 +88,8 @@ class AnthropicStreamDecoder:
         self._called = False
         self._started = False
         self._done = False
-        self._complete = False
+        self.complete = False
+        """Whether `message_stop` has come."""
         self._reason: str | None = None
         self._sequence: str | None = None
         self._explanation: str | None = None
@@ -97,11 +98,6 @@ class AnthropicStreamDecoder:
     def pending(self) -> int:
         """Bytes at the end of what was fed that belong to no whole frame yet."""
         return self._frames.pending
-
-    @property
-    def complete(self) -> bool:
-        """Whether `message_stop` has come."""
-        return self._complete
 
     def feed(self, data: bytes, /) -> list[Event]:
         """The events that `data` completes."""
@@ -151,7 +147,7 @@ class AnthropicStreamDecoder:
                 case "message_delta":
                     self._change(event, out)
                 case "message_stop":
-                    self._complete = True
+                    self.complete = True
                     self._stop(out)
                 case _:
                     if event.type == "error" or (not event.type and wire.given(event.error)):

@@ -69,6 +69,15 @@ class StreamCandidate:
         self._grounding: Raw | None = None
         self._recitations: list[Raw] = []
 
+    @property
+    def recites(self) -> bool:
+        """Whether sources of recitations have come: they are kept with every chunk that tells them."""
+        return bool(self._recitations)
+
+    def said(self, text: str) -> None:
+        """Take note of more of the open text, whose event is made elsewhere."""
+        self._texts[-1].append(text)
+
     def take(self, candidate: Candidate, events: list[Event]) -> None:
         """Read what one chunk adds. Raises `FailureError` for log probabilities that are none."""
         content = candidate.content

@@ -1,10 +1,21 @@
 """A streamed answer of this format, read: server-sent events or a JSON array, whichever comes."""
 
+import re
+
 import msgspec
 
-from dragoman.conversation.events import Event, Failed, Started, Stopped, UsageReported
+from dragoman.conversation.events import (
+    Event,
+    Failed,
+    Started,
+    Stopped,
+    TextDelta,
+    ThinkingDelta,
+    UsageReported,
+)
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
 from dragoman.conversation.usage import Usage
+from dragoman.dialects.frame_template import FrameTemplate, Varying
 from dragoman.dialects.gemini.errors import parse_error_tree
 from dragoman.dialects.gemini.parse_response import parse_created
 from dragoman.dialects.gemini.stops import EMPTY, blocked
@@ -13,9 +24,14 @@ from dragoman.dialects.gemini.usage import merged, parse_usage, searches, servic
 from dragoman.dialects.gemini.wire import GenerateContentResponse, PromptFeedback, UsageMetadata, given
 from dragoman.dialects.json_tree import ANY
 from dragoman.frames.json_array import JSONArrayDecoder
-from dragoman.frames.sse import SSEDecoder
+from dragoman.frames.sse import SSEDecoder, parse_frame
 
 _CHUNK = msgspec.json.Decoder(GenerateContentResponse)
+_VARYING = Varying(
+    re.compile(rb'"usageMetadata":\s*(\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\})'),
+    msgspec.json.Decoder(UsageMetadata).decode,
+)
+"""Every chunk tells the counts so far."""
 _SPACE = b" \t\r\n\xef\xbb\xbf"
 
 
@@ -32,14 +48,19 @@ class GeminiStreamDecoder:
         "_searches",
         "_skipped",
         "_started",
+        "_template",
         "_tokens",
         "_usage",
+        "complete",
     )
 
     def __init__(self, origin: str) -> None:
         self._origin = origin
         self._frames: SSEDecoder | JSONArrayDecoder | None = None
+        self._template = FrameTemplate(_VARYING)
         self._skipped = 0
+        self.complete = False
+        """Never: the format has no end mark. Usage and more of the answer may follow a finish reason."""
         self._done = False
         self._started = False
         self._id = ""
@@ -53,11 +74,6 @@ class GeminiStreamDecoder:
     def pending(self) -> int:
         """Bytes at the end of what was fed that belong to no whole frame yet."""
         return self._skipped + (self._frames.pending if self._frames is not None else 0)
-
-    @property
-    def complete(self) -> bool:
-        """Never: the format has no end mark. Usage and more of the answer may follow a finish reason."""
-        return False
 
     def feed(self, data: bytes, /) -> list[Event]:
         """The events that `data` completes."""
@@ -73,19 +89,43 @@ class GeminiStreamDecoder:
             self._skipped -= len(data)
         events: list[Event] = []
         try:
-            if isinstance(frames, SSEDecoder):
-                payloads = [frame.data for frame in frames.feed(data)]
-            else:
-                payloads = frames.feed(data)
+            pieces = frames.cut(data) if isinstance(frames, SSEDecoder) else frames.feed(data)
         except ValueError as error:
             self._fail(events, _unreadable(str(error)))
             return events
-        if payloads or isinstance(frames, SSEDecoder):
+        if pieces or isinstance(frames, SSEDecoder):
             # until then, space before an array is not yet worth passing on: nothing of it is open
             self._skipped = 0
-        for payload in payloads:
+        for piece in pieces:
+            if self._done:
+                break
+            if (event := self._template.read(piece)) is not None:
+                events.append(event)
+                tokens = self._template.value
+                if isinstance(tokens, UsageMetadata) and tokens != self._tokens:
+                    self._count(tokens, self._searches, events)
+                continue
+            payload = piece
+            if isinstance(frames, SSEDecoder):
+                told = parse_frame(piece)
+                if told is None:
+                    continue
+                payload = told.data
+            known = len(events)
             self._take(payload, events)
+            self._learn(piece, events[known:])
         return events
+
+    def _learn(self, piece: bytes, events: list[Event]) -> None:
+        """Remember a chunk that was read, and what it led to: words, and the counts beside them."""
+        words = events[0] if events and isinstance(events[0], (TextDelta, ThinkingDelta)) else None
+        if len(events) > 1 and not (len(events) == 2 and isinstance(events[1], UsageReported)):
+            words = None
+        answer = None if words is None else self._answers[words.choice]
+        if answer is not None and answer.recites:
+            words = None
+        if self._template.learn(piece, words) and answer is not None:
+            self._template.grow = answer.said if isinstance(words, TextDelta) else None
 
     def close(self) -> list[Event]:
         """What was still open, or `Failed` where the stream ended before the answer did."""

@@ -5,6 +5,7 @@ combinations there; below that, anything goes.
 from dragoman.conversation.loss import Loss
 from dragoman.dialects.json_schema.merging import COMBINED, Merging, TooLargeError
 from dragoman.dialects.json_schema.notes import Notes
+from dragoman.dialects.json_schema.remembered import remembered
 from dragoman.dialects.json_schema.tree import Node, UnreadableError, decode, encode, types_of
 from dragoman.dialects.json_tree import members
 
@@ -17,8 +18,11 @@ def anthropic_input_schema(schema: bytes | None, path: str, losses: list[Loss]) 
 
     `path` is the schema's JSON path in the client's request.
     """
-    if schema is None:
-        return EMPTY
+    return EMPTY if schema is None else _converted(schema, path, losses)
+
+
+@remembered
+def _converted(schema: bytes, path: str, losses: list[Loss]) -> bytes:
     notes = Notes(losses)
     try:
         fields = members(decode(schema))

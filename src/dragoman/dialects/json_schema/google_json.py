@@ -6,6 +6,7 @@ byte where nothing has to change.
 
 from dragoman.conversation.loss import Loss
 from dragoman.dialects.json_schema.notes import Notes, describe, described
+from dragoman.dialects.json_schema.remembered import remembered
 from dragoman.dialects.json_schema.tree import (
     NAMED_SCHEMAS,
     SCHEMA_LISTS,
@@ -30,6 +31,7 @@ _MAX_REPEATS = 2
 ANYTHING = b"{}"
 
 
+@remembered
 def google_parameters(schema: bytes, path: str, losses: list[Loss]) -> bytes | None:
     """The schema for `parametersJsonSchema`; None for a function without parameters, where Google
     wants none. `path` is the schema's JSON path in the client's request.
@@ -38,6 +40,7 @@ def google_parameters(schema: bytes, path: str, losses: list[Loss]) -> bytes | N
     return None if _is_memberless(converted) else converted
 
 
+@remembered
 def google_json_schema(schema: bytes, path: str, losses: list[Loss]) -> bytes:
     """The schema for `responseJsonSchema`. What is no schema, or too deep to be read, becomes one that
     allows anything.

@@ -10,6 +10,7 @@ import math
 from dragoman.conversation.loss import Loss
 from dragoman.dialects.json_schema.merging import Merging, TooLargeError
 from dragoman.dialects.json_schema.notes import Notes, describe
+from dragoman.dialects.json_schema.remembered import remembered
 from dragoman.dialects.json_schema.tree import (
     Node,
     Schema,
@@ -85,6 +86,7 @@ _SILENT = frozenset(
 """Keywords that constrain nothing."""
 
 
+@remembered
 def google_openapi_parameters(schema: bytes, path: str, losses: list[Loss]) -> bytes | None:
     """The schema for `parameters`: an object, None where it has no members, because Google wants no
     schema then. `path` is the schema's JSON path in the client's request.
@@ -93,6 +95,7 @@ def google_openapi_parameters(schema: bytes, path: str, losses: list[Loss]) -> b
     return encode(tree) if tree.get("properties") else None
 
 
+@remembered
 def google_openapi_schema(schema: bytes, path: str, losses: list[Loss]) -> bytes:
     """The schema for `responseSchema`. What is no schema, or too deep to be read, becomes an object."""
     return encode(_converted(schema, path, losses, parameters=False))

@@ -4,6 +4,7 @@
 
 from dragoman.conversation.loss import Loss
 from dragoman.dialects.json_schema.notes import Notes
+from dragoman.dialects.json_schema.remembered import remembered
 from dragoman.dialects.json_schema.tree import (
     NAMED_SCHEMAS,
     SCHEMA_LISTS,
@@ -22,6 +23,7 @@ ANY_OBJECT = b'{"type":"object","properties":{}}'
 """What stands for a schema that cannot be sent."""
 
 
+@remembered
 def openai_schema(schema: bytes, path: str, losses: list[Loss]) -> bytes:
     """A schema that is accepted, byte for byte the client's where it is so already.
 

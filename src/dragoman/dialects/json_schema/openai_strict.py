@@ -10,6 +10,7 @@ from dragoman.conversation.loss import Loss, approximated, emulated
 from dragoman.dialects.json_schema.merging import Merging, TooLargeError
 from dragoman.dialects.json_schema.notes import Notes, describe
 from dragoman.dialects.json_schema.openai_plain import openai_schema
+from dragoman.dialects.json_schema.remembered import remembered
 from dragoman.dialects.json_schema.tree import (
     Node,
     Schema,
@@ -78,6 +79,7 @@ _DEEPEST = 10
 _MAX_MEMBERS = 5000
 
 
+@remembered
 def openai_strict_schema(schema: bytes, path: str, losses: list[Loss]) -> bytes | None:
     """A schema that strict mode takes and that allows everything the client's does, byte for byte the
     client's where it is accepted already; None, with nothing added to `losses`, where there is no such

@@ -41,10 +41,8 @@ def parse_text(parts: str | list[PartWire], path: str) -> tuple[Text, ...]:
     return tuple(texts)
 
 
-def parse_media(parts: str | list[PartWire], path: str, raw: RawPart) -> tuple[Block, ...]:
+def parse_media(parts: list[PartWire], path: str, raw: RawPart) -> tuple[Block, ...]:
     """Content of users and tools. Raises `FailureError` that names a part that nobody knows."""
-    if isinstance(parts, str):
-        return (Text(parts),)
     return tuple(_medium(part, f"{path}[{place}]", raw, place) for place, part in enumerate(parts))
 
 

@@ -49,7 +49,7 @@ class _RawContent(msgspec.Struct):
 _RAW_CONTENT = msgspec.json.Decoder(_RawContent)
 
 
-def parse_messages(raw: bytes) -> tuple[tuple[Text, ...], tuple[Message, ...]]:
+def parse_messages(raw: msgspec.Raw) -> tuple[tuple[Text, ...], tuple[Message, ...]]:
     """The leading instructions, and the turns after them.
 
     Raises `FailureError` that names the field for what OpenAI refuses: unknown roles and parts,
@@ -70,7 +70,7 @@ def parse_messages(raw: bytes) -> tuple[tuple[Text, ...], tuple[Message, ...]]:
 class _Reader:
     """Goes through the messages once, first to last."""
 
-    def __init__(self, raw: bytes) -> None:
+    def __init__(self, raw: msgspec.Raw) -> None:
         self._raw = raw
         self._system: list[Text] = []
         self._leading = 0
@@ -97,7 +97,7 @@ class _Reader:
                     self._leading += 1
                     self._system.extend(block for block in _marked(texts, wire) if isinstance(block, Text))
             case "user":
-                media = parse_media(_content(wire, path), f"{path}.content", self._raw_part(position))
+                media = self._media(wire, path, position)
                 self._add(Message(Role.USER, _marked(media, wire), wire.name))
             case "assistant":
                 self._add(self._assistant(wire, path, position))
@@ -126,6 +126,12 @@ class _Reader:
         if self._results:
             self._messages.append(Message(Role.USER, tuple(self._results)))
             self._results = []
+
+    def _media(self, wire: MessageWire, path: str, position: int) -> tuple[Block, ...]:
+        content = _content(wire, path)
+        if isinstance(content, str):
+            return (Text(content),)
+        return parse_media(content, f"{path}.content", self._raw_part(position))
 
     def _raw_part(self, position: int) -> RawPart:
         """The parts of a message as the client wrote them: rarely needed, so decoded only then."""
@@ -189,7 +195,7 @@ class _Reader:
         if not wire.tool_call_id:
             raise _missing(f"{path}.tool_call_id")
         own, _ = parse_call_id(wire.tool_call_id)
-        blocks = parse_media(_content(wire, path), f"{path}.content", self._raw_part(position))
+        blocks = self._media(wire, path, position)
         return ToolResult(own, _plain(blocks), name=wire.name, cache=cache_mark(wire.cache_control))
 
     def _function_result(self, wire: MessageWire, path: str) -> ToolResult:
@@ -218,8 +224,10 @@ def _plain(blocks: tuple[Block, ...]) -> tuple[Text | Image | Audio | Document |
 def _marked(blocks: tuple[Block, ...], wire: MessageWire) -> tuple[Block, ...]:
     """The blocks with the message's own cache mark on the last of them."""
     mark = cache_mark(wire.cache_control)
+    if mark is None:
+        return blocks
     last = blocks[-1] if blocks else None
-    if mark is None or not isinstance(last, Text | Image | Document | ToolCall):
+    if not isinstance(last, Text | Image | Document | ToolCall):
         return blocks
     return (*blocks[:-1], msgspec.structs.replace(last, cache=mark))
 
@@ -234,11 +242,10 @@ def _kept(wire: MessageWire, reasoning: Reasoning) -> tuple[Opaque, ...]:
     ]
     if reasoning.foreign:
         fields.append(("reasoning_details", wire.reasoning_details))
-    return tuple(
-        Opaque(NAME, name, value)
-        for name, raw in fields
-        if (value := bytes(raw)) not in {b"", b"null", b"false"}
-    )
+    return tuple([Opaque(NAME, name, bytes(raw)) for name, raw in fields if raw and bytes(raw) not in _UNSET])
+
+
+_UNSET = (b"null", b"false")
 
 
 def _missing(path: str) -> FailureError:

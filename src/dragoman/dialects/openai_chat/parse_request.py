@@ -16,6 +16,7 @@ from dragoman.conversation.request import (
 )
 from dragoman.dialects.dialect import Location
 from dragoman.dialects.effort import EFFORTS
+from dragoman.dialects.json_text import is_given
 from dragoman.dialects.openai_chat.head import Fields, settings, top_level
 from dragoman.dialects.openai_chat.parse_content import cache_mark
 from dragoman.dialects.openai_chat.parse_message import parse_messages
@@ -31,15 +32,13 @@ _SETTINGS = msgspec.json.Decoder(SettingsWire)
 _SETTING_NAMES = frozenset(SettingsWire.__struct_fields__)
 _READ = _SETTING_NAMES | {"messages", "tools", "functions", "web_search_options"}
 
-_NOTHING = frozenset({b"", b"null"})
-
 
 def parse_request(body: bytes, location: Location) -> Request:
     """Read a whole request. Raises `FailureError` that names the field at fault."""
     del location
     fields = top_level(body)
     wire = settings(body, fields, _SETTINGS, _SETTING_NAMES)
-    system, messages = parse_messages(bytes(fields["messages"]))
+    system, messages = parse_messages(fields["messages"])
     legacy = _given(fields, "functions") or wire.function_call is not None
     tools, choice = _tools(fields, wire, legacy=legacy)
     return Request(
@@ -51,13 +50,13 @@ def parse_request(body: bytes, location: Location) -> Request:
         tool_choice=choice,
         parallel_tool_calls=False if legacy else wire.parallel_tool_calls,
         sampling=Sampling(
-            temperature=wire.temperature,
-            top_p=wire.top_p,
-            top_k=wire.top_k,
-            presence_penalty=wire.presence_penalty,
-            frequency_penalty=wire.frequency_penalty,
-            seed=wire.seed,
-            logit_bias=dict(wire.logit_bias) if wire.logit_bias else None,
+            wire.temperature,
+            wire.top_p,
+            wire.top_k,
+            wire.presence_penalty,
+            wire.frequency_penalty,
+            wire.seed,
+            dict(wire.logit_bias) if wire.logit_bias else None,
         ),
         max_tokens=_smaller(wire.max_tokens, wire.max_completion_tokens),
         stop=_stop(wire.stop),
@@ -78,7 +77,7 @@ def parse_request(body: bytes, location: Location) -> Request:
 
 
 def _given(fields: Fields, name: str) -> bool:
-    return bytes(fields.get(name, b"")) not in _NOTHING
+    return name in fields and is_given(fields[name])
 
 
 def _tools(fields: Fields, wire: SettingsWire, *, legacy: bool) -> tuple[tuple[Tool, ...], ToolChoice | None]:
@@ -96,12 +95,16 @@ def _tools(fields: Fields, wire: SettingsWire, *, legacy: bool) -> tuple[tuple[T
     return tools, choice
 
 
-def _smaller(*limits: int | None) -> int | None:
-    return min((limit for limit in limits if limit is not None), default=None)
+def _smaller(one: int | None, other: int | None) -> int | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)
 
 
 def _stop(stop: str | list[str] | None) -> tuple[str, ...]:
-    return tuple(filter(None, [stop] if isinstance(stop, str) else stop or ()))
+    if not stop:
+        return ()
+    return (stop,) if isinstance(stop, str) else tuple(filter(None, stop))
 
 
 def _top_logprobs(wire: SettingsWire) -> int | None:
@@ -162,13 +165,15 @@ def _bad_effort(effort: str, path: str) -> FailureError:
 
 def _extras(fields: Fields, wire: SettingsWire) -> tuple[Opaque, ...]:
     """What only this dialect has, in the client's order."""
+    if _READ.issuperset(fields) and wire.safety_identifier is wire.response_format is None:
+        return ()
     own = set[str]()
     if wire.safety_identifier is not None:
         own.add("safety_identifier")
     if wire.response_format is not None and wire.response_format.type in {"grammar", "structural_tag"}:
         own.add("response_format")
     return tuple(
-        Opaque(NAME, name, value)
+        Opaque(NAME, name, bytes(raw))
         for name, raw in fields.items()
-        if (name in own or name not in _READ) and (value := bytes(raw)) not in _NOTHING
+        if (name in own or name not in _READ) and is_given(raw)
     )

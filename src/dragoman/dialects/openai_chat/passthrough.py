@@ -52,5 +52,7 @@ def _reason(choice: MeteredChoiceWire) -> StopReason:
     message = choice.message
     if message is None:
         return stop_of(choice.finish_reason, called=False, refused=False).reason
-    called = bool(message.tool_calls or (message.function_call and not opens_with(message.function_call, b"n")))
+    called = bool(
+        message.tool_calls or (message.function_call and not opens_with(message.function_call, b"n"))
+    )
     return stop_of(choice.finish_reason, called=called, refused=bool(message.refusal)).reason

@@ -1,11 +1,13 @@
 """Streams of an upstream: server-sent chunks to events."""
 
+import re
+
 import msgspec
 
 from dragoman.conversation.events import Event, Failed, TextDelta, ThinkingDelta, UsageReported
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
 from dragoman.dialects.error_text import read_error
-from dragoman.dialects.frame_template import FrameTemplate
+from dragoman.dialects.frame_template import FrameTemplate, Varying
 from dragoman.dialects.openai_chat.answer import ANSWER, failure_of, started_of
 from dragoman.dialects.openai_chat.answer_wire import AnswerWire, ChoiceWire
 from dragoman.dialects.openai_chat.choice import OpenChoice
@@ -15,6 +17,9 @@ from dragoman.dialects.openai_chat.parse_response import parse_events
 from dragoman.dialects.openai_chat.usage import usage_of
 from dragoman.dialects.stream_frames import StreamFrames
 from dragoman.frames.sse import SSE, FrameTooLargeError, parse_frame
+
+_VARYING = Varying(re.compile(rb'"obfuscation":\s*("[^"\\]*")'), msgspec.json.Decoder(str).decode)
+"""What OpenAI adds to each chunk, so that its size does not tell what is in it."""
 
 
 class ChatStreamDecoder:
@@ -29,22 +34,23 @@ class ChatStreamDecoder:
     __slots__ = (
         "_answer",
         "_choices",
-        "_complete",
         "_frames",
         "_origin",
         "_over",
         "_sources",
         "_started",
         "_template",
+        "complete",
     )
 
     def __init__(self, origin: str) -> None:
         self._origin = origin
         self._frames = StreamFrames()
-        self._template = FrameTemplate()
+        self._template = FrameTemplate(_VARYING)
         self._started = False
         self._over = False
-        self._complete = False
+        self.complete = False
+        """Whether `[DONE]` has come."""
         self._answer = ""
         self._choices: dict[int, OpenChoice] = {}
         self._sources: AnswerWire | None = None
@@ -53,11 +59,6 @@ class ChatStreamDecoder:
     def pending(self) -> int:
         """Bytes at the end of what was fed that belong to no whole frame yet."""
         return self._frames.pending
-
-    @property
-    def complete(self) -> bool:
-        """Whether `[DONE]` has come."""
-        return self._complete
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that `data` completes."""
@@ -80,14 +81,13 @@ class ChatStreamDecoder:
         return events
 
     def _learn(self, frame: bytes, event: Event | None) -> None:
-        """Remember a frame that was read, and the one event that it led to. Calls are no words: what their
+        """Remember a frame that was read, and the one event that it led to. Calls are left out: what their
         pieces mean depends on what is in them.
         """
-        if isinstance(event, TextDelta | ThinkingDelta):
-            choice = self._choices[event.choice]
-            self._template.learn(frame, event, choice.said if choice.speaks else None)
-        else:
-            self._template.learn(frame, None)
+        words = event if isinstance(event, (TextDelta, ThinkingDelta)) else None
+        if self._template.learn(frame, words) and words is not None:
+            choice = self._choices[words.choice]
+            self._template.grow = choice.said if choice.speaks else None
 
     def close(self) -> list[Event]:
         """The upstream has closed the stream."""
@@ -180,7 +180,7 @@ class ChatStreamDecoder:
 
     def _done(self, events: list[Event]) -> None:
         """The upstream says that this is all: choices without a finish reason end here, too."""
-        self._complete = True
+        self.complete = True
         if not self._choices:
             self._fail(Failure(FailureKind.BAD_GATEWAY, "The upstream's stream held no answer."), events)
             return

@@ -28,7 +28,7 @@ class CompletionsStreamDecoder:
     every choice had its finish reason.
     """
 
-    __slots__ = ("_complete", "_open", "_over", "_sse", "_started", "_stopped", "_template")
+    __slots__ = ("_open", "_over", "_sse", "_started", "_stopped", "_template", "complete")
 
     def __init__(self, origin: str) -> None:
         del origin
@@ -38,17 +38,13 @@ class CompletionsStreamDecoder:
         self._stopped: set[int] = set()
         self._started = False
         self._over = False
-        self._complete = False
+        self.complete = False
+        """Whether `[DONE]` has come."""
 
     @property
     def pending(self) -> int:
         """Bytes at the end of what was fed that belong to no whole frame yet."""
         return self._sse.pending
-
-    @property
-    def complete(self) -> bool:
-        """Whether `[DONE]` has come."""
-        return self._complete
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that `data` completes."""
@@ -120,7 +116,7 @@ class CompletionsStreamDecoder:
 
     def _end(self, events: list[Event]) -> None:
         """The upstream says that this is all: texts without a finish reason end here, too."""
-        self._complete = True
+        self.complete = True
         if not self._started:
             self._fail(Failure(FailureKind.BAD_GATEWAY, "The upstream's stream held no answer."), events)
             return

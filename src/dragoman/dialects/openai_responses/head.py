@@ -7,7 +7,7 @@ import msgspec
 from dragoman.conversation.envelope import holds_seals
 from dragoman.conversation.failure import invalid
 from dragoman.dialects.dialect import Head, Location
-from dragoman.dialects.json_text import decode_request, decode_some, is_empty_array, opens_with
+from dragoman.dialects.json_text import decode_request, decode_some, is_empty_array, is_given, opens_with
 from dragoman.dialects.openai_responses.identifiers import holds_own_ids
 from dragoman.dialects.openai_responses.wire import HeadWire
 
@@ -19,6 +19,7 @@ _FIELDS: msgspec.json.Decoder[Fields] = msgspec.json.Decoder(Fields)
 _HEAD = msgspec.json.Decoder(HeadWire)
 _HEAD_NAMES = frozenset(HeadWire.__struct_fields__)
 _MISSING = "missing_required_parameter"
+_ABSENT = msgspec.Raw()
 _BEGINNINGS = ("previous_response_id", "conversation", "prompt")
 """What a request may go on from, and then be without an input of its own."""
 
@@ -39,8 +40,7 @@ def read_head(body: bytes, location: Location) -> Head:
 
 def given(fields: Fields, name: str) -> bool:
     """Whether a member is there and not null."""
-    raw = fields.get(name)
-    return raw is not None and not opens_with(raw, b"n")
+    return is_given(fields.get(name, _ABSENT))
 
 
 def goes_on(fields: Fields) -> bool:

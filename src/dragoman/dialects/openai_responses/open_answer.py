@@ -119,6 +119,13 @@ class OpenAnswer:
         self._take(self._free(place), reasoning, events)
         return reasoning
 
+    def pieces(self, block: int) -> list[str]:
+        """The pieces of an open text or reasoning so far, by its block."""
+        for item in self._open.values():
+            if isinstance(item, OpenMessage | OpenReasoning) and (found := item.pieces(block)) is not None:
+                return found
+        raise LookupError(block)
+
     def call(self, place: int | None) -> OpenCall | None:
         """The call that a piece belongs to; None where it never began, for then its name is not known."""
         item = self._at(place)

@@ -95,6 +95,10 @@ class OpenMessage:
         self._parts: dict[int, _Part] = {}
         self.refused = False
 
+    def pieces(self, block: int) -> list[str] | None:
+        """The pieces of the part that is a block; None where none of them is."""
+        return next((part.pieces for part in self._parts.values() if part.block == block), None)
+
     def say(self, place: int, text: str, events: list[Event], *, refusal: bool = False) -> None:
         """Take more text of a part."""
         if text:
@@ -176,6 +180,10 @@ class OpenReasoning:
         self._part = ("", 0)
         self._open_text = False
         self._pieces: list[str] = []
+
+    def pieces(self, block: int) -> list[str] | None:
+        """The pieces so far; None where another item is the block."""
+        return self._pieces if self._block == block else None
 
     def think(self, slot: str, place: int, text: str, events: list[Event]) -> None:
         """Take more text of a part of `summary` or `content`."""

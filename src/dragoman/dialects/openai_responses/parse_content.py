@@ -19,7 +19,7 @@ from dragoman.conversation.blocks import (
 from dragoman.conversation.failure import FailureError, invalid
 from dragoman.conversation.opaque import Opaque
 from dragoman.dialects.data_url import parse_image, parse_url
-from dragoman.dialects.json_text import field_error
+from dragoman.dialects.json_text import field_error, is_given, opens_with
 from dragoman.dialects.media_type import sniffed_type
 from dragoman.dialects.openai_responses.citations import parse_annotation
 from dragoman.dialects.openai_responses.wire import NAME, PartWire
@@ -27,7 +27,6 @@ from dragoman.dialects.openai_responses.wire import NAME, PartWire
 _TEXT = msgspec.json.Decoder(str)
 _PARTS = msgspec.json.Decoder(list[PartWire])
 _RAW_PARTS = msgspec.json.Decoder(list[msgspec.Raw])
-_NOTHING = frozenset({b"", b"null"})
 _MISSING = "missing_required_parameter"
 
 _TEXTS = frozenset({"input_text", "output_text", "text"})
@@ -54,24 +53,23 @@ def parse_output(raw: msgspec.Raw, path: str) -> tuple[Text | Image | Document |
     Raises `FailureError` that names the field at fault.
     """
     blocks = _parse(raw, path, foreign=True)
-    return tuple(block for block in blocks if isinstance(block, Text | Image | Document | Unknown))
+    return tuple([block for block in blocks if isinstance(block, Text | Image | Document | Unknown)])
 
 
 def _parse(raw: msgspec.Raw, path: str, *, foreign: bool) -> tuple[Block, ...]:
-    json = bytes(raw)
-    if json in _NOTHING:
+    if not is_given(raw):
         raise invalid(f"'{path}': this field is required.", path, _MISSING)
     try:
-        if json[:1] == b'"':
-            return (Text(_TEXT.decode(json)),)
-        parts = _PARTS.decode(json)
+        if opens_with(raw, b'"'):
+            return (Text(_TEXT.decode(raw)),)
+        parts = _PARTS.decode(raw)
     except msgspec.ValidationError as error:
         raise field_error(error, path) from None
     blocks: list[Block] = []
     for place, part in enumerate(parts):
         block = _block(part, f"{path}[{place}]")
         if block is None and foreign:
-            block = Unknown(NAME, part.type, bytes(_RAW_PARTS.decode(json)[place]))
+            block = Unknown(NAME, part.type, bytes(_RAW_PARTS.decode(raw)[place]))
         elif block is None:
             raise _unknown(part, f"{path}[{place}]")
         blocks.append(block)
@@ -139,8 +137,8 @@ def _citations(annotations: list[msgspec.Raw] | None) -> tuple[Citation, ...]:
 
 
 def _opaque(part: PartWire) -> tuple[Opaque, ...]:
-    raw = bytes(part.prompt_cache_breakpoint)
-    return () if raw in _NOTHING else (Opaque(NAME, "prompt_cache_breakpoint", raw),)
+    raw = part.prompt_cache_breakpoint
+    return (Opaque(NAME, "prompt_cache_breakpoint", bytes(raw)),) if is_given(raw) else ()
 
 
 def _required(value: str | None, path: str) -> str:

@@ -6,7 +6,7 @@ from dragoman.conversation.blocks import Block, Image, Text, ToolCall, ToolResul
 from dragoman.conversation.failure import FailureError, invalid
 from dragoman.conversation.opaque import Opaque
 from dragoman.conversation.request import Message, Role
-from dragoman.dialects.json_text import field_error
+from dragoman.dialects.json_text import field_error, is_given, opens_with
 from dragoman.dialects.openai_responses.namespaces import Place, flat_name, remembered
 from dragoman.dialects.openai_responses.parse_content import parse_content, parse_output
 from dragoman.dialects.openai_responses.pictures import ITEM as PICTURE
@@ -22,7 +22,6 @@ _PIECES = msgspec.json.Decoder(list[PieceWire])
 _MEMBERS: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _MISSING = "missing_required_parameter"
 _INVALID = "invalid_value"
-_NOTHING = frozenset({b"", b"null"})
 
 _READ = {
     "message": frozenset({"type", "role", "content"}),
@@ -82,17 +81,17 @@ class Conversation(msgspec.Struct, frozen=True):
     added_tools: tuple[tuple[bytes, str], ...]
 
 
-def parse_input(raw: bytes) -> Conversation:
+def parse_input(raw: msgspec.Raw) -> Conversation:
     """Read `input`, a string or items. Raises `FailureError` that names the field at fault."""
     try:
-        if raw[:1] == b'"':
+        if opens_with(raw, b'"'):
             return Conversation((), (Message(Role.USER, (Text(_TEXT.decode(raw)),)),), ())
         items = _ITEMS.decode(raw)
     except msgspec.ValidationError as error:
         raise field_error(error, "input") from None
     reader = _Reader()
     for position, item in enumerate(items):
-        reader.read(bytes(item), f"input[{position}]")
+        reader.read(item, f"input[{position}]")
     return reader.close()
 
 
@@ -111,7 +110,7 @@ class _Reader:
         self._waiting: list[tuple[Block | Carried, str]] = []
         """Tools that were added before any turn: no turn of their own."""
 
-    def read(self, raw: bytes, path: str) -> None:
+    def read(self, raw: msgspec.Raw, path: str) -> None:
         """Take the next item."""
         try:
             wire = _ITEM.decode(raw)
@@ -119,7 +118,7 @@ class _Reader:
             raise field_error(error, path) from None
         match wire.type:
             case "message" if wire.role is None and not wire.content and wire.id:
-                self._add(Role.ASSISTANT, Unknown(NAME, "item_reference", raw), path)
+                self._add(Role.ASSISTANT, Unknown(NAME, "item_reference", bytes(raw)), path)
             case "message":
                 self._message(wire, raw, path)
             case "reasoning":
@@ -161,7 +160,7 @@ class _Reader:
 
     # --- items -----------------------------------------------------------------------------------
 
-    def _message(self, wire: ItemWire, raw: bytes, path: str) -> None:
+    def _message(self, wire: ItemWire, raw: msgspec.Raw, path: str) -> None:
         opaque = _others(raw, "message")
         match wire.role:
             case "user":
@@ -222,7 +221,7 @@ class _Reader:
         if found is not None:
             self._add(Role.ASSISTANT, found, path)
 
-    def _call(self, wire: ItemWire, raw: bytes, path: str) -> ToolCall:
+    def _call(self, wire: ItemWire, raw: msgspec.Raw, path: str) -> ToolCall:
         own = _required(wire.call_id, f"{path}.call_id")
         name = _required(wire.name, f"{path}.name")
         opaque = _others(raw, wire.type)
@@ -233,20 +232,20 @@ class _Reader:
             if wire.input is None:
                 raise _missing(f"{path}.input")
             return ToolCall(own, flat, wire.input, custom=True, opaque=opaque)
-        if bytes(wire.arguments) in _NOTHING:
+        if not is_given(wire.arguments):
             raise _missing(f"{path}.arguments")
         try:
-            arguments = _TEXT.decode(bytes(wire.arguments))
+            arguments = _TEXT.decode(wire.arguments)
         except msgspec.ValidationError as error:
             raise field_error(error, f"{path}.arguments") from None
         return ToolCall(own, flat, arguments, opaque=opaque)
 
-    def _unknown(self, wire: ItemWire, kind: str, raw: bytes, path: str) -> None:
+    def _unknown(self, wire: ItemWire, kind: str, raw: msgspec.Raw, path: str) -> None:
         picture = picture_of(wire.result, wire.output_format) if kind == PICTURE else None
         if picture is not None:
-            self._add(Role.ASSISTANT, Image(picture, opaque=(remembered_item(raw),)), path)
+            self._add(Role.ASSISTANT, Image(picture, opaque=(remembered_item(bytes(raw)),)), path)
             return
-        block = Unknown(NAME, kind, raw, server_side=kind in _DONE_BY_VENDOR)
+        block = Unknown(NAME, kind, bytes(raw), server_side=kind in _DONE_BY_VENDOR)
         if kind == ADDED_TOOLS:
             self._tools.extend(
                 (bytes(tool), f"{path}.tools[{place}]") for place, tool in enumerate(wire.tools or ())
@@ -256,21 +255,21 @@ class _Reader:
             self._add(Role.USER if kind in _SAID_BY_CLIENT else Role.ASSISTANT, block, path)
 
 
-def _others(raw: bytes, kind: str) -> tuple[Opaque, ...]:
+def _others(raw: msgspec.Raw, kind: str) -> tuple[Opaque, ...]:
     """The members of an item that only this format has."""
     read = _READ[kind]
     return tuple(
-        Opaque(NAME, name, value)
+        Opaque(NAME, name, bytes(member))
         for name, member in _MEMBERS.decode(raw).items()
-        if name not in read and (value := bytes(member)) not in _NOTHING
+        if name not in read and is_given(member)
     )
 
 
 def _open_reasoning(content: msgspec.Raw, path: str) -> list[str]:
-    if bytes(content) in _NOTHING:
+    if not is_given(content):
         return []
     try:
-        return [piece.text for piece in _PIECES.decode(bytes(content))]
+        return [piece.text for piece in _PIECES.decode(content)]
     except msgspec.ValidationError as error:
         raise field_error(error, f"{path}.content") from None
 

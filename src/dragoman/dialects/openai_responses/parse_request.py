@@ -28,6 +28,7 @@ INSTRUCTIONS = Opaque(NAME, "instructions", b"true")
 _READ = _SETTING_NAMES - {"store", "previous_response_id", "safety_identifier"} | {"input", "tools"}
 _DEFAULTS = {"background": b"false", "truncation": b'"disabled"'}
 """Wishes that go without saying: no other format has to do anything for them."""
+_NO_ITEMS = msgspec.Raw(b"[]")
 
 
 def parse_request(body: bytes, location: Location) -> Request:
@@ -35,7 +36,7 @@ def parse_request(body: bytes, location: Location) -> Request:
     del location
     fields = top_level(body)
     wire = settings(body, fields, _SETTINGS, _SETTING_NAMES)
-    conversation = parse_input(bytes(fields["input"]) if given(fields, "input") else b"[]")
+    conversation = parse_input(fields["input"] if given(fields, "input") else _NO_ITEMS)
     tools = parse_tools(bytes(fields["tools"])) if given(fields, "tools") else ()
     tools = (*tools, *added_tools(conversation.added_tools))
     instructions = () if wire.instructions is None else (Text(wire.instructions, opaque=(INSTRUCTIONS,)),)

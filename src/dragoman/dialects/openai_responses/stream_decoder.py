@@ -1,10 +1,13 @@
 """Streams of an upstream: server-sent events to neutral ones."""
 
+import re
+
 import msgspec
 
-from dragoman.conversation.events import Event, Failed, UsageReported
+from dragoman.conversation.events import Event, Failed, TextDelta, ThinkingDelta, UsageReported
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
 from dragoman.dialects.error_text import read_error
+from dragoman.dialects.frame_template import FrameTemplate, Varying
 from dragoman.dialects.json_tree import UNREADABLE
 from dragoman.dialects.openai_responses.answer_wire import AnswerWire, StreamEventWire
 from dragoman.dialects.openai_responses.errors import embedded_failure
@@ -19,9 +22,16 @@ from dragoman.dialects.openai_responses.parse_response import parse_events
 from dragoman.dialects.openai_responses.stop import COMPLETED, INCOMPLETE
 from dragoman.dialects.openai_responses.usage import usage_of
 from dragoman.dialects.stream_frames import StreamFrames
-from dragoman.frames.sse import SSE, FrameTooLargeError
+from dragoman.frames.sse import SSE, FrameTooLargeError, parse_frame
 
 _EVENT = msgspec.json.Decoder(StreamEventWire)
+_VARYING = Varying(
+    re.compile(rb'"(?:sequence_number|obfuscation)":\s*([0-9]+|"[^"\\]*")'),
+    msgspec.json.Decoder(int | str).decode,
+)
+"""What differs from event to event: its number, and what OpenAI adds so that its size does not tell what is
+in it.
+"""
 _BEGINNINGS = frozenset({"response.created", "response.queued", "response.in_progress"})
 _ENDS = {
     "response.completed": COMPLETED,
@@ -45,21 +55,24 @@ class ResponsesStreamDecoder:
 
     __slots__ = (
         "_answer",
-        "_complete",
         "_error",
         "_frames",
         "_held",
         "_origin",
         "_over",
         "_started",
+        "_template",
+        "complete",
     )
 
     def __init__(self, origin: str) -> None:
         self._origin = origin
         self._frames = StreamFrames()
+        self._template = FrameTemplate(_VARYING)
         self._started = False
         self._over = False
-        self._complete = False
+        self.complete = False
+        """Whether the terminal event has come, of success or failure."""
         self._error: Failure | None = None
         self._held = 0
         self._answer = OpenAnswer(origin)
@@ -69,17 +82,12 @@ class ResponsesStreamDecoder:
         """Bytes at the end of what was fed that belong to no whole frame yet."""
         return self._frames.pending + self._held
 
-    @property
-    def complete(self) -> bool:
-        """Whether the terminal event has come, of success or failure."""
-        return self._complete
-
     def feed(self, data: bytes) -> list[Event]:
         """The events that `data` completes."""
         events: list[Event] = []
         try:
             complete = self._frames.pending + len(data)
-            frames = self._frames.feed(data)
+            frames = self._frames.cut(data)
             complete -= self._frames.pending
         except FrameTooLargeError as error:
             if not self._over:
@@ -88,10 +96,21 @@ class ResponsesStreamDecoder:
         for frame in frames:
             if self._over:
                 break
-            self._read(frame, events)
+            if (event := self._template.read(frame)) is not None:
+                events.append(event)
+            elif (told := parse_frame(frame)) is not None:
+                known = len(events)
+                self._read(told, events)
+                self._learn(frame, events[-1] if len(events) == known + 1 else None)
         waits = self._error is not None and not self._over
         self._held = self._held + complete if waits else 0
         return events
+
+    def _learn(self, frame: bytes, event: Event | None) -> None:
+        """Remember a frame that was read, and the one event that it led to."""
+        words = event if isinstance(event, (TextDelta, ThinkingDelta)) else None
+        if self._template.learn(frame, words) and words is not None:
+            self._template.grow = self._answer.pieces(words.index).append
 
     def close(self) -> list[Event]:
         """The upstream has closed the stream."""
@@ -185,7 +204,7 @@ class ResponsesStreamDecoder:
 
     def _finish(self, event: StreamEventWire, kind: str, data: bytes, events: list[Event]) -> None:
         """The terminal event: it holds the whole answer once more, for hosts that leave out pieces."""
-        self._complete = True
+        self.complete = True
         answer = ANSWER.decode(event.response) if event.response else AnswerWire()
         self._start(answer, events)
         counted = usage_of(answer)

@@ -1,0 +1,358 @@
+"""A frame that is known by its bytes means what it means when it is read in full."""
+
+import itertools
+import json
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dragoman.conversation.events import Event, TextDelta, ThinkingDelta
+from dragoman.dialects.dialect import StreamDecoder
+from dragoman.dialects.frame_template import MOST_KEPT, FrameTemplate
+from dragoman.dialects.openai_completions import DIALECT as COMPLETIONS
+from dragoman.dialects.registry import DIALECTS
+
+WORDS = ["a", " b", "a", "", '"', "\\", '\\"', "é\u2028", "\x00\n", "content", "null", "}", '"},"x":"', "0"]
+_text = st.sampled_from(WORDS)
+_number = st.integers(0, 3)
+
+
+def _json(value: object, *, ascii_only: bool) -> str:
+    return json.dumps(value, ensure_ascii=ascii_only, separators=(",", ":"))
+
+
+def _chunk(choices: list[object], **rest: object) -> dict[str, object]:
+    return {
+        "id": "c",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": "m",
+        "choices": choices,
+    } | rest
+
+
+def _choice(index: int = 0, finish: str | None = None, /, **delta: object) -> dict[str, object]:
+    return {"index": index, "delta": delta, "finish_reason": finish}
+
+
+_call = {"index": 0, "id": "t", "function": {"name": "f", "arguments": ""}}
+_counts = {"prompt_tokens": 3, "completion_tokens": 4}
+_chat: st.SearchStrategy[object] = st.one_of(
+    _text.map(lambda text: _chunk([_choice(content=text)])),
+    _text.map(lambda text: _chunk([_choice(content=text)], usage=None, obfuscation=text[:1] * 3)),
+    st.builds(lambda text, index: _chunk([_choice(index, content=text)]), _text, _number),
+    _text.map(lambda text: _chunk([_choice(refusal=text)])),
+    _text.map(lambda text: _chunk([_choice(content=None, reasoning_content=text)])),
+    _text.map(
+        lambda text: _chunk([_choice(reasoning=text, reasoning_details=[{"type": "x", "text": text}])])
+    ),
+    _text.map(lambda text: _chunk([_choice(content=[{"type": "text", "text": text}])])),
+    _text.map(lambda text: _chunk([_choice(content=text)], content=text)),
+    _text.map(lambda text: _chunk([_choice(content=text)], usage=_counts)),
+    _text.map(
+        lambda text: _chunk(
+            [_choice(content=text) | {"logprobs": {"content": [{"token": text, "logprob": -1}]}}]
+        )
+    ),
+    _text.map(
+        lambda text: _chunk([_choice(content=text)], search_results=[{"url": "https://a.b", "title": text}])
+    ),
+    _text.map(lambda text: _chunk([_choice(tool_calls=[{"index": 0, "function": {"arguments": text}}])])),
+    st.sampled_from(
+        [
+            _chunk([_choice(0, "stop")]),
+            _chunk([_choice(0, "stop", content="late")]),
+            _chunk([_choice(tool_calls=[_call])]),
+            _chunk([], usage=_counts),
+            {"error": {"message": "busy"}},
+            _chunk([_choice(annotations=[{"type": "url_citation", "url_citation": {"url": "https://a.b"}}])]),
+        ]
+    ),
+)
+
+
+def _delta(index: int, **delta: object) -> dict[str, object]:
+    return {"type": "content_block_delta", "index": index, "delta": delta}
+
+
+_anthropic: st.SearchStrategy[object] = st.one_of(
+    _text.map(lambda text: _delta(0, type="text_delta", text=text)),
+    st.builds(lambda text, index: _delta(index, type="text_delta", text=text), _text, _number),
+    _text.map(lambda text: _delta(0, type="thinking_delta", thinking=text)),
+    _text.map(lambda text: _delta(0, type="input_json_delta", partial_json=text)),
+    _text.map(lambda text: _delta(0, type="signature_delta", signature=text)),
+    st.sampled_from(
+        [
+            {"type": "message_start", "message": {"id": "i", "model": "m"}},
+            {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+            {
+                "type": "content_block_start",
+                "index": 0,
+                "content_block": {"type": "thinking", "thinking": ""},
+            },
+            {
+                "type": "content_block_start",
+                "index": 0,
+                "content_block": {"type": "tool_use", "id": "t", "name": "f"},
+            },
+            {"type": "content_block_stop", "index": 0},
+            {"type": "ping"},
+            {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 3}},
+            {"type": "error", "error": {"type": "api_error", "message": "busy"}},
+        ]
+    ),
+)
+
+
+def _parts(*parts: object, count: int | None = None, index: int = 0, **rest: object) -> dict[str, object]:
+    candidate = {"content": {"parts": parts, "role": "model"}, "index": index, **rest}
+    counts = {
+        "promptTokenCount": 3,
+        "candidatesTokenCount": count,
+        "promptTokensDetails": [{"modality": "TEXT"}],
+    }
+    told = {} if count is None else {"usageMetadata": counts}
+    return {"candidates": [candidate], **told, "modelVersion": "m"}
+
+
+_cited = {"citationSources": [{"uri": "https://a.b"}]}
+_gemini: st.SearchStrategy[object] = st.one_of(
+    _text.map(lambda text: _parts({"text": text})),
+    st.builds(lambda text, count: _parts({"text": text}, count=count), _text, _number),
+    st.builds(lambda text, index: _parts({"text": text}, index=index), _text, _number),
+    _text.map(lambda text: _parts({"text": text, "thought": True}, count=4)),
+    _text.map(lambda text: _parts({"text": text, "thoughtSignature": "c2ln"})),
+    _text.map(lambda text: _parts({"text": text}, {"text": text})),
+    _text.map(lambda text: _parts({"text": text}, count=3, citationMetadata=_cited)),
+    _text.map(lambda text: _parts({"text": text}, groundingMetadata={"webSearchQueries": [text]})),
+    st.sampled_from(
+        [
+            _parts({"text": "x"}, finishReason="STOP"),
+            _parts({"functionCall": {"name": "f", "args": {}}}),
+            {"usageMetadata": {"promptTokenCount": 5, "candidatesTokenCount": 6}},
+            {"error": {"code": 503, "message": "busy"}},
+        ]
+    ),
+)
+
+
+def _event(kind: str, number: int, **members: object) -> dict[str, object]:
+    return {"type": f"response.{kind}", "sequence_number": number, **members}
+
+
+_item = {"type": "message", "id": "m", "content": []}
+_responses: st.SearchStrategy[object] = st.one_of(
+    st.builds(
+        lambda text, n: _event(
+            "output_text.delta", n, output_index=0, content_index=0, delta=text, logprobs=[]
+        ),
+        _text,
+        _number,
+    ),
+    st.builds(
+        lambda text, n: _event("output_text.delta", n, output_index=0, delta=text, obfuscation="abc"[:n]),
+        _text,
+        _number,
+    ),
+    st.builds(lambda text, n: _event("output_text.delta", n, output_index=n, delta=text), _text, _number),
+    _text.map(lambda text: _event("refusal.delta", 1, output_index=0, content_index=1, delta=text)),
+    st.builds(
+        lambda text, n: _event(
+            "reasoning_summary_text.delta", n, output_index=1, summary_index=n % 2, delta=text
+        ),
+        _text,
+        _number,
+    ),
+    _text.map(lambda text: _event("function_call_arguments.delta", 1, output_index=2, delta=text)),
+    _text.map(lambda text: _event("output_text.done", 1, output_index=0, text=text)),
+    st.sampled_from(
+        [
+            _event("created", 0, response={"id": "r", "model": "m", "status": "in_progress"}),
+            _event("output_item.added", 1, output_index=0, item=_item),
+            _event(
+                "output_item.done",
+                1,
+                output_index=0,
+                item=_item | {"content": [{"type": "output_text", "text": "ab b"}]},
+            ),
+            _event(
+                "output_item.added",
+                1,
+                output_index=2,
+                item={"type": "function_call", "call_id": "t", "name": "f"},
+            ),
+            _event("completed", 9, response={"id": "r", "status": "completed", "output": []}),
+            {"type": "error", "message": "busy"},
+        ]
+    ),
+)
+
+_completions: st.SearchStrategy[object] = st.one_of(
+    _text.map(
+        lambda text: {"id": "c", "model": "m", "choices": [{"index": 0, "text": text, "finish_reason": None}]}
+    ),
+    st.builds(lambda text, index: {"choices": [{"index": index, "text": text}]}, _text, _number),
+    st.sampled_from(
+        [{"choices": [{"index": 0, "text": "x", "finish_reason": "stop"}]}, {"choices": [], "usage": _counts}]
+    ),
+)
+
+FRAMES = {
+    "openai_chat": _chat,
+    "anthropic": _anthropic,
+    "gemini": _gemini,
+    "openai_responses": _responses,
+    "openai_completions": _completions,
+}
+ODD = [
+    b": wait\n\n",
+    b"\n",
+    b"\r\n\r\n",
+    b"event: ping\n\n",
+    b"data: [DONE]\n\n",
+    b'data: {"a":\ndata: 1}\n\n',
+    b"data: {\n\n",
+]
+
+
+@st.composite
+def streams(draw: st.DrawFn, frames: st.SearchStrategy[object]) -> bytes:
+    """A stream in which most frames come several times in a row, with other words, and few are odd."""
+    out = b""
+    for _ in range(draw(st.integers(1, 4))):
+        template = _json(draw(frames), ascii_only=False)
+        for _ in range(draw(st.integers(1, 6))):
+            # the same frame with other words in it: where it says " b", and perhaps elsewhere
+            words = _json(draw(_text), ascii_only=draw(st.booleans()))
+            frame = (
+                template.replace('" b"', words)
+                if draw(st.booleans())
+                else _json(draw(frames), ascii_only=False)
+            )
+            end = draw(st.sampled_from(["\n\n", "\n\n", "\r\n\r\n"]))
+            name = draw(st.sampled_from(["", "", "event: x\n", "event: error\n"]))
+            out += (name + "data: " + frame + end).encode()
+        if draw(st.booleans()):
+            out += draw(st.sampled_from(ODD))
+    if draw(st.booleans()):
+        at = draw(st.integers(0, len(out) - 1))
+        out = out[:at] + draw(st.binary(max_size=2)) + out[at + 1 :]
+    return out
+
+
+def decoder(name: str) -> StreamDecoder:
+    dialect = COMPLETIONS if name == "openai_completions" else DIALECTS[name]
+    return dialect.stream_decoder("o/f")
+
+
+def said(name: str, pieces: list[bytes]) -> list[tuple[list[Event], int, bool]]:
+    """What comes of each piece, and of the end."""
+    taken = decoder(name)
+    found = [(taken.feed(piece), taken.pending, taken.complete) for piece in pieces]
+    return [*found, (taken.close(), taken.pending, taken.complete)]
+
+
+def unread(self: FrameTemplate, frame: bytes) -> None:
+    """No frame is known by its bytes."""
+    del self, frame
+
+
+@pytest.mark.parametrize("name", FRAMES)
+@given(data=st.data())
+@settings(max_examples=100)
+def test_frames_known_by_their_bytes_mean_what_they_mean_when_read(name: str, data: st.DataObject) -> None:
+    stream = data.draw(streams(FRAMES[name]))
+    cuts = data.draw(st.lists(st.integers(0, len(stream)), max_size=4))
+    pieces = [stream[start:end] for start, end in itertools.pairwise(sorted({0, len(stream), *cuts}))]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FrameTemplate, "read", unread)
+        expected = said(name, pieces)
+    assert said(name, pieces) == expected
+
+
+def _chat_frame(text: str, number: int) -> bytes:
+    del number
+    return f'data: {{"id":"c","choices":[{{"index":0,"delta":{{"content":{json.dumps(text)}}}}}]}}'.encode()
+
+
+def _padded_frame(text: str, number: int) -> bytes:
+    return _chat_frame(text, number)[:-1] + b',"obfuscation":"' + b"x" * number + b'"}'
+
+
+def _gemini_frame(text: str, number: int) -> bytes:
+    return b"data: " + json.dumps(_parts({"text": text}, count=number)).encode()
+
+
+def _numbered_frame(text: str, number: int) -> bytes:
+    event = _event(
+        "output_text.delta", number, output_index=0, content_index=0, delta=text, obfuscation="x" * number
+    )
+    return b"event: response.output_text.delta\ndata: " + json.dumps(event).encode()
+
+
+def _anthropic_frame(text: str, number: int) -> bytes:
+    del number
+    return (
+        b"event: content_block_delta\ndata: " + json.dumps(_delta(0, type="text_delta", text=text)).encode()
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "frame"),
+    [
+        ("openai_chat", _chat_frame),
+        ("openai_chat", _padded_frame),
+        ("gemini", _gemini_frame),
+        ("openai_responses", _numbered_frame),
+        ("anthropic", _anthropic_frame),
+    ],
+)
+def test_most_frames_of_a_stream_are_not_read_in_full(
+    name: str, frame: Callable[[str, int], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[bytes] = []
+    learn = FrameTemplate.learn
+
+    def noted(self: FrameTemplate, frame: bytes, event: Event | None) -> bool:
+        read.append(frame)
+        return learn(self, frame, event)
+
+    monkeypatch.setattr(FrameTemplate, "learn", noted)
+    taken = decoder(name)
+    words = [f"word {number} " for number in range(50)]
+    events = [event for n, word in enumerate(words) for event in taken.feed(frame(word, n) + b"\n\n")]
+    assert [event.text for event in events if isinstance(event, TextDelta)] == words
+    assert len(read) == 3
+
+
+def test_a_frame_that_led_to_something_else_is_forgotten() -> None:
+    template = FrameTemplate()
+    assert not template.learn(b'{"t":"one"}', TextDelta(0, "one"))
+    assert template.learn(b'{"t":"two"}', TextDelta(0, "two"))
+    assert template.read(b'{"t":"three \\" \\u00e9"}') == TextDelta(0, 'three " é')
+    assert template.read(b'{"t":"a","t":"b"}') is None
+    assert template.read(b'{"t":""}') is None
+    assert template.read(b'{"t":"}') is None
+    assert not template.learn(b'{"t":"three"}', ThinkingDelta(0, "three"))
+    assert template.read(b'{"t":"four"}') is None
+    template.learn(b'{"t":"five"}', ThinkingDelta(0, "five"))
+    assert template.read(b'{"t":"six"}') == ThinkingDelta(0, "six")
+    template.learn(b'{"end":1}', None)
+    assert template.read(b'{"t":"six"}') is None
+
+
+def test_what_differs_in_more_than_the_words_is_not_alike() -> None:
+    template = FrameTemplate()
+    for number in range(20):
+        frame = json.dumps({"t": f"w{number} ", "n": number}).encode()
+        assert not template.learn(frame, TextDelta(0, f"w{number} "))
+        assert template.read(frame) is None
+
+
+def test_no_large_frame_is_remembered() -> None:
+    template = FrameTemplate()
+    for letter in "ab":
+        text = letter * MOST_KEPT
+        assert not template.learn(json.dumps({"t": text}).encode(), TextDelta(0, text))
