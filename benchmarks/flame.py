@@ -49,8 +49,8 @@ class Box(NamedTuple):
 
 
 def fold(lines: Iterable[str], trunk: str = "") -> Frame:
-    """The tree of stacks as `outer;inner;innermost COUNT`; lines without a count are left out. Where a stack has
-    a function called `trunk`, the tree begins with it.
+    """The tree of stacks as `outer;inner;innermost COUNT`; lines without a count are left out. Where a stack
+    has a function called `trunk`, the tree begins with it.
     """
     root = Frame("all")
     for line in lines:

@@ -10,35 +10,35 @@ from benchmarks.targets import added, each_piece, verdicts
 
 INTRODUCTION = """# Benchmarks
 
-What Dragoman costs, measured beside nginx as a bare proxy and beside other gateways, on one machine and in one
-run. This page and the figures on it are written by one command, from a fresh clone:
+What Dragoman costs, measured beside nginx as a bare proxy and beside other gateways, on one machine and in
+one run. This page and the figures on it are written by one command, from a fresh clone:
 
     benchmarks/run
 
-It takes about {minutes:.0f} minutes, and needs a machine with two cores that does nothing else. What it measured,
-every round of it, is in [results.json](results.json).
+It takes about {minutes:.0f} minutes, and needs a machine with two cores that does nothing else. What it
+measured, every round of it, is in [results.json](results.json).
 """
 
 METHOD = """## How it is measured
 
-- The gateway under test has core 0 for itself; the other gateways are stopped meanwhile. The upstream and the
-  load have core 1. The upstream answers from bytes that are made beforehand, and reaches far more requests a
-  second than any gateway asks of it.
-- CPU time is user and system time of all processes of the gateway, from the operating system's accounting, over
-  the requests answered. What a gateway puts off (Dragoman reads its ledger's journal in the background) is
-  waited for and counts.
+- The gateway under test has core 0 for itself; the other gateways are stopped meanwhile. The upstream and
+  the load have core 1. The upstream answers from bytes that are made beforehand, and reaches far more
+  requests a second than any gateway asks of it.
+- CPU time is user and system time of all processes of the gateway, from the operating system's accounting,
+  over the requests answered. What a gateway puts off (Dragoman reads its ledger's journal in the
+  background) is waited for and counts.
 - Dragoman has everything on: a virtual key with two limits and two budgets, a route, the ledger in SQLite,
-  metrics. LiteLLM has a master key only: for virtual keys and budgets it needs a Postgres, which is spared it
-  here. Portkey has no keys of its own.
-- A scenario is five rounds, interleaved over all gateways; tables have the medians. Compare ratios within a run:
-  absolute figures belong to the machine.
-- Every answer is held against what the upstream has said: its status, its last event, and as many pieces as were
-  sent. A wrong answer is no fast answer: the gateway fails the scenario, and its error stands in the table. Whole
-  answers at full load are asked by wrk, which looks at status and length only, after a round in which all of each
-  answer was looked at; gateways that answer fewer than 50 requests of each connection in a round are asked by
-  our own load, which waits for the last answers.
-- Delays are of requests that come at random times at a steady rate, and count from when a request should have
-  been sent. "Added" is the difference of the quantiles to the way without a gateway, at the same rate.
+  metrics. LiteLLM has a master key only: for virtual keys and budgets it needs a Postgres, which is spared
+  it here. Portkey has no keys of its own.
+- Each scenario is measured in rounds, interleaved over all gateways; tables have the medians. Compare ratios
+  within a run: absolute figures belong to the machine.
+- Every answer is held against what the upstream has said: its status, its last event, and as many pieces as
+  were sent. A wrong answer is no fast answer: the gateway fails the scenario, and its error stands in the
+  table. Whole answers at full load are asked by wrk, which looks at status and length only, after a round in
+  which all of each answer was looked at; gateways that answer fewer than 50 requests of each connection in a
+  round are asked by our own load, which waits for the last answers.
+- Delays are of requests that come at random times at a steady rate, and count from when a request should
+  have been sent. "Added" is the difference of the quantiles to the way without a gateway, at the same rate.
 """
 
 
@@ -75,8 +75,8 @@ def _machine(results: Results) -> Iterator[str]:
         return
     versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
     yield (
-        f"Measured on {machine.processor}, {machine.cores} cores, {machine.memory_gb:g} GB, {machine.system}, "
-        f"with {machine.python}; {versions}."
+        f"Measured on {machine.processor}, {machine.cores} cores, {machine.memory_gb:g} GB, "
+        f"{machine.system}, with {machine.python}; {versions}."
     )
     if results.absent:
         yield "Not measured: " + "; ".join(f"{name} ({why})" for name, why in results.absent.items()) + "."
@@ -180,8 +180,8 @@ def _memory(results: Results) -> Iterator[str]:
         yield (
             f"{found.streams:,} streams open at once on one worker, each of {found.pieces} pieces "
             f"{found.gap_ms:g} ms apart: {found.kb_each:g} KB of memory for each, "
-            f"{100 * found.cpu_share:.0f} % of a core. {found.complete:,} streams were complete; 99 % of them "
-            f"took at most {100 * found.p99_slow:.1f} % longer than at the upstream's speed, the slowest "
+            f"{100 * found.cpu_share:.0f} % of a core. {found.complete:,} streams were complete; 99 % of "
+            f"them took at most {100 * found.p99_slow:.1f} % longer than at the upstream's speed, the slowest "
             f"{100 * found.slowest:.1f} %."
         )
     elif found:
@@ -196,8 +196,8 @@ def _large(results: Results) -> Iterator[str]:
         return
     megabytes = results.large[0].megabytes
     yield (
-        f"## A request of {megabytes:g} MB\n\nA picture, passed through. The copying proxy reads a request to its "
-        "end and writes the same bytes: less cannot be done where the model's name may be at the end.\n\n"
+        f"## A request of {megabytes:g} MB\n\nA picture, passed through. The copying proxy reads a request "
+        "to its end and writes the same bytes: less cannot be done where the model's name may be at the end.\n\n"
         "![CPU time](large.svg)"
     )
     base = next(
@@ -218,9 +218,9 @@ def _growth(results: Results) -> Iterator[str]:
     if not results.curves:
         return
     yield (
-        "## Growth\n\nThe line through the points is `a + b n^k`, the nearest by relative error: a fixed part, and "
-        "one that grows. The last column is the exponent between the two largest sizes alone. Linear growth is "
-        "1; with connections, the cost of a request should not grow at all."
+        "## Growth\n\nThe line through the points is `a + b n^k`, the nearest by relative error: a fixed "
+        "part, and one that grows. The last column is the exponent between the two largest sizes alone. Linear "
+        "growth is 1; with connections, the cost of a request should not grow at all."
     )
     for variable in VARIABLES:
         if any(curve.variable == variable and len(curve.points) > 1 for curve in results.curves):
@@ -249,8 +249,8 @@ def _growth(results: Results) -> Iterator[str]:
 def _flames(results: Results) -> Iterator[str]:
     if results.flames:
         yield (
-            "## Where the time goes\n\nSampled by py-spy 500 times a second at full load. Open a picture by itself "
-            "to see each frame's name and share."
+            "## Where the time goes\n\nSampled by py-spy 500 times a second at full load. Open a picture by "
+            "itself to see each frame's name and share."
         )
         yield "\n\n".join(f"![{file.removesuffix('.svg')}]({file})" for file in results.flames)
 

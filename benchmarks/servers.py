@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ from benchmarks.configurations import DRAGOMAN, LITELLM, NGINX, Ports
 from benchmarks.questions import SAME, Pair, Question, question
 
 ROOT = Path(__file__).parent.parent
-GATEWAY_CORE, OTHER_CORE = 0, 1
+GATEWAY_CORE, OTHER_CORE = 0, min(1, (os.cpu_count() or 1) - 1)
 UPSTREAM_KEY = "sk-up"
 ADMIN_KEY = "sk-benchmark-0123456789"
 """The key that LiteLLM's clients present."""
@@ -160,16 +160,23 @@ def running(
 
 
 @contextlib.contextmanager
+def upstream(folder: Path, port: int, gap: float) -> Generator[Server]:
+    """An upstream with so many seconds between the pieces of its streams."""
+    command = own("upstream", "--port", str(port), "--gap", str(gap))
+    with running(command, OTHER_CORE, folder / f"upstream-{port}.log", OWN) as process:
+        _await_listening(port)
+        yield Server("direct", process, (port, port), _upstream_key)
+
+
+@contextlib.contextmanager
 def upstreams(folder: Path) -> Generator[Server]:
     """The upstreams, with pauses of 3 ms, 1 ms and 250 ms in streams. What is given is the first."""
-    with contextlib.ExitStack() as stack:
-        processes: list[subprocess.Popen[bytes]] = []
-        for port, gap in ((PORTS.upstream, 0.003), (PORTS.brisk, 0.001), (PORTS.patient, 0.25)):
-            command = own("upstream", "--port", str(port), "--gap", str(gap))
-            log = folder / f"upstream-{port}.log"
-            processes.append(stack.enter_context(running(command, OTHER_CORE, log, OWN)))
-            _await_listening(port)
-        yield Server("direct", processes[0], (PORTS.upstream, PORTS.upstream), _upstream_key)
+    with (
+        upstream(folder, PORTS.upstream, 0.003) as usual,
+        upstream(folder, PORTS.brisk, 0.001),
+        upstream(folder, PORTS.patient, 0.25),
+    ):
+        yield usual
 
 
 @contextlib.contextmanager
@@ -185,16 +192,18 @@ def nginx(folder: Path) -> Generator[Server]:
 
 
 @contextlib.contextmanager
-def dragoman(folder: Path, port: int = DRAGOMAN_PORT) -> Generator[Server]:
+def dragoman(
+    folder: Path, port: int = DRAGOMAN_PORT, ports: Ports = PORTS, watched: Sequence[str] = ()
+) -> Generator[Server]:
     """Dragoman with everything on: a virtual key with two limits and two budgets, routes, the ledger in
-    SQLite, metrics.
+    SQLite, metrics. `watched` is a command to run it by, in place of its own.
     """
     home = folder / f"dragoman-{port}"
     home.mkdir(exist_ok=True)
     config = home / "dragoman.toml"
-    config.write_text(DRAGOMAN.format(port=port, key=UPSTREAM_KEY, ports=PORTS))
+    config.write_text(DRAGOMAN.format(port=port, key=UPSTREAM_KEY, ports=ports))
     program = str(Path(sys.executable).with_name("dragoman"))
-    environment = {**os.environ, "DRAGOMAN_HOME": str(home / "data")}
+    environment = {**OWN, "DRAGOMAN_HOME": str(home / "data")}
     key_file = home / "key"
     if not key_file.exists():
         allowed = ["--requests", "100000000/day", "--tokens", "100000000000/day"]
@@ -203,9 +212,8 @@ def dragoman(folder: Path, port: int = DRAGOMAN_PORT) -> Generator[Server]:
         made = subprocess.run(create, capture_output=True, text=True, check=True, env=environment)
         key_file.write_text(made.stdout.strip())
     key = key_file.read_text()
-    command = [program, "serve", "--config", str(config)]
-    ports = (port, port)
-    with started("Dragoman", command, home, ports, lambda _: _bearer(key), environment) as server:
+    command = [*(watched or [program]), "serve", "--config", str(config)]
+    with started("Dragoman", command, home, (port, port), lambda _: _bearer(key), environment) as server:
         yield server
 
 

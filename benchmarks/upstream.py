@@ -129,7 +129,8 @@ def gemini_stream(chunks: int) -> list[bytes]:
         if reason:
             candidate["finishReason"] = reason
         usage = {"promptTokenCount": 9, "candidatesTokenCount": number, "totalTokenCount": 9 + number}
-        return data({"candidates": [candidate], "usageMetadata": usage, "modelVersion": "gemini-2.5-flash"})
+        event = data({"candidates": [candidate], "usageMetadata": usage, "modelVersion": "gemini-2.5-flash"})
+        return event.replace(b"\n", b"\r\n")  # as Google ends its lines
 
     return [*(chunk(f" token{number}", number) for number in range(chunks)), chunk("", chunks, "STOP")]
 

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from dragoman.access.holder import Holder, Limit
-from dragoman.access.limits import Amounts, claims_of, draws_for, rate_limits, refusal, rest_of, slots_of
+from dragoman.access.limits import claims_of, draws_for, rate_limits, refusal, rest_of, slots_of
 from dragoman.conversation.failure import FailureKind
 from dragoman.conversation.rate_limit import RateLimit
 from dragoman.coordination.memory_meters import MemoryMeters
@@ -15,7 +15,7 @@ from dragoman.models.money import NANOS
 KEY = Holder("key", "k1", "ci", (Limit("requests", 100, 60), Limit("tokens", 10_000, 60)), (), 5)
 TEAM = Holder("team", "t1", "research", (Limit("cost", NANOS, 3600),))
 ROUTE = Holder("route", "fast", "fast", (), (), 50)
-NEEDED = Amounts(tokens=2000, nanos=NANOS // 20)
+NEEDED = (2000, NANOS // 20, 1)
 
 
 def told(place: int, wait: float, *levels: Level) -> str:
@@ -49,7 +49,7 @@ def test_slots_are_for_those_with_a_limit_of_concurrent_requests() -> None:
 
 def test_what_was_not_used_is_put_back_and_what_was_used_beyond_is_owed() -> None:
     claims = claims_of((KEY, TEAM))
-    assert rest_of(claims, NEEDED, Amounts(500, NANOS // 10)) == [
+    assert rest_of(claims, NEEDED, (500, NANOS // 10, 1)) == [
         Draw("key:k1:tokens:60", 10_000, 60, 1500),
         Draw("team:t1:cost:3600", NANOS, 3600, -(NANOS // 20)),
     ]
@@ -58,7 +58,7 @@ def test_what_was_not_used_is_put_back_and_what_was_used_beyond_is_owed() -> Non
 
 def test_a_request_that_was_not_served_is_put_back_as_a_whole() -> None:
     claims = claims_of((KEY,))
-    nothing = Amounts(0, 0, requests=0)
+    nothing = (0, 0, 0)
     assert rest_of(claims, NEEDED, nothing) == draws_for(claims, NEEDED)
 
 
@@ -84,7 +84,7 @@ def test_costs_are_told_in_dollars() -> None:
 
 def test_what_never_fits_is_said_to_and_no_client_waits_for_it() -> None:
     claims = claims_of((KEY,))
-    failure = refusal(claims, Amounts(20_000, 0), Drawn(1, math.inf, (Level(99, 1), Level(10_000, 0))))
+    failure = refusal(claims, (20_000, 0, 1), Drawn(1, math.inf, (Level(99, 1), Level(10_000, 0))))
     assert failure.message == (
         "The key 'ci' may use at most 10,000 tokens a minute, and this request needs up to 20,000 tokens: it "
         "never fits. Make the prompt shorter or the output limit lower, or have the limit raised."
@@ -119,5 +119,5 @@ async def test_draws_and_refusals_fit_together() -> None:
     failure = refusal(claims, NEEDED, drawn)
     assert "10,000 tokens a minute, with 0 tokens left" in failure.message
     assert failure.retry_after == 12
-    await meters.put_back(rest_of(claims, NEEDED, Amounts(0, 0)))
+    await meters.put_back(rest_of(claims, NEEDED, (0, 0, 1)))
     assert (await meters.draw(draws_for(claims, NEEDED))).refused is None

@@ -24,7 +24,7 @@ from tests.access.budgeting import (
 )
 
 from dragoman.access.holder import Budget, Holder
-from dragoman.access.purse import BudgetSpentError, Purse, Reservation, budget_failure
+from dragoman.access.purse import BudgetSpentError, Purse, Reservation, Wallet, budget_failure
 from dragoman.config.secret import Secret
 from dragoman.conversation.failure import FailureKind
 from dragoman.dialects.anthropic.errors import render_error as anthropic_error
@@ -219,6 +219,65 @@ async def test_what_is_covered_can_be_known_without_asking(purse: Purse, store: 
     assert not covers(purse, KEY + TEAM, 1)
     assert covers(purse, [], 1)
     assert store.asked == asked
+
+
+async def found_again(purse: Purse, budgets: Sequence[tuple[Holder, Budget]], nanos: int) -> Wallet:
+    """A wallet that has found what the purse holds."""
+    (await purse.reserve(budgets, nanos)).release()
+    wallet = Wallet(budgets)
+    reservation = purse.reserve_held(wallet, nanos)
+    assert reservation is not None
+    reservation.release()
+    return wallet
+
+
+async def test_what_was_found_before_is_not_spent_beyond_the_end_of_its_period(
+    purse: Purse, clock: Clock
+) -> None:
+    wallet = await found_again(purse, KEY[:1], DOLLAR)
+    clock.now += 12 * 3600
+    assert purse.reserve_held(wallet, DOLLAR) is None
+    (await purse.reserve(KEY[:1], DOLLAR)).release()
+    reservation = purse.reserve_held(wallet, DOLLAR)
+    assert reservation is not None
+    assert [one.account for one in reservation.settle(DOLLAR)] == ["key:ci-id/day/UTC/1795392000"]
+
+
+async def test_what_was_found_before_is_held_to_a_limit_that_was_lowered_meanwhile(purse: Purse) -> None:
+    wallet = await found_again(purse, KEY[:1], 10 * DOLLAR)
+    lower = held("key", "ci", Budget(6 * DOLLAR, "day"))
+    (await purse.reserve(lower, 6 * DOLLAR)).release()
+    assert purse.reserve_held(wallet, DOLLAR) is None
+    assert purse.reserve_held(wallet, DOLLAR) is None
+    assert covers(purse, lower, 6 * DOLLAR)
+
+
+async def test_what_was_found_before_is_not_spent_when_its_lease_is_over(purse: Purse, clock: Clock) -> None:
+    wallet = await found_again(purse, KEY, DOLLAR)
+    clock.now += 55
+    assert purse.reserve_held(wallet, 1) is None
+
+
+async def test_what_was_found_before_is_found_again_after_it_was_given_back(
+    purse: Purse, clock: Clock, database: Database
+) -> None:
+    wallet = await found_again(purse, KEY, DOLLAR)
+    clock.now += 5
+    await purse.tend()
+    assert (await totals(database))[1] == 0
+    assert purse.reserve_held(wallet, 1) is None
+    (await purse.reserve(KEY, DOLLAR)).release()
+    reservation = purse.reserve_held(wallet, DOLLAR)
+    assert reservation is not None
+    assert sum(one.amount for one in reservation.settle(DOLLAR)) == 2 * DOLLAR
+
+
+async def test_what_is_left_of_one_budget_is_not_set_aside_where_another_lacks(purse: Purse) -> None:
+    wallet = await found_again(purse, KEY, DOLLAR)
+    open_ = await purse.reserve(KEY[:1], 10 * DOLLAR)
+    assert purse.reserve_held(wallet, DOLLAR) is None
+    open_.release()
+    assert purse.held()[1] == 0
 
 
 async def test_a_period_ends_for_new_requests_only(purse: Purse, clock: Clock, database: Database) -> None:

@@ -10,7 +10,7 @@ from dragoman.conversation.failure import Failure, FailureKind
 from dragoman.dialects import anthropic, gemini, openai_chat
 from dragoman.dialects.dialect import Dialect, Location
 from dragoman.gateway.outlet import Outlet
-from dragoman.server.connection import Connection
+from dragoman.server.connection import AsgiConnection
 
 pytestmark = pytest.mark.anyio
 
@@ -115,11 +115,14 @@ async def test_a_sign_that_the_client_has_not_taken_yet_is_not_followed_by_anoth
 async def test_an_error_waits_for_the_head_that_a_sign_of_life_is_about_to_send() -> None:
     reads, sent = asyncio.Event(), list[Message]()
 
+    async def receive() -> Message:
+        raise AssertionError("nothing more of the request is asked for")
+
     async def send(message: Message) -> None:
         await reads.wait()
         sent.append(message)
 
-    out = Outlet(Connection(send), openai_chat.DIALECT, Location(), HEADERS, interval=0.01)
+    out = Outlet(AsgiConnection(receive, send), openai_chat.DIALECT, Location(), HEADERS, interval=0.01)
     await asyncio.sleep(0.03)
     assert out.opened
     refused = asyncio.ensure_future(out.refuse(Failure(FailureKind.OVERLOADED, "Too much.")))

@@ -1,4 +1,4 @@
-"""A request is read whole or refused, and a client that leaves is noticed once and exactly then."""
+"""Over ASGI, a request is read whole or refused, and a client that leaves is noticed exactly then."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,7 +7,7 @@ import pytest
 from starlette.types import Message
 
 from dragoman.conversation.failure import FailureError, FailureKind
-from dragoman.server.connection import Connection, Departure, read_body
+from dragoman.server.connection import AsgiConnection
 
 pytestmark = pytest.mark.anyio
 
@@ -42,20 +42,25 @@ def body(data: bytes, *, more: bool = True) -> Message:
     return {"type": "http.request", "body": data, "more_body": more}
 
 
+def connected(wire: Wire) -> AsgiConnection:
+    scope = {"method": "POST", "path": "/x", "raw_path": b"/x", "query_string": b"", "headers": []}
+    return AsgiConnection(scope, wire.receive, wire.send)
+
+
 async def test_a_body_is_read_to_its_end() -> None:
-    assert await read_body(Wire(body(b"ab"), body(b""), body(b"c", more=False)).receive, 10, 5) == b"abc"
-    assert await read_body(Wire({"type": "http.request"}).receive, 10, 5) == b""
+    assert await connected(Wire(body(b"ab"), body(b""), body(b"c", more=False))).read_body(10, 5) == b"abc"
+    assert await connected(Wire({"type": "http.request"})).read_body(10, 5) == b""
 
 
 async def test_a_body_of_exactly_the_limit_is_taken() -> None:
-    assert await read_body(Wire(body(b"12345"), body(b"67890", more=False)).receive, 10, 5) == b"1234567890"
+    assert await connected(Wire(body(b"12345"), body(b"67890", more=False))).read_body(10, 5) == b"1234567890"
 
 
 async def test_a_larger_body_is_refused_once_it_has_been_read_away() -> None:
     """A client that is still sending would not see the answer."""
     wire = Wire(body(b"123456"), body(b"78901"), body(b"x" * 1000, more=False))
     with pytest.raises(FailureError, match="max_body_bytes") as caught:
-        await read_body(wire.receive, 10, 5)
+        await connected(wire).read_body(10, 5)
     assert caught.value.failure.kind is FailureKind.TOO_LARGE
     assert wire.unread == 0
 
@@ -63,13 +68,13 @@ async def test_a_larger_body_is_refused_once_it_has_been_read_away() -> None:
 async def test_a_body_without_end_is_not_read_for_ever() -> None:
     wire = Wire(*[body(bytes(64 * 1024 * 1024))] * 8)
     with pytest.raises(FailureError):
-        await read_body(wire.receive, 10, 5)
+        await connected(wire).read_body(10, 5)
     assert wire.unread > 0
 
 
 async def test_a_client_that_leaves_in_its_request_has_asked_nothing() -> None:
     with pytest.raises(FailureError) as caught:
-        await read_body(Wire(body(b"{"), GONE).receive, 10, 5)
+        await connected(Wire(body(b"{"), GONE)).read_body(10, 5)
     assert caught.value.failure.kind is FailureKind.CLIENT_CLOSED
 
 
@@ -77,7 +82,7 @@ async def test_a_body_that_does_not_go_on_is_not_waited_for() -> None:
     wire = Wire(body(b"{"))
     asyncio.get_running_loop().call_later(0.15, wire.say, body(b"{"))
     with pytest.raises(FailureError, match="body_timeout") as caught:
-        await read_body(wire.receive, 10, 0.2)
+        await connected(wire).read_body(10, 0.2)
     assert caught.value.failure.kind is FailureKind.REQUEST_TIMEOUT
 
 
@@ -86,12 +91,12 @@ async def test_only_the_wait_for_each_piece_of_a_body_is_bounded() -> None:
     for number in range(1, 5):
         more = number < 4
         asyncio.get_running_loop().call_later(0.1 * number, wire.say, body(b"%d" % number, more=more))
-    assert await read_body(wire.receive, 10, 0.25) == b"01234"
+    assert await connected(wire).read_body(10, 0.25) == b"01234"
 
 
 async def test_a_whole_answer_says_how_long_it_is() -> None:
     wire = Wire()
-    connection = Connection(wire.send)
+    connection = connected(wire)
     assert not connection.started
     await connection.respond(404, [("x-a", "b")], b"gone")
     assert connection.started
@@ -108,13 +113,13 @@ async def test_a_whole_answer_says_how_long_it_is() -> None:
 
 async def test_a_header_that_is_not_latin_does_not_break_the_answer() -> None:
     wire = Wire()
-    await Connection(wire.send).start(200, [("x-a", "\u20ac\xe9")])
+    await connected(wire).start(200, [("x-a", "\u20ac\xe9")])
     assert wire.sent[0]["headers"] == [(b"x-a", b"?\xe9")]
 
 
 async def test_a_streamed_answer_is_open_until_it_is_finished() -> None:
     wire = Wire()
-    connection = Connection(wire.send)
+    connection = connected(wire)
     await connection.start(200, [])
     await connection.write(b"a")
     assert not connection.finished
@@ -123,9 +128,9 @@ async def test_a_streamed_answer_is_open_until_it_is_finished() -> None:
     assert connection.finished
 
 
-async def run(wire: Wire, connection: Connection, work: Callable[[], "asyncio.Future[None]"]) -> str:
+async def run(connection: AsgiConnection, work: Callable[[], "asyncio.Future[None]"]) -> str:
     """What became of some work while a departure was looked out for."""
-    async with Departure(wire.receive, connection):
+    with connection:
         await work()
         return "done"
     return "left"
@@ -137,9 +142,9 @@ def forever() -> "asyncio.Future[None]":
 
 async def test_a_client_that_leaves_cancels_the_work_and_nothing_else() -> None:
     wire = Wire()
-    connection = Connection(wire.send)
+    connection = connected(wire)
     asyncio.get_running_loop().call_later(0.01, wire.say, GONE)
-    assert await asyncio.wait_for(run(wire, connection, forever), 1) == "left"
+    assert await asyncio.wait_for(run(connection, forever), 1) == "left"
     assert connection.left
     task = asyncio.current_task()
     assert task is not None
@@ -149,14 +154,14 @@ async def test_a_client_that_leaves_cancels_the_work_and_nothing_else() -> None:
 
 async def test_the_end_of_an_answered_request_is_no_departure() -> None:
     wire = Wire()
-    connection = Connection(wire.send)
+    connection = connected(wire)
 
     async def answer() -> None:
         await connection.respond(200, [], b"")
         wire.say(GONE)  # as servers do
         await asyncio.sleep(0.01)
 
-    assert await run(wire, connection, lambda: asyncio.ensure_future(answer())) == "done"
+    assert await run(connection, lambda: asyncio.ensure_future(answer())) == "done"
     assert not connection.left
 
 
@@ -164,7 +169,7 @@ async def test_the_end_of_an_answered_request_is_no_departure() -> None:
 async def test_a_client_that_leaves_at_the_very_end_leaves_nothing_behind(turns: int) -> None:
     """Whichever of the two is first, by however little."""
     wire = Wire()
-    connection = Connection(wire.send)
+    connection = connected(wire)
 
     async def answer() -> None:
         for _ in range(3):
@@ -177,7 +182,7 @@ async def test_a_client_that_leaves_at_the_very_end_leaves_nothing_behind(turns:
         wire.say(GONE)
 
     leaving = asyncio.ensure_future(leave())
-    await run(wire, connection, lambda: asyncio.ensure_future(answer()))
+    await run(connection, lambda: asyncio.ensure_future(answer()))
     await leaving
     task = asyncio.current_task()
     assert task is not None
@@ -188,8 +193,8 @@ async def test_a_client_that_leaves_at_the_very_end_leaves_nothing_behind(turns:
 
 async def test_a_server_that_stops_the_work_is_not_mistaken_for_the_client() -> None:
     wire = Wire()
-    connection = Connection(wire.send)
-    task = asyncio.ensure_future(run(wire, connection, forever))
+    connection = connected(wire)
+    task = asyncio.ensure_future(run(connection, forever))
     await asyncio.sleep(0.01)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -201,7 +206,7 @@ async def test_an_error_of_the_work_comes_out_though_the_client_has_left() -> No
     wire = Wire()
 
     async def fail() -> None:
-        async with Departure(wire.receive, Connection(wire.send)):
+        with connected(wire):
             wire.say(GONE)
             try:
                 await forever()

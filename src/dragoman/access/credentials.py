@@ -7,6 +7,7 @@ Style = Literal["bearer", "x-api-key", "x-goog-api-key", "api-key", "query"]
 """How a key was presented."""
 
 _STYLES: dict[bytes, Style] = {
+    b"authorization": "bearer",
     b"x-api-key": "x-api-key",
     b"x-goog-api-key": "x-goog-api-key",
     b"api-key": "api-key",
@@ -23,10 +24,13 @@ def presented_key(headers: list[tuple[bytes, bytes]], query: bytes) -> tuple[str
     """
     found: tuple[str, Style] | None = None
     for name, value in headers:
-        if name == b"authorization":
+        if name not in _STYLES:
+            continue
+        style = _STYLES[name]
+        if style == "bearer":
             if value[:7].lower() == b"bearer " and (key := value[7:].strip()):
-                return key.decode("latin-1"), "bearer"
-        elif found is None and (style := _STYLES.get(name)) is not None and (key := value.strip()):
+                return key.decode("latin-1"), style
+        elif found is None and (key := value.strip()):
             found = key.decode("latin-1"), style
     if found is not None:
         return found

@@ -29,12 +29,10 @@ class Claim(NamedTuple):
     bucket: str
 
 
-class Amounts(NamedTuple):
-    """How much a request needs or has used: tokens of prompt and answer together, and nano-dollars."""
-
-    tokens: int
-    nanos: int
-    requests: int = 1
+Amounts = tuple[int, int, int]
+"""How much a request needs or has used: tokens of prompt and answer together, nano-dollars, and requests,
+which is 1.
+"""
 
 
 def claims_of(holders: Iterable[Holder]) -> tuple[Claim, ...]:
@@ -113,13 +111,11 @@ def rate_limits(claims: Sequence[Claim], levels: Sequence[Level]) -> tuple[RateL
     """What clients are told of their limits with an answer; the levels are those of the claims' draws. Cost
     is not told: no wire format has words for it.
     """
-    return tuple(
-        [
-            RateLimit(limit.kind, limit.most, int(level.left), level.full_in)
-            for (_, limit, _), level in zip(claims, levels, strict=True)
-            if limit.kind != "cost"
-        ]
-    )
+    told: list[RateLimit] = []
+    for (_, limit, _), level in zip(claims, levels, strict=True):
+        if limit.kind != "cost":
+            told.append(RateLimit(limit.kind, limit.most, int(level.left), level.full_in))
+    return tuple(told)
 
 
 def _told(kind: LimitKind, amount: int) -> str:

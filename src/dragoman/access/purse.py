@@ -102,9 +102,9 @@ class Reservation:
         if not self._open:
             raise RuntimeError("The reservation was settled before.")
         self._open = False
-        reserved, charges = self._nanos, list[Charge]()
+        charges: list[Charge] = []
         for pocket in self._pockets:
-            pocket.settle(reserved, nanos, self._now, charges)
+            pocket.settle(self._nanos, nanos, self._now, charges)
         return tuple(charges)
 
     def release(self) -> None:

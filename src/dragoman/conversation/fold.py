@@ -68,7 +68,10 @@ class Fold:
             case Failed(failure=failure):
                 raise FailureError(failure)
             case _:
-                self._choices.setdefault(event.choice, _OpenChoice(event.choice)).feed(event)
+                choice = self._choices.get(event.choice)
+                if choice is None:
+                    choice = self._choices[event.choice] = _OpenChoice(event.choice)
+                choice.feed(event)
 
     def close(self) -> Response:
         """The answer so far. Raises `FailureError` if a choice has not stopped, or none came."""

@@ -47,6 +47,7 @@ class MemoryMeters:
         now = self._now()
         buckets = self._buckets
         found: list[_Bucket] = []
+        levels: list[Level] = []
         for name, most, seconds, amount in draws:
             bucket = buckets.get(name)
             if bucket is None:
@@ -54,16 +55,18 @@ class MemoryMeters:
             used = bucket.used
             if used:
                 used -= (now - bucket.at) * bucket.rate
-                if used < 0.0:
-                    used = 0.0
+                used = max(used, 0.0)
             bucket.at = now
-            bucket.rate = most / seconds
+            bucket.rate = rate = most / seconds
             if used + amount > most + most * SLACK:
                 bucket.used = used
                 return self._refused(draws, found, now)
-            bucket.used = used + amount
+            bucket.used = used = used + amount
             found.append(bucket)
-        levels = [_level(bucket, draw[1]) for bucket, draw in zip(found, draws, strict=True)]
+            levels.append(Level(most - used if most > used else 0.0, used / rate))
+        if len(found) > 1 and len(set(found)) < len(found):
+            # what was drawn last of a bucket counts for all its levels
+            levels = [_level(bucket, draw.most) for bucket, draw in zip(found, draws, strict=True)]
         return Drawn(None, 0.0, tuple(levels))
 
     async def put_back(self, draws: Sequence[Draw], /) -> None:
@@ -76,7 +79,7 @@ class MemoryMeters:
         for draw in draws:
             bucket = self._current(draw, now)
             used = bucket.used - draw[3]
-            bucket.used = used if used > 0.0 else 0.0
+            bucket.used = max(0.0, used)
         return True
 
     async def enter(self, slots: Sequence[Slot], /) -> int | None:
@@ -140,7 +143,7 @@ class MemoryMeters:
         name, most, seconds, _ = draw
         bucket = self._buckets.get(name) or self._begin(name, now)
         used = bucket.used - (now - bucket.at) * bucket.rate
-        bucket.used = used if used > 0.0 else 0.0
+        bucket.used = max(0.0, used)
         bucket.at = now
         bucket.rate = most / seconds
         return bucket

@@ -70,8 +70,8 @@ class Meters(Protocol):
 
     A process that dies gives its slots back without being asked.
 
-    What ends in `_now` does the same where nothing has to be waited for, without the coroutine that this would
-    take for every request. Where it says that it cannot, nothing has happened.
+    What ends in `_now` does the same where nothing has to be waited for, without the coroutine that this
+    would take for every request. Where it says that it cannot, nothing has happened.
     """
 
     @property

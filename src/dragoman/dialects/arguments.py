@@ -13,7 +13,6 @@ RAW_ARGUMENTS = "__raw_arguments"
 """The one member of an object that stands for arguments which are no JSON at all."""
 
 _CLOSERS = {"{": "}", "[": "]"}
-_SPACE = (b" ", b"\n", b"\r", b"\t")
 
 
 def call_input(call: ToolCall) -> tuple[msgspec.Raw, bool]:
@@ -66,7 +65,9 @@ def arguments_text(given: msgspec.Raw) -> str:
 def compact(json: msgspec.Raw | bytes) -> bytes:
     """Valid JSON text without the space between its tokens, which alone is left out."""
     text = bytes(json)
-    return msgspec.json.format(text, indent=-1) if any(space in text for space in _SPACE) else text
+    find = text.find
+    spaced = find(b" ") >= 0 or find(b"\n") >= 0 or find(b"\r") >= 0 or find(b"\t") >= 0
+    return msgspec.json.format(text, indent=-1) if spaced else text
 
 
 def closed_object(text: str) -> str | None:

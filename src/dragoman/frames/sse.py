@@ -55,12 +55,11 @@ class SSEDecoder:
         """The frames that `data` completes, unread, for `parse_frame`; some may be empty. Where lines end in
         CRLF, they may end in LF here. Raises as `feed`.
         """
-        end = data.rfind(b"\n\n") + 2
-        if end < 2:
-            end = data.rfind(b"\r\n\r\n") + 4
-            if end < 4:
-                return self._search(data, [])
-        if not self._started:
+        if data.endswith((b"\n\n", b"\r\n\r\n")):
+            end = len(data)
+        else:
+            end = max(data.rfind(b"\n\n") + 2, data.rfind(b"\r\n\r\n") + 4)
+        if end < 4 or not self._started:
             return self._search(data, [])
         # the usual stream: whole frames, and every line end alike
         whole = data if end == len(data) else data[:end]

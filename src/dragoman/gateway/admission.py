@@ -27,7 +27,7 @@ from dragoman.routing.places import Place
 from dragoman.routing.traffic import ClientLimit, Traffic
 from dragoman.store.entry import Charge
 
-_ONE = Amounts(0, 0)
+_ONE: Final[Amounts] = (0, 0, 1)
 _FIRST_PAUSE = 0.01
 _LONGEST_PAUSE = 0.1
 """Seconds between two looks whether another process has given a place back."""
@@ -121,12 +121,12 @@ class Hold:
         """So much was used: what was drawn besides goes back into the limits. Once; where this is False,
         nothing has, and `put_back` has to be awaited.
         """
-        rest = rest_of(self._claims, self._needed, Amounts(tokens, nanos))
+        rest = rest_of(self._claims, self._needed, (tokens, nanos, 1))
         return not rest or self._meters.put_back_now(rest)
 
     async def put_back(self, tokens: int, nanos: int) -> None:
         """See `put_back_now`."""
-        if rest := rest_of(self._claims, self._needed, Amounts(tokens, nanos)):
+        if rest := rest_of(self._claims, self._needed, (tokens, nanos, 1)):
             await self._meters.put_back(rest)
 
 
@@ -247,7 +247,7 @@ class Admission:
             paid = allowances.purse.reserve_held(rules.wallet, nanos)
             if paid is None:
                 return None
-        needed = Amounts(tokens, nanos)
+        needed = (tokens, nanos, 1)
         if rules.used:
             drawn = allowances.meters.draw_now(draws_for(rules.used, needed))
             if drawn is None or drawn.refused is not None:
@@ -278,7 +278,7 @@ class Admission:
             except BudgetSpentError as error:
                 self._record.reached = (error.holder.kind, "budget")
                 raise FailureError(budget_failure(error, least())) from None
-        needed = Amounts(tokens, nanos)
+        needed = (tokens, nanos, 1)
         if rules.used:
             try:
                 self._told(rules.used, needed, await allowances.meters.draw(draws_for(rules.used, needed)))

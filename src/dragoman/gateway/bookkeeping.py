@@ -91,7 +91,7 @@ def entry_of(
         record.purpose,
         record.stream,
         record.cached,
-        round(record.waited, 6),
+        round(record.waited, 6) if record.waited else 0.0,
         None if last is None else _seconds(start, last.first_event),
         _seconds(start, record.ended or moment),
         ",".join(record.stops),
@@ -157,7 +157,8 @@ def _joined(attempts: Iterable[AttemptRecord]) -> tuple[Charge, ...]:
 
 
 def _seconds(began: float | None, moment: float | None) -> float | None:
-    return None if began is None or moment is None else round(moment - began, 6)
+    """From one moment to a later one, in whole microseconds: `round` takes twice as long."""
+    return None if began is None or moment is None else int((moment - began) * 1e6 + 0.5) / 1e6
 
 
 def limit_headers(gateway: Gateway, call: Call, record: Record) -> list[tuple[str, str]]:

@@ -265,9 +265,12 @@ class PassthroughPipeline:
 
 def _is_one_frame(data: bytes) -> bool:
     """Whether the bytes have no more than one end of a frame, and that at their own."""
-    lines = data.replace(b"\r\n", b"\n") if b"\r" in data else data
-    end = lines.find(b"\n\n")
-    return (end < 0 or end + 2 == len(lines)) and b"\r" not in lines
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n")
+        if b"\r" in data:
+            return False
+    end = data.find(b"\n\n")
+    return end < 0 or end + 2 == len(data)
 
 
 def _completed(tail: bytes) -> bytes:

@@ -166,8 +166,11 @@ class Record(msgspec.Struct):
     @property
     def cost(self) -> int | None:
         """What all attempts cost together, in nano-dollars; None where nothing is known."""
-        known = [attempt.cost for attempt in self.attempts if attempt.cost is not None]
-        return sum(known) if known else 0 if self.cached else None
+        total: int | None = None
+        for attempt in self.attempts:
+            if attempt.cost is not None:
+                total = attempt.cost if total is None else total + attempt.cost
+        return 0 if total is None and self.cached else total
 
     def entry(self) -> dict[str, object]:
         """The fields of the log entry, those that say nothing left out."""

@@ -4,6 +4,7 @@ One object for a process. It is asked which targets a request goes to and told w
 outlives every change of the configuration.
 """
 
+import math
 import random as randomness
 import time
 from collections.abc import Callable, Hashable, Sequence
@@ -82,6 +83,8 @@ class Traffic:
         self._now = now
         self._standings = Standings(health or HealthSettings())
         self._places = Places(queue or Queue(), now)
+        self._anywhere = Place(self._places, (), until=math.inf, priority=0)
+        """Where nothing is limited, everybody has the same place."""
         self._affinity = Affinity()
         self._picker = Picker(self._standings, self._affinity, random)
         self._hedges = Hedges()
@@ -111,7 +114,11 @@ class Traffic:
         nothing.
         """
         now, targets = self._now(), route.targets
-        if len(targets) == 1 and targets[0].when is None and self._standings.obstacle(targets[0], now) is None:
+        if (
+            len(targets) == 1
+            and targets[0].when is None
+            and self._standings.obstacle(targets[0], now) is None
+        ):
             return Choice(targets)
         candidates: list[RouteTarget] = []
         excluded: list[Exclusion] = []
@@ -157,23 +164,19 @@ class Traffic:
         """Whether a request would get a place at a candidate at once."""
         return all(self._places.has_room(key, most) for key, most, _ in _limits(route, candidate))
 
-    def place(
-        self, route: Route, candidate: RouteTarget, *, until: float, priority: int = 0
-    ) -> Place:
+    def place(self, route: Route, candidate: RouteTarget, *, until: float, priority: int = 0) -> Place:
         """A place at a candidate, for the time of one upstream request: within the target's limit in this
         route, and within the limit of the key. Waits for it until `until` on the clock at the longest.
 
         Entering raises `FailureError` (rate limit, code `concurrency_limit`).
         """
         if candidate.max_concurrent is None and candidate.provider.max_concurrent is None:
-            return Place(self._places, (), until=until, priority=priority)
+            return self._anywhere
         needs = tuple(self._places.need(key, most, name) for key, most, name in _limits(route, candidate))
         label = (candidate.name, candidate.credential)
         return Place(self._places, needs, until=until, priority=priority, label=label)
 
-    def client_place(
-        self, limits: Sequence[ClientLimit], *, until: float, priority: int = 0
-    ) -> Place:
+    def client_place(self, limits: Sequence[ClientLimit], *, until: float, priority: int = 0) -> Place:
         """A place among the requests of a client's key, of its team and of the route, for one exchange. The
         limits must not change; it is quicker to give the same ones again than others that are equal.
 

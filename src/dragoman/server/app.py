@@ -103,22 +103,22 @@ class App:
         self.settings = settings
         """What to take from clients, and to show them."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request (ASGI)."""
+        if scope["type"] == "http":
+            return self._answer(scope_request(scope) or AsgiConnection(scope, receive, send))
         if scope["type"] == "lifespan":
-            await self._live(receive, send)
-            return
-        if scope["type"] != "http":
-            raise ValueError(f"this application serves HTTP, not {scope['type']}")
-        connection = scope_request(scope) or AsgiConnection(receive, send)
-        query: bytes = scope["query_string"]
-        headers: list[tuple[bytes, bytes]] = scope["headers"]
-        found = endpoint(scope["raw_path"].decode("ascii", "replace"), query, headers)
+            return self._live(receive, send)
+        raise ValueError(f"this application serves HTTP, not {scope['type']}")
+
+    async def _answer(self, connection: Connection) -> None:
+        """Answer one request, whatever becomes of it."""
+        found = endpoint(connection.raw_path, connection.query, connection.headers)
         # in hexadecimal digits nothing looks like a key, which logs would not show; those that come after
         # each other stand beside each other in the ledger's index; forked workers get numbers of their own
         request_id = f"req_{time.time_ns() // 1_000_000:012x}{random.getrandbits(48):012x}"
         try:
-            await self._serve(found, scope, connection, request_id)
+            await self._serve(found, connection, request_id)
         except FailureError as error:
             kind, words = error.failure.kind, error.failure.message
             _log.info("request refused", request_id=request_id, failure=str(kind), error=words)
@@ -162,17 +162,17 @@ class App:
                 return
             await send({"type": "lifespan.startup.complete"})
 
-    async def _serve(self, found: Endpoint, scope: Scope, connection: Connection, request_id: str) -> None:
-        method: str = scope["method"]
-        headers: list[tuple[bytes, bytes]] = scope["headers"]
+    async def _serve(self, found: Endpoint, connection: Connection, request_id: str) -> None:
+        """Answer whoever may be answered. Raises `FailureError` for the others."""
+        method, headers = connection.method, connection.headers
         if isinstance(found, Nothing) or method not in METHODS[type(found)]:
-            found = _other_method(found, method, scope["path"])
+            found = _other_method(found, method, connection.path)
         if isinstance(found, Unguarded):
             await self._tell_anybody(found, connection, request_id)
             return
         # before the body is read: nobody without a key gets to fill memory with one
         shown = isinstance(found, MetricsPage) and self.settings.metrics.open
-        presented, _ = presented_key(headers, scope["query_string"])
+        presented, _ = presented_key(headers, connection.query)
         key = OPEN if shown else await authenticate(self._gateway, presented)
         body = b""
         if isinstance(found, Posted):
@@ -182,9 +182,9 @@ class App:
         location = found.location if isinstance(found, Located) else Location()
         call = Call(found.dialect, location, body, headers, key, request_id)
         with connection:
-            await self._answer(found, method, call, connection)
+            await self._perform(found, method, call, connection)
 
-    async def _answer(self, found: Served, method: str, call: Call, connection: Connection) -> None:
+    async def _perform(self, found: Served, method: str, call: Call, connection: Connection) -> None:
         gateway, dialect = self._gateway, found.dialect
         match found:
             case Generation():

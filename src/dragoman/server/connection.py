@@ -1,10 +1,10 @@
-"""A client that is being answered, as the application sees it: its body, its departure, its answer."""
+"""A client that is being answered, as the application sees it: its request, its departure, its answer."""
 
 import asyncio
 from types import TracebackType
 from typing import Protocol
 
-from starlette.types import Receive, Send
+from starlette.types import Receive, Scope, Send
 
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
 from dragoman.gateway.call import Client
@@ -21,6 +21,31 @@ class Connection(Client, Protocol):
     What runs inside `with` is cancelled as soon as the client closes its connection, and that cancellation
     ends there.
     """
+
+    @property
+    def method(self) -> str:
+        """In capital letters."""
+        ...
+
+    @property
+    def path(self) -> str:
+        """The path, decoded."""
+        ...
+
+    @property
+    def raw_path(self) -> str:
+        """The path as it came, still percent-encoded."""
+        ...
+
+    @property
+    def query(self) -> bytes:
+        """What stands behind the question mark."""
+        ...
+
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """Lower-case names, undecoded values."""
+        ...
 
     async def read_body(self, limit: int, patience: float) -> bytes:
         """The whole request body.
@@ -73,7 +98,12 @@ async def read_body(receive: Receive, limit: int, patience: float) -> bytes:
 class AsgiConnection:
     """A connection of whatever server, over ASGI."""
 
-    def __init__(self, receive: Receive, send: Send) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.raw_path: str = scope["raw_path"].decode("ascii", "replace")
+        self.query: bytes = scope["query_string"]
+        self.headers: list[tuple[bytes, bytes]] = scope["headers"]
         self._receive = receive
         self._send = send
         self._task: asyncio.Task[object] | None = None

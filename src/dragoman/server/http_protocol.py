@@ -4,7 +4,6 @@
 # `typing.override` begins with Python 3.12
 
 import asyncio
-from collections import deque
 from typing import cast
 
 import httptools
@@ -75,7 +74,7 @@ class HttpProtocol(asyncio.Protocol):
 
     def __init__(self, shared: Connections) -> None:
         self._shared = shared
-        self._loop = shared.loop
+        self.loop = shared.loop
         self.clock = shared.clock
         self._parser = httptools.HttpRequestParser(self)
         # a client may say that a request is its last one, and yet send more
@@ -84,7 +83,7 @@ class HttpProtocol(asyncio.Protocol):
         """Whether a whole head has ever come."""
         self._answering: HttpRequest | None = None
         """The request whose turn it is."""
-        self.pipeline: deque[HttpRequest] = deque()
+        self.pipeline: list[HttpRequest] = []
         """Those that the parser has found behind it."""
         self._incoming: HttpRequest | None = None
         """The request whose body is coming."""
@@ -92,6 +91,8 @@ class HttpProtocol(asyncio.Protocol):
         """What has come behind a request that is not answered yet."""
         self._deaf = False
         """Whether nothing more of what comes is understood."""
+        self._unparsed = 0
+        """Bytes of a body that the parser leaves alone, as behind it another protocol could begin."""
         self._head = 0
         """Bytes that have come since the last ones of a head or a body."""
         self._begun = False
@@ -192,6 +193,12 @@ class HttpProtocol(asyncio.Protocol):
             return
         self._head += len(data)
         while data:
+            if self._unparsed:
+                body, data = data[: self._unparsed], data[self._unparsed :]
+                self._unparsed -= len(body)
+                self.on_body(body)
+                self.on_message_complete()
+                continue
             try:
                 self._parser.feed_data(data)
                 data = b""
@@ -242,6 +249,8 @@ class HttpProtocol(asyncio.Protocol):
         if not target.startswith(b"/") or b"#" in target:
             url = httptools.parse_url(target)
             target = (url.path or b"/") + (b"?" + url.query if url.query else b"")
+        if parser.should_upgrade() and any(name == b"transfer-encoding" for name, _ in self.headers):
+            raise ValueError("nobody reads its body")
         request = HttpRequest(
             self,
             parser.get_method().decode(),
@@ -252,6 +261,8 @@ class HttpProtocol(asyncio.Protocol):
         )
         self.headers = []
         self._incoming = request
+        if parser.should_upgrade():
+            self._unparsed = request.missing
         if self._answering is None:
             self._answer(request)
         else:
@@ -268,7 +279,7 @@ class HttpProtocol(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """The parser has come to the end of a request."""
         self._head = 0
-        if self._incoming is not None:
+        if self._incoming is not None and not self._unparsed:
             self._incoming.end()
             self._incoming = None
 
@@ -288,7 +299,7 @@ class HttpProtocol(asyncio.Protocol):
     def _answer(self, request: HttpRequest) -> None:
         self._answering = request
         tasks = self._shared.tasks
-        request.task = task = self._loop.create_task(request.run(self._shared.app))
+        request.task = task = self.loop.create_task(request.run(self._shared.app))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
@@ -301,7 +312,7 @@ class HttpProtocol(asyncio.Protocol):
             self._close()
             return
         if self.pipeline:
-            self._answer(self.pipeline.popleft())
+            self._answer(self.pipeline.pop(0))
         if self.ahead or not self._reading:
             self._read_on()
         self._watch_pace()
@@ -321,7 +332,7 @@ class HttpProtocol(asyncio.Protocol):
     async def cleared(self) -> None:
         """Wait until the client has taken most of what was sent to it, or has left."""
         while self.clogged:
-            waiting = self._loop.create_future()
+            waiting = self.loop.create_future()
             self._clearing.append(waiting)
             await waiting
 
@@ -352,7 +363,7 @@ class HttpProtocol(asyncio.Protocol):
             self._hurried = False
 
     def _expect(self, seconds: float) -> None:
-        self._due = due = self._loop.time() + seconds
+        self._due = due = self.loop.time() + seconds
         # a timer that rings too early looks again: only one that would ring too late is set anew
         if due < self._armed:
             self._set_timer()
@@ -361,11 +372,11 @@ class HttpProtocol(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         self._armed = self._due
-        self._timer = self._loop.call_at(self._due, self._ring)
+        self._timer = self.loop.call_at(self._due, self._ring)
 
     def _ring(self) -> None:
         self._timer, self._armed = None, _NEVER
-        if self._due > self._loop.time() + _EARLY:
+        if self._due > self.loop.time() + _EARLY:
             if self._due != _NEVER:
                 self._set_timer()
         elif self.transport.is_closing():

@@ -29,6 +29,7 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger("dragoman.server")
 class Wire(Protocol):
     """The connection as its requests see it."""
 
+    loop: asyncio.AbstractEventLoop
     transport: asyncio.Transport
     clock: Clock
     clogged: bool
@@ -74,7 +75,10 @@ class HttpRequest:
     _chunked = False
     _owed: int | None = None
     """Bytes of an answer over ASGI that are still to come, where it has said how many."""
-    _opening: Message | None = None
+    _opened = False
+    """Whether an answer over ASGI has given its head."""
+    _unsent = b""
+    """The head of the answer, until something goes with it."""
     _news: asyncio.Event | None = None
 
     def __init__(
@@ -91,9 +95,9 @@ class HttpRequest:
         self._wire = wire
         self._transport = wire.transport
         self.method = method
-        self.raw_path, _, self.query = target.partition(b"?")
-        path = self.raw_path.decode("ascii")
-        self.path = unquote(path) if "%" in path else path
+        raw_path, _, self.query = target.partition(b"?")
+        self.raw_path = raw_path.decode("ascii")
+        self.path = unquote(self.raw_path) if "%" in self.raw_path else self.raw_path
         self.version = version
         self.headers = headers
         self.keep_alive = keep_alive
@@ -215,28 +219,38 @@ class HttpRequest:
         """Send the head of a streamed answer."""
         if self._wire.clogged:
             await self._wire.cleared()
-        head = self._streamed_head(status, headers)
+        self._unsent = self._streamed_head(status, headers)
         self.started = True
-        if not self.gone:
-            self._transport.write(head)
+        # the first piece mostly follows at once, and can go with it
+        self._wire.loop.call_soon(self._send_head)
+
+    def _send_head(self) -> None:
+        if self._unsent and not self.gone:
+            self._transport.write(self._unsent)
+            self._unsent = b""
 
     async def write(self, data: bytes) -> None:
         """Send a piece of a streamed answer; waits while the client reads slowly."""
         if self._wire.clogged:
             await self._wire.cleared()
+        if self.gone or not data:
+            return
         if self._chunked:
-            if data and not self.gone:
-                self._transport.write(b"%x\r\n%b\r\n" % (len(data), data))
-        elif self.method != "HEAD" and not self.gone:
-            self._transport.write(data)
+            data = b"%x\r\n%b\r\n" % (len(data), data)
+        elif self.method == "HEAD":
+            data = b""
+        if self._unsent:
+            data, self._unsent = self._unsent + data, b""
+        self._transport.write(data)
 
     async def finish(self) -> None:
         """End a streamed answer."""
         # nothing is waited for: this little adds to what the client has not taken yet
         if self.gone:
             return
-        if self._chunked:
-            self._transport.write(b"0\r\n\r\n")
+        if self._unsent or self._chunked:
+            self._transport.write(self._unsent + (b"0\r\n\r\n" if self._chunked else b""))
+            self._unsent = b""
         self._finish()
 
     def _finish(self) -> None:
@@ -258,7 +272,7 @@ class HttpRequest:
             "scheme": "http",
             "root_path": "",
             "path": self.path,
-            "raw_path": self.raw_path,
+            "raw_path": self.raw_path.encode(),
             "query_string": self.query,
             "headers": self.headers,
             "extensions": {EXTENSION: self},
@@ -284,15 +298,14 @@ class HttpRequest:
         if self.gone:
             return
         kind: str = message["type"]
-        wanted = "http.response.start" if self._opening is None else "http.response.body"
+        wanted = "http.response.body" if self._opened else "http.response.start"
         if kind != wanted or self.finished:
             raise RuntimeError(f"'{kind}' was sent out of order; '{wanted}' was due")
-        if self._opening is None:
-            self._opening = message
+        if not self._opened:
+            self._unsent, self._opened = self._head_of(message), True
             return
         body: bytes = message.get("body", b"")
         more: bool = message.get("more_body", False)
-        head = b"" if self.started else self._head_of(self._opening)
         if self.method == "HEAD":
             body, self._owed = b"", None
         if self._owed is not None:
@@ -303,7 +316,8 @@ class HttpRequest:
             piece = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
             body = piece if more else piece + b"0\r\n\r\n"
         self.started = True
-        self._transport.write(head + body)
+        self._transport.write(self._unsent + body)
+        self._unsent = b""
         if not more:
             self._finish()
 

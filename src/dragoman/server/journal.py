@@ -123,15 +123,16 @@ def configured_targets(settings: Settings) -> list[str]:
 
 
 def _log_entries(record: Record) -> None:
+    log = _log.bind()  # the proxy would look for the real one with each question
     for attempt in record.attempts:
         at_fault = attempt.failure is not None and _upstream_at_fault(attempt.failure, record)
         level = logging.WARNING if at_fault else logging.INFO
-        if _log.is_enabled_for(level):
-            _log.log(level, "attempt", request_id=record.request_id, **attempt.entry())
+        if log.is_enabled_for(level):
+            log.log(level, "attempt", request_id=record.request_id, **attempt.entry())
     failed = record.failure is not None and STATUS[record.failure.kind] >= 500
     level = logging.WARNING if failed else logging.INFO
-    if _log.is_enabled_for(level):
-        _log.log(level, "exchange failed" if failed else "exchange", **record.entry())
+    if log.is_enabled_for(level):
+        log.log(level, "exchange failed" if failed else "exchange", **record.entry())
 
 
 def _upstream_at_fault(failure: Failure, record: Record) -> bool:

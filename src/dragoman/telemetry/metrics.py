@@ -10,7 +10,7 @@ import os
 import struct
 import time
 from collections.abc import Callable, Iterable
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
@@ -195,7 +195,7 @@ class Metrics:
 
     def own(self, plan: str, seconds: float) -> None:
         """What the gateway itself took for a request; `plan` is how its answer came about."""
-        self._own.of(plan).observe(seconds if seconds > 0.0 else 0.0)
+        self._own.of(plan).observe(max(0.0, seconds))
 
     def refused(self, kind: FailureKind) -> None:
         """A request was refused before it came to an exchange."""
@@ -377,27 +377,22 @@ class Metrics:
         return self._places.get(target) or (_split(target)[0], OTHER)
 
 
-class _Spending:
+class _Spending(NamedTuple):
     """Where is counted what one target used for one route."""
 
-    __slots__ = ("cache_read", "cache_write", "cost", "input", "output", "reasoning")
-
-    def __init__(
-        self, cost: Sum, input: Sum, output: Sum, cache_read: Sum, cache_write: Sum, reasoning: Sum  # noqa: A002 - as the kind
-    ) -> None:
-        self.cost = cost
-        self.input = input
-        self.output = output
-        self.cache_read = cache_read
-        self.cache_write = cache_write
-        self.reasoning = reasoning
+    cost: Sum
+    prompt: Sum
+    output: Sum
+    cache_read: Sum
+    cache_write: Sum
+    reasoning: Sum
 
     def add(self, usage: Usage, nanos: int) -> None:
         """Count what one attempt used."""
         if nanos > 0:
             self.cost.amount += nanos
         if (count := usage.input) is not None and count > 0:
-            self.input.amount += count
+            self.prompt.amount += count
         if (count := usage.output) is not None and count > 0:
             self.output.amount += count
         if (count := usage.cache_read) is not None and count > 0:

@@ -7,13 +7,13 @@ to the library.
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from dragoman.telemetry.instruments import Instrument
 
-Child = TypeVar("Child", Counter, Gauge, Histogram)
+Child = TypeVar("Child", bound=Counter | Gauge | Histogram)
 
 
 class Children(dict[tuple[str, ...], Child], Generic[Child]):
@@ -96,15 +96,22 @@ class Spreads:
         """Bring everything to the library."""
         for labels, one in self._spreads.items():
             if any(one.counts):
-                child = self._histograms[labels]
-                assert isinstance(child, _Histogram)
-                child.observe_all(one.counts, one.total)
+                self._histograms[labels].observe_all(one.counts, one.total)
                 one.counts = [0] * len(one.counts)
                 one.total = 0.0
 
 
+class _Value(Protocol):
+    """One number of the library, in memory or in a file."""
+
+    def inc(self, amount: float, /) -> None: ...
+
+
 class _Histogram(Histogram):
     """The library's, to which many values are brought at once."""
+
+    _sum: _Value
+    _buckets: list[_Value]
 
     def observe_all(self, counts: Sequence[int], total: float) -> None:
         """Take so many values in each bucket, and all of them together."""

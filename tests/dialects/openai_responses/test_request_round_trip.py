@@ -32,6 +32,7 @@ from dragoman.conversation.request import (
     Sampling,
     Tool,
 )
+from dragoman.dialects.arguments import says_nothing
 from dragoman.dialects.dialect import Location, Target
 from dragoman.dialects.openai_responses.head import read_head
 from dragoman.dialects.openai_responses.parse_request import parse_request
@@ -161,7 +162,8 @@ def spoken(message: Message) -> list[tuple[str, str]]:
         if isinstance(block, Text) and block.text:
             said.append(("text", block.text))
         elif isinstance(block, ToolCall):
-            said.append(("call", block.arguments or ("" if block.custom else "{}")))
+            empty = not block.custom and says_nothing(block.arguments)
+            said.append(("call", "{}" if empty else block.arguments))
     return said
 
 

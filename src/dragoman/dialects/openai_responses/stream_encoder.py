@@ -65,7 +65,8 @@ class ResponsesStreamEncoder:
         self._reply = reply
         self._start = Started("", "")
         self._id = ""
-        self._base: dict[str, msgspec.Raw] = {}
+        self._base = b""
+        """The members that repeat the request, as JSON text without braces."""
         self._output = Output("")
         self._writer: AnswerWriter | None = None
         self._usage: Usage | None = None
@@ -152,7 +153,7 @@ class ResponsesStreamEncoder:
         fields = echo(reply.request, reply.previous)
         if start.service_tier is not None:
             fields["service_tier"] = start.service_tier
-        self._base = {name: msgspec.Raw(compact(_encode(value))) for name, value in fields.items()}
+        self._base = compact(_encode(fields))[1:-1]
         self._output = Output(self._id)
         self._writer = AnswerWriter(self._output, reply.request)
         skeleton = self._response(IN_PROGRESS)
@@ -191,7 +192,5 @@ class ResponsesStreamEncoder:
             "incomplete_details": None if reason is None else {"reason": reason},
             "model": self._start.model or self._reply.request.model,
             "output": msgspec.Raw(self._output.items),
-            **self._base,
-            "usage": msgspec.Raw(usage),
         }
-        return _encode(response)
+        return b"".join((_encode(response)[:-1], b",", self._base, b',"usage":', usage, b"}"))
