@@ -7,7 +7,7 @@ from typing import NamedTuple
 MOST = 3.0
 STEP = 0.01
 FLAT = 1.25
-"""A cost that is less than this much larger at the end than at the beginning does not grow."""
+"""What is not this many times as dear at the largest size as at the smallest does not grow."""
 
 
 class Growth(NamedTuple):
@@ -28,9 +28,9 @@ def fit(points: Sequence[tuple[float, float]]) -> Growth:
     A power law without the fixed part would look slower than it is, because small sizes cost nearly the
     same.
     """
-    costs = [cost for _, cost in points]
+    costs = [cost for _, cost in sorted(points)]
     middle = sum(costs) / len(costs)
-    if len(points) < 3 or max(costs) < FLAT * min(costs):
+    if len(points) < 3 or costs[-1] < FLAT * costs[0]:
         return Growth(middle, 0.0, 0.0)
     best, least = Growth(middle, 0.0, 0.0), math.inf
     for step in range(1, round(MOST / STEP) + 1):

@@ -181,8 +181,8 @@ def _memory(results: Results) -> Iterator[str]:
             f"{found.streams:,} streams open at once on one worker, each of {found.pieces} pieces "
             f"{found.gap_ms:g} ms apart: {found.kb_each:g} KB of memory for each, "
             f"{100 * found.cpu_share:.0f} % of a core. {found.complete:,} streams were complete; 99 % of "
-            f"them took at most {100 * found.p99_slow:.1f} % longer than at the upstream's speed, the slowest "
-            f"{100 * found.slowest:.1f} %."
+            f"them took at most {100 * found.p99_slow:.1f} % longer than at the upstream's speed, the "
+            f"slowest {100 * found.slowest:.1f} %."
         )
     elif found:
         yield f"{found.streams:,} streams at once: **fails**, {found.error}"
@@ -197,8 +197,8 @@ def _large(results: Results) -> Iterator[str]:
     megabytes = results.large[0].megabytes
     yield (
         f"## A request of {megabytes:g} MB\n\nA picture, passed through. The copying proxy reads a request "
-        "to its end and writes the same bytes: less cannot be done where the model's name may be at the end.\n\n"
-        "![CPU time](large.svg)"
+        "to its end and writes the same bytes: less cannot be done where the model's name may be at the "
+        "end.\n\n![CPU time](large.svg)"
     )
     base = next(
         (one.cpu_ms for one in results.large if one.server == "copying proxy" and not one.error), None
@@ -219,8 +219,8 @@ def _growth(results: Results) -> Iterator[str]:
         return
     yield (
         "## Growth\n\nThe line through the points is `a + b n^k`, the nearest by relative error: a fixed "
-        "part, and one that grows. The last column is the exponent between the two largest sizes alone. Linear "
-        "growth is 1; with connections, the cost of a request should not grow at all."
+        "part, and one that grows. The last column is the exponent between the two largest sizes alone. "
+        "Linear growth is 1; with connections, the cost of a request should not grow at all."
     )
     for variable in VARIABLES:
         if any(curve.variable == variable and len(curve.points) > 1 for curve in results.curves):

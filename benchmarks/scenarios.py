@@ -19,7 +19,7 @@ from benchmarks.measurement import (
     load_command,
 )
 from benchmarks.questions import PAIRS, SAME, TO_ANTHROPIC, Pair, question
-from benchmarks.results import Delay, Large, OpenStreams, Reading, Results, Row, Start
+from benchmarks.results import Delay, Large, OpenStreams, Results, Row, Start
 from benchmarks.servers import OWN, Server
 
 CONNECTIONS = 64
@@ -229,8 +229,3 @@ def starts(bench: Bench, field: Field, results: Results) -> None:
         subprocess.run(["taskset", "-c", "0", program, "--help"], capture_output=True, check=True)
         helps.append(time.perf_counter() - began)
     results.starts.append(Start("dragoman --help", round(statistics.median(helps), 3)))
-
-
-def once_more(bench: Bench, server: Server, pair: Pair, *, stream: bool) -> Reading:
-    """A load to look at a gateway by."""
-    return bench.reading(server, pair, question(pair, stream=stream), CONNECTIONS)

@@ -1,7 +1,9 @@
 """Sealed signatures come back as they were, and nothing else passes for one."""
 
 import base64
+import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +17,17 @@ SIGNATURES = st.builds(Signature, PRINTABLE, PRINTABLE, st.text(st.characters(ex
 @given(SIGNATURES)
 def test_a_sealed_signature_comes_back_byte_for_byte(signature: Signature) -> None:
     assert unseal(seal(signature)) == signature
+
+
+@pytest.mark.parametrize("filler", ["A" * 300_000, 'x. "y" ' * 50_000])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_sealed_signature_is_seen_in_a_large_body(filler: str, first: bool) -> None:
+    signature = seal(Signature("gemini", "google/gemini", "value"))
+    for sealed in (signature, base64.b64encode(signature.encode()).decode()):
+        members = ['"file":' + json.dumps(filler), f'"signature":"{sealed}"']
+        body = "{" + ",".join(reversed(members) if first else members) + "}"
+        assert holds_seals(body.encode())
+        assert not holds_seals(body.replace(sealed, "none").encode())
 
 
 @given(SIGNATURES)

@@ -1,5 +1,6 @@
 """Usage adds up, whatever vendors leave out."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +20,12 @@ def test_the_total_counts_reasoning_once() -> None:
 
 def test_a_newer_report_replaces_only_the_counts_it_names() -> None:
     assert Usage(input=3, output=1).updated(Usage(output=9)) == Usage(input=3, output=9)
+
+
+@pytest.mark.parametrize("field", Usage.__struct_fields__)
+def test_every_count_is_taken_from_a_newer_report(field: str) -> None:
+    assert Usage().updated(Usage(**{field: 7})) == Usage(**{field: 7})
+    assert Usage(**{field: 7}).updated(Usage()) == Usage(**{field: 7})
 
 
 def test_a_newer_report_may_lower_a_count() -> None:

@@ -17,6 +17,22 @@ from dragoman.dialects.registry import DIALECTS
 WORDS = ["a", " b", "a", "", '"', "\\", '\\"', "é\u2028", "\x00\n", "content", "null", "}", '"},"x":"', "0"]
 _text = st.sampled_from(WORDS)
 _number = st.integers(0, 3)
+Frames = st.SearchStrategy[object]
+
+
+def worded(make: Callable[[str], object]) -> Frames:
+    """Frames that differ in their words."""
+    return _text.map(make)
+
+
+def numbered(make: Callable[[str, int], object]) -> Frames:
+    """Frames that differ in their words and a number."""
+    return st.tuples(_text, _number).map(lambda both: make(*both))
+
+
+def fixed(*frames: object) -> Frames:
+    """Frames that are what they are."""
+    return st.sampled_from(list(frames))
 
 
 def _json(value: object, *, ascii_only: bool) -> str:
@@ -39,36 +55,41 @@ def _choice(index: int = 0, finish: str | None = None, /, **delta: object) -> di
 
 _call = {"index": 0, "id": "t", "function": {"name": "f", "arguments": ""}}
 _counts = {"prompt_tokens": 3, "completion_tokens": 4}
-_chat: st.SearchStrategy[object] = st.one_of(
-    _text.map(lambda text: _chunk([_choice(content=text)])),
-    _text.map(lambda text: _chunk([_choice(content=text)], usage=None, obfuscation=text[:1] * 3)),
-    st.builds(lambda text, index: _chunk([_choice(index, content=text)]), _text, _number),
-    _text.map(lambda text: _chunk([_choice(refusal=text)])),
-    _text.map(lambda text: _chunk([_choice(content=None, reasoning_content=text)])),
-    _text.map(
-        lambda text: _chunk([_choice(reasoning=text, reasoning_details=[{"type": "x", "text": text}])])
-    ),
-    _text.map(lambda text: _chunk([_choice(content=[{"type": "text", "text": text}])])),
-    _text.map(lambda text: _chunk([_choice(content=text)], content=text)),
-    _text.map(lambda text: _chunk([_choice(content=text)], usage=_counts)),
-    _text.map(
-        lambda text: _chunk(
-            [_choice(content=text) | {"logprobs": {"content": [{"token": text, "logprob": -1}]}}]
-        )
-    ),
-    _text.map(
-        lambda text: _chunk([_choice(content=text)], search_results=[{"url": "https://a.b", "title": text}])
-    ),
-    _text.map(lambda text: _chunk([_choice(tool_calls=[{"index": 0, "function": {"arguments": text}}])])),
-    st.sampled_from(
-        [
-            _chunk([_choice(0, "stop")]),
-            _chunk([_choice(0, "stop", content="late")]),
-            _chunk([_choice(tool_calls=[_call])]),
-            _chunk([], usage=_counts),
-            {"error": {"message": "busy"}},
-            _chunk([_choice(annotations=[{"type": "url_citation", "url_citation": {"url": "https://a.b"}}])]),
-        ]
+_link = {"type": "url_citation", "url_citation": {"url": "https://a.b"}}
+
+
+def _measured(text: str) -> object:
+    return _choice(content=text) | {"logprobs": {"content": [{"token": text, "logprob": -1}]}}
+
+
+def _twice(text: str) -> object:
+    return _choice(reasoning=text, reasoning_details=[{"type": "x", "text": text}])
+
+
+def _argued(text: str) -> object:
+    return _choice(tool_calls=[{"index": 0, "function": {"arguments": text}}])
+
+
+_chat = st.one_of(
+    worded(lambda text: _chunk([_choice(content=text)])),
+    worded(lambda text: _chunk([_choice(content=text)], usage=None, obfuscation=text[:1] * 3)),
+    numbered(lambda text, index: _chunk([_choice(index, content=text)])),
+    worded(lambda text: _chunk([_choice(refusal=text)])),
+    worded(lambda text: _chunk([_choice(content=None, reasoning_content=text)])),
+    worded(lambda text: _chunk([_twice(text)])),
+    worded(lambda text: _chunk([_choice(content=[{"type": "text", "text": text}])])),
+    worded(lambda text: _chunk([_choice(content=text)], content=text)),
+    worded(lambda text: _chunk([_choice(content=text)], usage=_counts)),
+    worded(lambda text: _chunk([_measured(text)])),
+    worded(lambda text: _chunk([_choice(content=text)], search_results=[{"url": "u", "title": text}])),
+    worded(lambda text: _chunk([_argued(text)])),
+    fixed(
+        _chunk([_choice(0, "stop")]),
+        _chunk([_choice(0, "stop", content="late")]),
+        _chunk([_choice(tool_calls=[_call])]),
+        _chunk([], usage=_counts),
+        {"error": {"message": "busy"}},
+        _chunk([_choice(annotations=[_link])]),
     ),
 )
 
@@ -77,63 +98,52 @@ def _delta(index: int, **delta: object) -> dict[str, object]:
     return {"type": "content_block_delta", "index": index, "delta": delta}
 
 
-_anthropic: st.SearchStrategy[object] = st.one_of(
-    _text.map(lambda text: _delta(0, type="text_delta", text=text)),
-    st.builds(lambda text, index: _delta(index, type="text_delta", text=text), _text, _number),
-    _text.map(lambda text: _delta(0, type="thinking_delta", thinking=text)),
-    _text.map(lambda text: _delta(0, type="input_json_delta", partial_json=text)),
-    _text.map(lambda text: _delta(0, type="signature_delta", signature=text)),
-    st.sampled_from(
-        [
-            {"type": "message_start", "message": {"id": "i", "model": "m"}},
-            {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
-            {
-                "type": "content_block_start",
-                "index": 0,
-                "content_block": {"type": "thinking", "thinking": ""},
-            },
-            {
-                "type": "content_block_start",
-                "index": 0,
-                "content_block": {"type": "tool_use", "id": "t", "name": "f"},
-            },
-            {"type": "content_block_stop", "index": 0},
-            {"type": "ping"},
-            {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 3}},
-            {"type": "error", "error": {"type": "api_error", "message": "busy"}},
-        ]
+def _start(kind: str, **block: object) -> dict[str, object]:
+    return {"type": "content_block_start", "index": 0, "content_block": {"type": kind, **block}}
+
+
+_anthropic = st.one_of(
+    worded(lambda text: _delta(0, type="text_delta", text=text)),
+    numbered(lambda text, index: _delta(index, type="text_delta", text=text)),
+    worded(lambda text: _delta(0, type="thinking_delta", thinking=text)),
+    worded(lambda text: _delta(0, type="input_json_delta", partial_json=text)),
+    worded(lambda text: _delta(0, type="signature_delta", signature=text)),
+    fixed(
+        {"type": "message_start", "message": {"id": "i", "model": "m"}},
+        _start("text", text=""),
+        _start("thinking", thinking=""),
+        _start("tool_use", id="t", name="f"),
+        {"type": "content_block_stop", "index": 0},
+        {"type": "ping"},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 3}},
+        {"type": "error", "error": {"type": "api_error", "message": "busy"}},
     ),
 )
 
 
 def _parts(*parts: object, count: int | None = None, index: int = 0, **rest: object) -> dict[str, object]:
     candidate = {"content": {"parts": parts, "role": "model"}, "index": index, **rest}
-    counts = {
-        "promptTokenCount": 3,
-        "candidatesTokenCount": count,
-        "promptTokensDetails": [{"modality": "TEXT"}],
-    }
+    details = [{"modality": "TEXT", "tokenCount": 3}]
+    counts = {"promptTokenCount": 3, "candidatesTokenCount": count, "promptTokensDetails": details}
     told = {} if count is None else {"usageMetadata": counts}
     return {"candidates": [candidate], **told, "modelVersion": "m"}
 
 
-_cited = {"citationSources": [{"uri": "https://a.b"}]}
-_gemini: st.SearchStrategy[object] = st.one_of(
-    _text.map(lambda text: _parts({"text": text})),
-    st.builds(lambda text, count: _parts({"text": text}, count=count), _text, _number),
-    st.builds(lambda text, index: _parts({"text": text}, index=index), _text, _number),
-    _text.map(lambda text: _parts({"text": text, "thought": True}, count=4)),
-    _text.map(lambda text: _parts({"text": text, "thoughtSignature": "c2ln"})),
-    _text.map(lambda text: _parts({"text": text}, {"text": text})),
-    _text.map(lambda text: _parts({"text": text}, count=3, citationMetadata=_cited)),
-    _text.map(lambda text: _parts({"text": text}, groundingMetadata={"webSearchQueries": [text]})),
-    st.sampled_from(
-        [
-            _parts({"text": "x"}, finishReason="STOP"),
-            _parts({"functionCall": {"name": "f", "args": {}}}),
-            {"usageMetadata": {"promptTokenCount": 5, "candidatesTokenCount": 6}},
-            {"error": {"code": 503, "message": "busy"}},
-        ]
+_recited = {"citationSources": [{"uri": "https://a.b", "startIndex": 0, "endIndex": 1}]}
+_gemini = st.one_of(
+    worded(lambda text: _parts({"text": text})),
+    numbered(lambda text, count: _parts({"text": text}, count=count)),
+    numbered(lambda text, index: _parts({"text": text}, index=index)),
+    worded(lambda text: _parts({"text": text, "thought": True}, count=4)),
+    worded(lambda text: _parts({"text": text, "thoughtSignature": "c2ln"})),
+    worded(lambda text: _parts({"text": text}, {"text": text})),
+    worded(lambda text: _parts({"text": text}, count=3, citationMetadata=_recited)),
+    worded(lambda text: _parts({"text": text}, groundingMetadata={"webSearchQueries": [text]})),
+    fixed(
+        _parts({"text": "x"}, finishReason="STOP"),
+        _parts({"functionCall": {"name": "f", "args": {}}}),
+        {"usageMetadata": {"promptTokenCount": 5, "candidatesTokenCount": 6}},
+        {"error": {"code": 503, "message": "busy"}},
     ),
 )
 
@@ -142,64 +152,48 @@ def _event(kind: str, number: int, **members: object) -> dict[str, object]:
     return {"type": f"response.{kind}", "sequence_number": number, **members}
 
 
-_item = {"type": "message", "id": "m", "content": []}
-_responses: st.SearchStrategy[object] = st.one_of(
-    st.builds(
-        lambda text, n: _event(
-            "output_text.delta", n, output_index=0, content_index=0, delta=text, logprobs=[]
-        ),
-        _text,
-        _number,
-    ),
-    st.builds(
-        lambda text, n: _event("output_text.delta", n, output_index=0, delta=text, obfuscation="abc"[:n]),
-        _text,
-        _number,
-    ),
-    st.builds(lambda text, n: _event("output_text.delta", n, output_index=n, delta=text), _text, _number),
-    _text.map(lambda text: _event("refusal.delta", 1, output_index=0, content_index=1, delta=text)),
-    st.builds(
-        lambda text, n: _event(
-            "reasoning_summary_text.delta", n, output_index=1, summary_index=n % 2, delta=text
-        ),
-        _text,
-        _number,
-    ),
-    _text.map(lambda text: _event("function_call_arguments.delta", 1, output_index=2, delta=text)),
-    _text.map(lambda text: _event("output_text.done", 1, output_index=0, text=text)),
-    st.sampled_from(
-        [
-            _event("created", 0, response={"id": "r", "model": "m", "status": "in_progress"}),
-            _event("output_item.added", 1, output_index=0, item=_item),
-            _event(
-                "output_item.done",
-                1,
-                output_index=0,
-                item=_item | {"content": [{"type": "output_text", "text": "ab b"}]},
-            ),
-            _event(
-                "output_item.added",
-                1,
-                output_index=2,
-                item={"type": "function_call", "call_id": "t", "name": "f"},
-            ),
-            _event("completed", 9, response={"id": "r", "status": "completed", "output": []}),
-            {"type": "error", "message": "busy"},
-        ]
+def _spoken(text: str, number: int, **members: object) -> dict[str, object]:
+    return _event("output_text.delta", number, output_index=0, content_index=0, delta=text, **members)
+
+
+def _thought(text: str, number: int) -> object:
+    place = {"output_index": 1, "summary_index": number % 2}
+    return _event("reasoning_summary_text.delta", number, **place, delta=text)
+
+
+_item = {"type": "message", "id": "m"}
+_whole = {**_item, "content": [{"type": "output_text", "text": "ab b"}]}
+_function = {"type": "function_call", "call_id": "t", "name": "f"}
+_responses = st.one_of(
+    numbered(lambda text, n: _spoken(text, n, logprobs=[])),
+    numbered(lambda text, n: _spoken(text, n, obfuscation="abc"[:n])),
+    numbered(lambda text, n: _event("output_text.delta", n, output_index=n, delta=text)),
+    worded(lambda text: _event("refusal.delta", 1, output_index=0, content_index=1, delta=text)),
+    numbered(_thought),
+    worded(lambda text: _event("function_call_arguments.delta", 1, output_index=2, delta=text)),
+    worded(lambda text: _event("output_text.done", 1, output_index=0, text=text)),
+    fixed(
+        _event("created", 0, response={"id": "r", "model": "m", "status": "in_progress"}),
+        _event("output_item.added", 1, output_index=0, item=_item),
+        _event("output_item.done", 1, output_index=0, item=_whole),
+        _event("output_item.added", 1, output_index=2, item=_function),
+        _event("completed", 9, response={"id": "r", "status": "completed", "output": []}),
+        {"type": "error", "message": "busy"},
     ),
 )
 
-_completions: st.SearchStrategy[object] = st.one_of(
-    _text.map(
-        lambda text: {"id": "c", "model": "m", "choices": [{"index": 0, "text": text, "finish_reason": None}]}
-    ),
-    st.builds(lambda text, index: {"choices": [{"index": index, "text": text}]}, _text, _number),
-    st.sampled_from(
-        [{"choices": [{"index": 0, "text": "x", "finish_reason": "stop"}]}, {"choices": [], "usage": _counts}]
-    ),
+
+def _completed(text: str, index: int = 0, finish: str | None = None) -> object:
+    return {"choices": [{"index": index, "text": text, "finish_reason": finish}]}
+
+
+_completions = st.one_of(
+    worded(_completed),
+    numbered(_completed),
+    fixed(_completed("x", 0, "stop"), {"choices": [], "usage": _counts}),
 )
 
-FRAMES = {
+FRAMES: dict[str, Frames] = {
     "openai_chat": _chat,
     "anthropic": _anthropic,
     "gemini": _gemini,
@@ -218,7 +212,7 @@ ODD = [
 
 
 @st.composite
-def streams(draw: st.DrawFn, frames: st.SearchStrategy[object]) -> bytes:
+def streams(draw: st.DrawFn, frames: Frames) -> bytes:
     """A stream in which most frames come several times in a row, with other words, and few are odd."""
     out = b""
     for _ in range(draw(st.integers(1, 4))):
@@ -286,9 +280,7 @@ def _gemini_frame(text: str, number: int) -> bytes:
 
 
 def _numbered_frame(text: str, number: int) -> bytes:
-    event = _event(
-        "output_text.delta", number, output_index=0, content_index=0, delta=text, obfuscation="x" * number
-    )
+    event = _spoken(text, number, obfuscation="x" * number)
     return b"event: response.output_text.delta\ndata: " + json.dumps(event).encode()
 
 

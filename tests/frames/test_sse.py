@@ -79,6 +79,33 @@ def test_any_split_of_anything_gives_the_same_events(stream: bytes, cuts: list[i
     assert decoded(pieces) == decoded([stream])
 
 
+WHOLE = [
+    b"data: x\n\n",
+    b"event: e\ndata: y\n\n",
+    b"data: z\r\n\r\n",
+    b": c\n\n",
+    b"\n",
+    b"\r",
+    b"data: q",
+    b"\r\n",
+]
+
+
+@given(
+    stream=st.lists(st.sampled_from([*WHOLE, b"data: q", b"\n", b"\r", b"\r\n"])).map(b"".join),
+    cuts=st.lists(st.integers(0, 80), max_size=8),
+)
+@settings(max_examples=100)
+def test_whole_frames_are_no_different_from_their_bytes_one_by_one(stream: bytes, cuts: list[int]) -> None:
+    places = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
+    fast, slow = SSEDecoder(), SSEDecoder()
+    for start, end in itertools.pairwise(places):
+        expected = [event for at in range(start, end) for event in slow.feed(stream[at : at + 1])]
+        assert fast.feed(stream[start:end]) == expected
+        assert (fast.pending, fast.remainder) == (slow.pending, slow.remainder)
+    assert fast.close() == slow.close()
+
+
 def test_line_ends_may_be_mixed() -> None:
     assert decoded([b"data: a\r\n\ndata: b\n\r\n"]) == [SSE("", b"a"), SSE("", b"b")]
 

@@ -95,6 +95,9 @@ class Reader:
         self.finished = False
         self.left = False
         self.reading = asyncio.Event()
+        self.ready = asyncio.Event()
+        """Until then, not even the head of an answer is taken; the test's to clear."""
+        self.ready.set()
         self.slow = slow
 
     @property
@@ -109,6 +112,7 @@ class Reader:
     async def start(self, status: int, headers: list[tuple[str, str]]) -> None:
         assert not self.started
         self.status, self.headers = status, dict(headers)
+        await self.ready.wait()
 
     async def write(self, data: bytes) -> None:
         assert self.started

@@ -3,14 +3,12 @@
 import asyncio
 
 import pytest
-from starlette.types import Message
 from tests.gateway.ends import Reader
 
 from dragoman.conversation.failure import Failure, FailureKind
 from dragoman.dialects import anthropic, gemini, openai_chat
 from dragoman.dialects.dialect import Dialect, Location
 from dragoman.gateway.outlet import Outlet
-from dragoman.server.connection import AsgiConnection
 
 pytestmark = pytest.mark.anyio
 
@@ -113,25 +111,19 @@ async def test_a_sign_that_the_client_has_not_taken_yet_is_not_followed_by_anoth
 
 
 async def test_an_error_waits_for_the_head_that_a_sign_of_life_is_about_to_send() -> None:
-    reads, sent = asyncio.Event(), list[Message]()
-
-    async def receive() -> Message:
-        raise AssertionError("nothing more of the request is asked for")
-
-    async def send(message: Message) -> None:
-        await reads.wait()
-        sent.append(message)
-
-    out = Outlet(AsgiConnection(receive, send), openai_chat.DIALECT, Location(), HEADERS, interval=0.01)
+    client = Reader()
+    client.ready.clear()
+    out = Outlet(client, openai_chat.DIALECT, Location(), HEADERS, interval=0.01)
     await asyncio.sleep(0.03)
     assert out.opened
     refused = asyncio.ensure_future(out.refuse(Failure(FailureKind.OVERLOADED, "Too much.")))
     await asyncio.sleep(0)
-    reads.set()
+    assert client.body == b""
+    client.ready.set()
     await asyncio.wait_for(refused, 5)
-    assert [message["type"] for message in sent] == ["http.response.start", *["http.response.body"] * 3]
-    assert b"keep-alive" in sent[1]["body"]
-    assert b"Too much." in sent[2]["body"]
+    assert client.body.startswith(b": keep-alive\n\ndata: ")
+    assert b"Too much." in client.body
+    assert client.finished
 
 
 async def test_who_is_cancelled_while_a_sign_of_life_is_on_its_way_does_not_take_it_along() -> None:

@@ -1,12 +1,14 @@
 """An upstream gets so much time and no more, and only the upstream's time is counted."""
 
 import asyncio
+import math
 import time
 
 import pytest
 
 from dragoman.config.settings import Timeouts
 from dragoman.conversation.failure import FailureError, FailureKind
+from dragoman.gateway import time_limits
 from dragoman.gateway.time_limits import TimeLimits, Watch
 
 pytestmark = pytest.mark.anyio
@@ -156,3 +158,30 @@ async def test_a_limit_that_is_lifted_in_the_moment_in_which_it_rings_ends_nothi
         bounds.lift()
         await asyncio.sleep(0.01)
     assert not bounds.expired
+
+
+async def test_limits_of_many_attempts_ring_each_in_its_time() -> None:
+    loop = asyncio.get_running_loop()
+    watch = Watch(loop)
+
+    async def wait(seconds: float) -> float:
+        began = loop.time()
+        with pytest.raises(FailureError):
+            await waited(TimeLimits(Timeouts(first_event=seconds), began + 60, watch), begun=False)
+        return loop.time() - began - seconds
+
+    late = await asyncio.gather(*[wait(seconds) for seconds in (0.3, 0.05, 1.2, 0.1, 0.02)])
+    assert all(-0.01 < each < 0.5 for each in late)
+
+
+async def test_nothing_is_looked_at_any_more_once_every_attempt_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(time_limits, "LOOK", 0.01)
+    watch = Watch(asyncio.get_running_loop())
+    for _ in range(3):
+        with TimeLimits(Timeouts(), asyncio.get_running_loop().time() + 60, watch) as one:
+            one.sent()
+    assert watch.next < math.inf
+    await asyncio.sleep(0.05)
+    assert watch.next == math.inf

@@ -5,7 +5,8 @@ from dragoman.conversation.failure import Failure, FailureKind
 from dragoman.conversation.fold import Fold
 from dragoman.dialects import openai_chat, openai_responses
 from dragoman.dialects.dialect import Emulation, Location, Reply
-from dragoman.gateway.pipeline import Listener, TranslationPipeline
+from dragoman.gateway.pipeline import TranslationPipeline
+from dragoman.gateway.reading import Listener
 
 SAID = b'data: {"id":"c","created":1,"model":"m","choices":[{"index":0,"delta":{"content":"Hi"}}]}\n\n'
 ERROR = b'data: {"error":{"message":"busy","type":"server_error"}}\n\n'

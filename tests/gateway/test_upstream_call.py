@@ -2,6 +2,7 @@
 
 import asyncio
 
+import msgspec
 import pytest
 from tests.gateway.ends import BROKEN, SILENCE, Road, Upstream
 
@@ -41,6 +42,18 @@ def test_the_provider_gets_its_own_key_and_headers() -> None:
         "x-team": "blue-team",
         "x-api-key": "sk-secret",
     }
+
+
+def test_the_headers_of_like_requests_are_one_and_the_same() -> None:
+    def sent(provider: Provider, *headers: tuple[bytes, bytes]) -> tuple[tuple[str, str], ...]:
+        call = Call(anthropic.DIALECT, Location(), b"{}", list(headers), KeyInfo("1a2b3c", "key 1"), "req_1")
+        return address(call, anthropic.DIALECT, WIRE, provider).headers
+
+    assert sent(PROVIDER, (b"cookie", b"a=b")) is sent(PROVIDER)
+    assert dict(sent(PROVIDER, (b"anthropic-beta", b"new-1")))["anthropic-beta"] == "new-1"
+    assert "anthropic-beta" not in dict(sent(PROVIDER))
+    other = msgspec.structs.replace(PROVIDER, api_key="sk-other")
+    assert dict(sent(other))["x-api-key"] == "sk-other"
 
 
 def test_the_clients_credentials_and_unrelated_headers_stay_here() -> None:

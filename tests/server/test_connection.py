@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from starlette.types import Message
+from starlette.types import Message, Scope
 
 from dragoman.conversation.failure import FailureError, FailureKind
 from dragoman.server.connection import AsgiConnection
@@ -43,7 +43,7 @@ def body(data: bytes, *, more: bool = True) -> Message:
 
 
 def connected(wire: Wire) -> AsgiConnection:
-    scope = {"method": "POST", "path": "/x", "raw_path": b"/x", "query_string": b"", "headers": []}
+    scope: Scope = {"method": "POST", "path": "/x", "raw_path": b"/x", "query_string": b"", "headers": []}
     return AsgiConnection(scope, wire.receive, wire.send)
 
 

@@ -204,3 +204,13 @@ def test_a_slow_reader_is_not_let_go() -> None:
             until += len(piece) / 10_000_000
             time.sleep(max(0.0, until - time.monotonic()))
         assert size > 20_000_000
+
+
+def test_a_connection_on_which_nothing_more_is_asked_is_closed_in_time() -> None:
+    with serving(patience=Patience(idle=0.2)) as running, running.connect(request("/pause/0.4")) as client:
+        hear(client, b"/pause/0.4")
+        client.sendall(request("/b"))
+        hear(client, b"/b")
+        began = time.monotonic()
+        assert rest(client) == b""
+        assert 0.15 < time.monotonic() - began < 1

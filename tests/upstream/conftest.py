@@ -69,6 +69,8 @@ class Line:
     async def send(self, data: bytes) -> None:
         """Send bytes, and wait while the client takes in less than comes."""
         self.writer.write(data)
+        # over TLS, asyncio says only on its next turn that the connection is lost: `drain` alone may take none
+        await asyncio.sleep(0)
         await self.writer.drain()
 
     async def answer_slowly(self) -> None:

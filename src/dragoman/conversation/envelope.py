@@ -16,11 +16,35 @@ MARKS = (b"dgm1.", b"ZGdtMS")
 """What a sealed signature looks like inside a body: as text, and in base64 once more."""
 
 
+_LARGE = 262_144
+"""Bytes of a body that is large for what it brings along: pictures and files in base64."""
+_TRIES = 256
+
+
 def holds_seals(body: bytes) -> bool:
-    """Whether there may be a sealed signature in a body."""
-    # backwards, which for needles as short as these takes half the time of `in`: bodies may be large
+    """Whether there may be a sealed signature in a body. What is in base64 once more stands by itself in a
+    string of JSON.
+    """
     plain, in_base64 = MARKS
-    return body.rfind(plain) >= 0 or body.rfind(in_base64) >= 0
+    if len(body) < _LARGE:
+        return body.rfind(plain) >= 0 or body.rfind(in_base64) >= 0
+    return _holds(body, plain, -1) or _holds(body, b'"' + in_base64, 0)
+
+
+def _holds(body: bytes, mark: bytes, rare: int) -> bool:
+    """Whether there is a mark in a large body. One of its bytes is in no base64: a search for that alone
+    takes a tenth of the time that one for the whole mark does.
+    """
+    byte = mark[rare:][:1]
+    before = rare % len(mark)
+    at = before - 1
+    for _ in range(_TRIES):
+        at = body.find(byte, at + 1)
+        if at < 0:
+            return False
+        if body.startswith(mark, at - before):
+            return True
+    return body.rfind(mark) >= 0
 
 
 def seal(signature: Signature) -> str:

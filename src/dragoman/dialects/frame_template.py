@@ -100,8 +100,8 @@ class FrameTemplate:
         return text
 
     def learn(self, frame: bytes, event: Event | None) -> bool:
-        """`frame` was read in full. `event` is what it led to, if that was one delta, which another frame like
-        it would lead to in the same way. Says whether frames like it are read from now on.
+        """`frame` was read in full. `event` is what it led to, if that was one delta, to which another frame
+        like it would lead in the same way. Says whether frames like it are read from now on.
         """
         before, like = self._frame, self._event
         self._first = self._last = _NEVER

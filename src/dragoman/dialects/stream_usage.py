@@ -20,8 +20,7 @@ def with_usage(body: bytes, head: Head) -> bytes:
     """The body with `stream_options.include_usage`; every other member's bytes as they were."""
     old = bytes(head.fields.get("stream_options", b""))
     if not old:
-        body = body.rstrip()
-        return body[:-1] + b',"stream_options":' + _INCLUDE_USAGE + b"}"
+        return b"".join((memoryview(body.rstrip())[:-1], b',"stream_options":', _INCLUDE_USAGE, b"}"))
     options = _OPTIONS.decode(old) or {}
     wanted = msgspec.json.encode({**options, "include_usage": True})
     found = list(_STREAM_OPTIONS.finditer(body))

@@ -239,7 +239,7 @@ class Admission:
 
     def set_aside_now(self, tokens: int, nanos: int) -> Hold | None:
         """See `set_aside`; None, and nothing is set aside, where others would have to be asked for what this
-        process does not hold.
+        process does not hold. Raises `FailureError` where a limit does not admit that much.
         """
         rules, allowances = self._rules, self._allowances
         paid: Reservation | None = None
@@ -258,23 +258,17 @@ class Admission:
             self._told(rules.used, needed, drawn)
         return Hold(allowances.meters, rules.used, needed, paid)
 
-    async def set_aside(
-        self, tokens: int, nanos: int, least: Callable[[], int], *, held: bool = False
-    ) -> Hold | None:
+    async def set_aside(self, tokens: int, nanos: int, least: Callable[[], int]) -> Hold:
         """Set aside what an upstream request may take at most: so many tokens and nano-dollars, of which it
-        takes `least()` without an answer. With `held`, only out of what this process holds of the budgets;
-        None where that is not enough.
+        takes `least()` without an answer.
 
         Raises `FailureError` where a limit (429) or a budget (402) does not admit that much.
         """
         rules, allowances = self._rules, self._allowances
         paid: Reservation | None = None
         if rules.wallet is not None:
-            paid = allowances.purse.reserve_held(rules.wallet, nanos)
-            if paid is None and held:
-                return None
             try:
-                paid = paid or await allowances.purse.reserve(rules.wallet.budgets, nanos)
+                paid = await allowances.purse.reserve(rules.wallet.budgets, nanos)
             except BudgetSpentError as error:
                 self._record.reached = (error.holder.kind, "budget")
                 raise FailureError(budget_failure(error, least())) from None

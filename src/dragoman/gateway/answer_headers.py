@@ -33,8 +33,10 @@ def upstream_id(headers: Mapping[str, str]) -> str:
 
 def told_id(theirs: str, secrets: Iterable[str]) -> str:
     """The upstream's id of a request as clients may see it: empty where there is a secret in it."""
-    if theirs and any(secret in theirs for secret in secrets if len(secret) >= SHORTEST):
-        return ""
+    if theirs:
+        for secret in secrets:
+            if secret in theirs and len(secret) >= SHORTEST:
+                return ""
     return theirs
 
 

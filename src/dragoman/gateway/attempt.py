@@ -128,13 +128,14 @@ class Attempt:
 
     def admit_now(self) -> bool:
         """Take a free place, if there is one; else `admit` has to be awaited."""
-        record, above = self.record, self._above
+        record, target, above = self.record, self.target, self._above
         record.planned = time.monotonic()
-        self._place = place = self._gateway.traffic.place(
-            self._route, self.target, until=above.end, priority=above.priority
-        )
-        if not place.take():
-            return False
+        if target.max_concurrent is not None or target.provider.max_concurrent is not None:
+            self._place = place = self._gateway.traffic.place(
+                self._route, target, until=above.end, priority=above.priority
+            )
+            if not place.take():
+                return False
         record.admitted = time.monotonic()
         return True
 
@@ -240,7 +241,8 @@ class Attempt:
             return
         self._above.claim(self.record)
         self._claimed = True
-        self.heard()
+        if self.record.first_event is None:
+            self.heard()
 
     def account_now(self) -> bool:
         """What the answer took is known, or will never be: it is priced, and paid out of what was set aside.
@@ -248,12 +250,14 @@ class Attempt:
         to be awaited.
         """
         if self._accounted:
-            return self._hold is None
+            return True
         self._accounted = True
         record = self.record
         if record.usage is None and self._worked():
             record.usage = None if self.prompt_usage is None else self.prompt_usage()
             record.estimated = record.usage is not None
+        # it holds this attempt and all that was asked: only a search for garbage would find them
+        self.prompt_usage = None
         if record.usage is not None:
             pricing, target = self._gateway.pricing, self.target.target
             cost = pricing.cost(self._quote or pricing.quote(target.provider, target.model), record.usage)
@@ -272,7 +276,7 @@ class Attempt:
 
     async def account(self) -> None:
         """See `account_now`, which need not come before."""
-        if self.account_now():
+        if not self._accounted and self.account_now():
             return
         hold, self._hold = self._hold, None
         if hold is not None:
@@ -306,10 +310,11 @@ class Attempt:
         finally:
             # everything is given back, however the attempt has ended
             self.record.ended = time.monotonic()
+            asking = self._asking
             try:
-                if self._asking is not None:
-                    self._asking.__exit__(None, None, None)
-                if not self.account_now():
+                if asking is not None:
+                    asking.__exit__(None, None, None)
+                if not self._accounted and not self.account_now():
                     await self.account()
             finally:
                 self.release()

@@ -195,13 +195,14 @@ class Attempts(Generic[T]):
             return None
         if not self._candidates:
             self._choose_again()
-        if not self._candidates:
+        candidates = self._candidates
+        if not candidates:
             return None
-        candidate, delay = self._candidates[0], 0.0
-        if self._record.attempts or not self._has_room(candidate):
+        candidate, delay = candidates[0], 0.0
+        if self._record.attempts or (len(candidates) > 1 and not self._has_room(candidate)):
             now = self._loop.time()
             candidate = min(
-                self._candidates,
+                candidates,
                 key=lambda one: (self._delay(one, now), self._tries(one), not self._has_room(one)),
             )
             delay = self._delay(candidate, now)

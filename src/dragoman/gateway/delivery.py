@@ -4,7 +4,7 @@ import contextlib
 import functools
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from typing import NamedTuple
 
 from dragoman.conversation.cut_usage import CutUsage
@@ -23,8 +23,9 @@ from dragoman.gateway.fan_in import joined
 from dragoman.gateway.gateway import Gateway
 from dragoman.gateway.kept_answers import keep, keep_place, keeps
 from dragoman.gateway.outlet import Headers, Outlet
-from dragoman.gateway.pipeline import Listener, PassthroughPipeline, Pipeline, TranslationPipeline
+from dragoman.gateway.pipeline import PassthroughPipeline, Pipeline, TranslationPipeline
 from dragoman.gateway.plan import Passthrough, Plan, Translation, asked
+from dragoman.gateway.reading import Listener
 from dragoman.gateway.record import Record, render_route
 from dragoman.gateway.relay import relay
 from dragoman.gateway.signature_memory import SignatureListener, kept_of
@@ -72,20 +73,19 @@ class Delivery:
         self._record = record
         self._state = None if call.dialect.state is None else keeps(gateway, call, head)
 
-    async def deliver(self, accepted: Accepted) -> None:
+    def deliver(self, accepted: Accepted) -> Awaitable[None]:
         """The whole way. Raises `FailureError` only while the client has seen nothing of an answer."""
         if self._outlet is None:
-            await self._whole(accepted)
-        elif answers_whole(accepted.upstreams[0], accepted.planned.dialect, self._call):
-            await self._stream_of_whole(accepted, self._outlet)
-        else:
-            await self._stream(accepted, self._outlet)
+            return self._whole(accepted)
+        if answers_whole(accepted.upstreams[0], accepted.planned.dialect, self._call):
+            return self._stream_of_whole(accepted, self._outlet)
+        return self._stream(accepted, self._outlet)
 
     async def _stream(self, accepted: Accepted, outlet: Outlet) -> None:
         """A streamed answer, as it comes."""
         call, target, planned = self._call, accepted.target, accepted.planned
         clean = functools.partial(without_secret, provider=accepted.provider)
-        folded = Fold()
+        folded = None if self._state is None else Fold()
         signatures: SignatureListener | None = None
         pipeline: Pipeline
         reply: Reply | None = None
@@ -102,7 +102,7 @@ class Delivery:
                 reply = self._reply(planned, target)
                 signatures = SignatureListener(call.key.id, planned.request)
                 listeners: list[Listener] = [signatures]
-                if self._state is not None:
+                if folded is not None:
                     listeners.append(folded.feed)
                 pipeline = TranslationPipeline(
                     call.dialect,
@@ -116,7 +116,7 @@ class Delivery:
 
         async def keep_all() -> None:
             await self._keep_signatures({} if signatures is None else signatures.kept)
-            if self._state is None:
+            if self._state is None or folded is None:
                 return
             if reply is not None:
                 answer = call.dialect.render_response(folded.close(), reply)
@@ -183,7 +183,10 @@ class Delivery:
             attempt.release()
             if self._state is not None:
                 await keep(self._gateway, call, self._state, body)
-        await self._account(accepted)
+        if not attempt.account_now():
+            await attempt.account()
+        # before the client has the last byte of its answer
+        note(self._gateway, call, self._record)
         await self._client.respond(200, self._headers(accepted, _JSON), body)
 
     async def _account(self, accepted: Accepted) -> None:

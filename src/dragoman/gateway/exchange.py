@@ -183,7 +183,10 @@ class Exchange:
                     if refusal is not None and planned.wire == wire:
                         raise refusal  # nothing would be asked in another way than before
                     wire = planned.wire
-                    await self._send(attempt, planned, wished)
+                    if self._route.cache:
+                        await self._look_up_or_send(attempt, planned, wished)
+                    else:
+                        await self._deliver(attempt, planned, wished, await self._sent(attempt, planned))
                 break
             except FailureError as error:
                 if refusal is not None and attempt.record.sent is None:
@@ -203,18 +206,10 @@ class Exchange:
         if lasting and wished is not known:
             self._gateway.learnt.learn(wished)
 
-    async def _send(self, attempt: Attempt, planned: Plan, target: Target) -> None:
-        """Send what is planned, unless its answer is known already, and bring the answer to the client.
-        Raises `FailureError` only while the client has seen nothing of an answer.
-        """
-        record = self._record
-        record.cache = ""
-        wanted = self._lookup(attempt, planned) if self._route.cache else None
-        if wanted is None:
-            await self._deliver(attempt, planned, target, await self._sent(attempt, planned))
-            return
-        async with self._gateway.answers.turn(wanted) as turn:
-            record.cache = turn.word
+    async def _look_up_or_send(self, attempt: Attempt, planned: Plan, target: Target) -> None:
+        """Send what is planned, unless its answer is known already, and bring the answer to the client."""
+        async with self._gateway.answers.turn(self._lookup(attempt, planned)) as turn:
+            self._record.cache = turn.word
             if turn.replay is not None:
                 attempt.replayed()
                 upstreams: list[UpstreamResponse] = [turn.replay]
@@ -281,7 +276,9 @@ class Exchange:
         upstreams: list[UpstreamResponse],
         turn: Turn | None = None,
     ) -> None:
-        """Bring an accepted answer to the client."""
+        """Bring an accepted answer to the client. Raises `FailureError` only while that has seen nothing of
+        an answer.
+        """
         record = self._record
         try:
             attempt.accepted(upstreams[0])
@@ -289,8 +286,10 @@ class Exchange:
             await delivery.deliver(Accepted(attempt, planned, target, upstreams))
             if turn is not None and attempt.record.failure is None and record.stops:
                 turn.complete()
-            if not all(upstream.ended for upstream in upstreams):
-                await settle(upstreams)
+            for upstream in upstreams:
+                if not upstream.ended:
+                    await settle(upstreams)
+                    break
         finally:
             for upstream in upstreams:
                 upstream.close()
@@ -333,18 +332,16 @@ class Exchange:
         # what an earlier attempt left behind
         record.losses, record.report_losses = (), route.on_loss != "drop"
         # what is passed on unread is the client's own affair, whatever others have taught us
-        if passes(call.dialect, head, spoken, target) and not (
-            self._may_need_media(target) and needs_inlining(await self._read(), target)
+        if passes(call.dialect, head, spoken, target) and (
+            target.host.remote_media
+            or b"http" not in call.body
+            or not needs_inlining(await self._read(), target)
         ):
             told.upstream_dialect, told.plan = spoken.name, "passthrough"
             return passthrough(call.dialect, head, call.body, target)
         spoken = self._spoken(candidate, wished)
         told.upstream_dialect, told.plan = spoken.name, "translation"
         return await self._translated(spoken, wished, unsigned=unsigned)
-
-    def _may_need_media(self, target: Target) -> bool:
-        """Whether the request may give something by URL that this target does not fetch."""
-        return not target.host.remote_media and b"http" in self._call.body
 
     async def _translated(self, spoken: Dialect, target: Target, *, unsigned: bool) -> Translation:
         call, head, route = self._call, self._head, self._route

@@ -141,6 +141,8 @@ class Learnt:
 
     def known(self, target: Target) -> Target:
         """What is known of a target."""
+        if not self._targets:
+            return target
         key = (target.provider, target.model)
         if key not in self._targets:
             return target

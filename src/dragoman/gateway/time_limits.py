@@ -21,38 +21,37 @@ APART = 0.005
 class Watch:
     """Looks after all limits of one event loop, with one timer; with none while nothing is under way."""
 
-    __slots__ = ("_next", "_open", "_timer", "loop")
+    __slots__ = ("_open", "_timer", "loop", "next")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self._open: set[TimeLimits] = set()
-        self._next = math.inf
+        self.next = math.inf
         """When it looks next, on the loop's clock."""
+        self._open: set[TimeLimits] = set()
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, limits: "TimeLimits") -> None:
         """Look after limits from now on, until they are dropped."""
         self._open.add(limits)
-        if limits.due < self._next:
-            self.expect(limits.due)
+        self.expect(limits.due)
 
     def drop(self, limits: "TimeLimits") -> None:
         """Look after limits no more."""
         self._open.discard(limits)
 
     def expect(self, due: float) -> None:
-        """Something is due earlier than the next look, or than was known of it."""
-        if due < self._next:
+        """Something is due then, of what is looked after."""
+        if due < self.next:
             self._look_at(min(due, self.loop.time() + LOOK))
 
     def _look_at(self, moment: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._next = moment
+        self.next = moment
         self._timer = self.loop.call_at(moment, self._look)
 
     def _look(self) -> None:
-        self._timer, self._next = None, math.inf
+        self._timer, self.next = None, math.inf
         now = self.loop.time()
         late: list[TimeLimits] = []
         following = now + LOOK
@@ -107,11 +106,13 @@ class TimeLimits:
 
     def sent(self) -> None:
         """The request goes out: an answer is waited for, from now."""
-        self._wait("first_event", self._timeouts.first_event)
+        self._limit = "first_event"
+        self._move(self._timeouts.first_event)
 
     def alive(self) -> None:
         """A whole event has come, and the next is waited for, from now."""
-        self._wait("between_events", self._timeouts.between_events)
+        self._limit = "between_events"
+        self._move(self._timeouts.between_events)
 
     def pause(self) -> None:
         """It is the client's turn: only the limit of the whole exchange counts until `resume` or `alive`."""
@@ -123,7 +124,6 @@ class TimeLimits:
     def resume(self) -> None:
         """It is the upstream's turn again, which has not said anything new."""
         if self._paused:
-            self._paused = False
             self._move(self._left)
 
     def lift(self) -> None:
@@ -155,7 +155,8 @@ class TimeLimits:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.lift()
+        if not self._lifted:
+            self.lift()
         # cancelled also by somebody else, or a cancellation that was swallowed, it is no timeout any more
         if self.expired and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise FailureError(self.failure()) from None
@@ -186,14 +187,13 @@ class TimeLimits:
             )
         return Failure(FailureKind.TIMEOUT, words)
 
-    def _wait(self, limit: Limit, seconds: float) -> None:
-        self._paused = False
-        self._limit = limit
-        self._move(seconds)
-
     def _move(self, seconds: float) -> None:
-        due = self._watch.loop.time() + seconds
-        self.due = due = min(due, self._end)
-        if not self._lifted:
-            # a look that comes too early does no harm; only one that would come too late is moved
-            self._watch.expect(due)
+        """It is the upstream's turn, for so long."""
+        self._paused = False
+        watch = self._watch
+        due = watch.loop.time() + seconds
+        due = min(due, self._end)
+        self.due = due
+        # a look that comes too early does no harm; only one that would come too late is moved
+        if due < watch.next and not self._lifted:
+            watch.expect(due)

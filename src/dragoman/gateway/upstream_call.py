@@ -94,13 +94,15 @@ def _prefixes(forwarded: tuple[str, ...]) -> tuple[bytes, ...]:
 def _forwarded(call: Call, spoken: Dialect) -> Headers:
     """The client's headers that belong to the wire format, where both sides speak it."""
     prefixes = _prefixes(spoken.forwarded)
+    found = [header for header in call.headers if header[0].startswith(prefixes)]
+    if not found:
+        return ()
     theirs: dict[str, str] = {}
-    for raw_name, raw_value in call.headers:
-        if raw_name.startswith(prefixes):
-            name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-            if name not in _OWN:
-                # a header that is given twice is a list (RFC 9110, 5.3), such as of betas
-                theirs[name] = f"{theirs[name]}, {value}" if name in theirs else value
+    for raw_name, raw_value in found:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        if name not in _OWN:
+            # a header that is given twice is a list (RFC 9110, 5.3), such as of betas
+            theirs[name] = f"{theirs[name]}, {value}" if name in theirs else value
     return tuple(theirs.items())
 
 
@@ -249,13 +251,11 @@ async def settle(upstreams: Sequence[UpstreamResponse]) -> None:
     """Give answers whose own end has come, and whose bodies have not ended, a moment to end, so that their
     connections serve the next request.
     """
-    try:
+    with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(LINGER):
             for upstream in upstreams:
                 with contextlib.suppress(FailureError):
                     await upstream.next()
-    except TimeoutError:
-        pass
 
 
 def _too_large() -> FailureError:

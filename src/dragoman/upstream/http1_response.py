@@ -107,6 +107,10 @@ class Http1Response:
     def finish(self) -> None:
         """The body has come to its proper end: let go of the connection."""
         self.ended = True
+        if self._paused and self._connection is not None:
+            # whoever gets it next has to hear something
+            self._paused = False
+            self._connection.resume()
         self._release()
 
     def fail(self, failure: FailureError) -> None:

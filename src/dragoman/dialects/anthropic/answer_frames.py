@@ -4,6 +4,7 @@ import msgspec
 
 from dragoman.dialects.anthropic import wire
 from dragoman.dialects.anthropic.signatures import UNSIGNED
+from dragoman.dialects.json_text import opens_with
 from dragoman.frames.sse import on_one_line
 
 TEXT = b'{"type":"text","text":""}'
@@ -97,7 +98,7 @@ class AnswerFrames:
         """A whole block of the vendor's own, its input streamed as the vendor does it."""
         fields = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
         given = fields.get("input", wire.NOTHING)
-        if not wire.opens_with(given, b"{"):
+        if not opens_with(given, b"{"):
             return self.start(content) + self.stop()
         out = self.start(_json({**fields, "input": msgspec.Raw(b"{}")}))
         return out + self.input(bytes(given).decode()) + self.stop()

@@ -28,7 +28,7 @@ from dragoman.dialects.anthropic.citations import parse_citation
 from dragoman.dialects.anthropic.signatures import Slot, opened
 from dragoman.dialects.anthropic.wire import DIALECT
 from dragoman.dialects.arguments import arguments_text
-from dragoman.dialects.json_text import field_error
+from dragoman.dialects.json_text import field_error, opens_with
 
 Fields = dict[str, msgspec.Raw]
 T = TypeVar("T")
@@ -251,7 +251,7 @@ def _parse_tool_use(raw: msgspec.Raw, fields: Fields, path: str) -> ToolCall:
     block = decoded(_TOOL_USE.decode, raw, path)
     written = "{}"
     if wire.given(block.input):
-        if not wire.opens_with(block.input, b"{"):
+        if not opens_with(block.input, b"{"):
             raise invalid(f"'{path}.input': expected an object.", f"{path}.input", "invalid_value")
         written = decoded(arguments_text, block.input, f"{path}.input")
     return ToolCall(

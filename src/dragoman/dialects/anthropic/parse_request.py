@@ -201,7 +201,7 @@ def _parse_tool(raw: msgspec.Raw, path: str) -> Tool:
             f"{path}.input_schema",
             "missing_required_parameter",
         )
-    if not wire.opens_with(tool.input_schema, b"{"):
+    if not opens_with(tool.input_schema, b"{"):
         raise invalid(f"'{path}.input_schema': expected an object.", f"{path}.input_schema", "invalid_value")
     return FunctionTool(
         tool.name,
@@ -242,7 +242,7 @@ def _parse_output(fields: Fields) -> tuple[Reasoning | None, OutputFormat | None
     asked = config.format or _member(fields, "output_format", _FORMAT.decode)
     output = None
     if asked is not None:
-        if not wire.opens_with(asked.schema, b"{"):
+        if not opens_with(asked.schema, b"{"):
             path = "output_config.format.schema"
             raise invalid(f"'{path}': expected an object.", path, "invalid_value")
         output = OutputFormat(OutputMode.JSON_SCHEMA, schema=bytes(asked.schema), strict=True)

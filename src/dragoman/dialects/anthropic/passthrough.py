@@ -4,7 +4,7 @@ import msgspec
 
 from dragoman.conversation.envelope import holds_seals
 from dragoman.conversation.failure import Failure, FailureError, FailureKind
-from dragoman.dialects.anthropic import wire, wire_answer
+from dragoman.dialects.anthropic import wire_answer
 from dragoman.dialects.anthropic.parse_request import read_top
 from dragoman.dialects.anthropic.parse_response import read_answer
 from dragoman.dialects.anthropic.prefill import trimmed_prefill
@@ -12,7 +12,7 @@ from dragoman.dialects.anthropic.render_request import HEADERS, PATH
 from dragoman.dialects.anthropic.stops import stop_reason
 from dragoman.dialects.anthropic.usage import parse_usage
 from dragoman.dialects.dialect import Head, Location, Meter, Passed, Target, WireRequest
-from dragoman.dialects.json_text import splice_model
+from dragoman.dialects.json_text import opens_with, splice_model
 
 _METER = msgspec.json.Decoder(wire_answer.MeterIn)
 
@@ -44,7 +44,7 @@ def passthrough(head: Head, body: bytes, target: Target) -> Passed:
 def meter_response(body: bytes) -> Meter:
     """Read what is accounted for. Raises `FailureError` for anything that is not an answer."""
     answer = read_answer(body, _METER)
-    if not wire.opens_with(answer.content, b"["):
+    if not opens_with(answer.content, b"["):
         raise FailureError(Failure(FailureKind.BAD_GATEWAY, "The upstream's answer has no content."))
     usage = None if answer.usage is None else parse_usage(answer.usage)
     return Meter(usage, (stop_reason(answer.stop_reason),))

@@ -7,8 +7,7 @@ refused: models write it at the beginning of what follows.
 import msgspec
 
 from dragoman.dialects.anthropic.parse_content import Fields
-from dragoman.dialects.anthropic.wire import opens_with
-from dragoman.dialects.json_text import splice_member
+from dragoman.dialects.json_text import opens_with, splice_member
 from dragoman.dialects.json_tree import UNREADABLE
 
 _RAWS = msgspec.json.Decoder(list[msgspec.Raw])

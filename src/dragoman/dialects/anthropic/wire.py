@@ -24,12 +24,6 @@ def given(raw: Raw) -> bool:
     return len(view) > 0 and view[0] != ord("n")
 
 
-def opens_with(raw: Raw, brackets: bytes) -> bool:
-    """Whether JSON text begins with one of these bytes, which tells its type."""
-    view = memoryview(raw)
-    return len(view) > 0 and view[0] in brackets
-
-
 # --- requests ------------------------------------------------------------------------------------
 
 

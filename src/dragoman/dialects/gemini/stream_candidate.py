@@ -1,5 +1,7 @@
 """One candidate of a streamed answer, read part by part."""
 
+import io
+
 from msgspec import Raw
 
 from dragoman.conversation.blocks import Block, Text, Thinking, ToolCall
@@ -65,7 +67,7 @@ class StreamCandidate:
         self._partial: tuple[str, str, PartialArguments] | None = None
         self._reason: str | int | None = None
         self._message: str | None = None
-        self._texts: list[list[str]] = []
+        self._texts: list[io.StringIO] = []
         self._grounding: Raw | None = None
         self._recitations: list[Raw] = []
 
@@ -76,7 +78,7 @@ class StreamCandidate:
 
     def said(self, text: str) -> None:
         """Take note of more of the open text, whose event is made elsewhere."""
-        self._texts[-1].append(text)
+        self._texts[-1].write(text)
 
     def take(self, candidate: Candidate, events: list[Event]) -> None:
         """Read what one chunk adds. Raises `FailureError` for log probabilities that are none."""
@@ -123,13 +125,13 @@ class StreamCandidate:
             self._end(events)
             events.append(BlockStarted(self._next, kind(""), self._index))
             if kind is Text:
-                self._texts.append([])
+                self._texts.append(io.StringIO())
             self._open = kind
             self._next += 1
         if not text:
             return
         if kind is Text:
-            self._texts[-1].append(text)
+            self._texts[-1].write(text)
             events.append(TextDelta(self._next - 1, text, self._index))
         else:
             events.append(ThinkingDelta(self._next - 1, text, self._index))
@@ -209,7 +211,7 @@ class StreamCandidate:
         """The citations of the text that is still open; those of earlier texts come too late."""
         if self._open is not Text or (self._grounding is None and not self._recitations):
             return
-        texts = ["".join(pieces) for pieces in self._texts]
+        texts = [text.getvalue() for text in self._texts]
         last = len(texts) - 1
         for index, citation in parse_citations(Texts(texts), last, self._grounding, self._recitations):
             if index == last:

@@ -1,5 +1,6 @@
 """An upstream's answer on its way: its items in, events out."""
 
+import io
 import itertools
 
 import msgspec
@@ -119,10 +120,10 @@ class OpenAnswer:
         self._take(self._free(place), reasoning, events)
         return reasoning
 
-    def pieces(self, block: int) -> list[str]:
-        """The pieces of an open text or reasoning so far, by its block."""
+    def said(self, block: int) -> io.StringIO:
+        """What came of an open text or reasoning, by its block. Raises `LookupError` where none is open."""
         for item in self._open.values():
-            if isinstance(item, OpenMessage | OpenReasoning) and (found := item.pieces(block)) is not None:
+            if isinstance(item, OpenMessage | OpenReasoning) and (found := item.said(block)) is not None:
                 return found
         raise LookupError(block)
 

@@ -4,6 +4,7 @@ A whole item is one that ends without any pieces; so unary answers and streams a
 rules. What a host leaves out of the pieces and has only in the whole item is told when the item ends.
 """
 
+import io
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -55,9 +56,8 @@ def parse_parts(raw: msgspec.Raw) -> list[AnswerPartWire]:
         return []
 
 
-def rest_of(whole: str, pieces: list[str]) -> str:
-    """What a whole text has beyond the pieces that came of it; nothing where it is not their text."""
-    said = "".join(pieces)
+def rest_of(whole: str, said: str) -> str:
+    """What a whole text has beyond what came of it in pieces; nothing where it is not their text."""
     return whole[len(said) :] if whole.startswith(said) else ""
 
 
@@ -72,11 +72,12 @@ class OpenItem(Protocol):
 class _Part:
     """A part of a message, which is a block of its own."""
 
-    __slots__ = ("block", "cited", "ended", "measured", "pieces")
+    __slots__ = ("block", "cited", "ended", "measured", "said")
 
     def __init__(self, block: int) -> None:
         self.block = block
-        self.pieces: list[str] = []
+        # a tenth of what a list of so many short pieces takes
+        self.said = io.StringIO()
         self.cited = 0
         self.measured = False
         self.ended = False
@@ -95,16 +96,16 @@ class OpenMessage:
         self._parts: dict[int, _Part] = {}
         self.refused = False
 
-    def pieces(self, block: int) -> list[str] | None:
-        """The pieces of the part that is a block; None where none of them is."""
-        return next((part.pieces for part in self._parts.values() if part.block == block), None)
+    def said(self, block: int) -> io.StringIO | None:
+        """What came of the part that is a block; None where none of them is."""
+        return next((part.said for part in self._parts.values() if part.block == block), None)
 
     def say(self, place: int, text: str, events: list[Event], *, refusal: bool = False) -> None:
         """Take more text of a part."""
         if text:
             part = self._part(place, events, refusal=refusal)
             if not part.ended:
-                part.pieces.append(text)
+                part.said.write(text)
                 events.append(TextDelta(part.block, text))
 
     def measure(self, place: int, logprobs: bytes, events: list[Event]) -> None:
@@ -129,7 +130,7 @@ class OpenMessage:
             return
         refusal = part.type == "refusal"
         whole = (part.refusal if refusal else part.text) or ""
-        rest = rest_of(whole, [] if known is None else known.pieces)
+        rest = rest_of(whole, "" if known is None else known.said.getvalue())
         if not refusal and not (known is not None and known.measured):
             self.measure(place, bytes(part.logprobs), events)
         self.say(place, rest, events, refusal=refusal)
@@ -169,7 +170,7 @@ class OpenReasoning:
     It opens with its first text. Reasoning that turns out to have none is told as a whole, when it ends.
     """
 
-    __slots__ = ("_block", "_blocks", "_id", "_open_text", "_origin", "_part", "_pieces")
+    __slots__ = ("_block", "_blocks", "_id", "_open_text", "_origin", "_part", "_said")
 
     def __init__(self, item: OutputItemWire, blocks: Iterator[int], origin: str) -> None:
         """Take the item as it begins, the numbers for its block, and where it comes from."""
@@ -179,11 +180,11 @@ class OpenReasoning:
         self._block = -1
         self._part = ("", 0)
         self._open_text = False
-        self._pieces: list[str] = []
+        self._said = io.StringIO()
 
-    def pieces(self, block: int) -> list[str] | None:
-        """The pieces so far; None where another item is the block."""
-        return self._pieces if self._block == block else None
+    def said(self, block: int) -> io.StringIO | None:
+        """What came of it; None where another item is the block."""
+        return self._said if self._block == block else None
 
     def think(self, slot: str, place: int, text: str, events: list[Event]) -> None:
         """Take more text of a part of `summary` or `content`."""
@@ -195,7 +196,7 @@ class OpenReasoning:
             text = f"\n\n{text}"
         self._part = (slot, place)
         self._open_text = self._open_text or slot == "content"
-        self._pieces.append(text)
+        self._said.write(text)
         events.append(ThinkingDelta(self._block, text))
 
     def end(self, item: OutputItemWire | None, raw: bytes, events: list[Event]) -> None:
@@ -214,7 +215,7 @@ class OpenReasoning:
                 events.append(BlockEnded(self._block))
                 return
             self._begin(Thinking(""), events)
-        rest = rest_of(thinking.text, self._pieces) if isinstance(thinking, Thinking) else ""
+        rest = rest_of(thinking.text, self._said.getvalue()) if isinstance(thinking, Thinking) else ""
         if rest:
             events.append(ThinkingDelta(self._block, rest))
         open_text = self._open_text or bool(content)
@@ -274,7 +275,7 @@ class OpenCall:
         if name and not self._item.name:
             self._item.name = name
             self.begin(events)
-        self.grow(rest_of(arguments, self._pieces), events)
+        self.grow(rest_of(arguments, "".join(self._pieces)), events)
 
     def end(self, item: OutputItemWire | None, raw: bytes, events: list[Event]) -> None:
         """The call is complete."""

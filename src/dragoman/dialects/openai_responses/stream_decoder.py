@@ -110,7 +110,7 @@ class ResponsesStreamDecoder:
         """Remember a frame that was read, and the one event that it led to."""
         words = event if isinstance(event, (TextDelta, ThinkingDelta)) else None
         if self._template.learn(frame, words) and words is not None:
-            self._template.grow = self._answer.pieces(words.index).append
+            self._template.grow = self._answer.said(words.index).write
 
     def close(self) -> list[Event]:
         """The upstream has closed the stream."""
