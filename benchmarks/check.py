@@ -13,22 +13,22 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
 
 from benchmarks import guard, servers, translation
 from benchmarks.configurations import Ports
 from benchmarks.guard import Cost
+from benchmarks.lockstep import Lockstep, lockstep
 from benchmarks.questions import PAIRS, Pair, Question, question
 from benchmarks.servers import Server, own
 from benchmarks.watched_gateway import Calls
 
-UPSTREAM_PORT, GATEWAY_PORT, CONTROL_PORT = 9715, 9725, 9727
-GAP = 0.008
-"""Seconds between two pieces: each reaches the gateway by itself."""
-PIECES, LONGER = 8, 24
+UPSTREAM_PORT, LOCKSTEP_PORT, GATEWAY_PORT, CONTROL_PORT = 9715, 9716, 9725, 9727
+PIECES, LONGER = 4, 20
 """Pieces of the two kinds of streams, whose difference tells what a piece costs."""
-ROUNDS = 3
+COUNTS, ROUNDS, TIMES = 15, 3, 150
+"""How often calls are counted and times taken, and requests for each of the latter."""
 WORK = 60_000
 """Steps of the fixed piece of work, a thousandth of which is the unit of CPU time."""
 
@@ -39,6 +39,13 @@ class Watched:
     def __init__(self, server: Server, control: int) -> None:
         self.server = server
         self._control = control
+
+    def settled(self) -> Cost:
+        """The same, once it has done what belongs to the last request but comes after the answer."""
+        before = self.said()
+        while (now := self.said()).python != before.python:
+            before = now
+        return now
 
     def said(self) -> Cost:
         """All that it has done so far; the time is in seconds."""
@@ -54,7 +61,7 @@ class Watched:
 def watched(folder: Path, mode: str, number: int) -> Generator[Watched]:
     """A gateway with everything on, and a way to see what it does."""
     control = CONTROL_PORT + number
-    ports = Ports(UPSTREAM_PORT, UPSTREAM_PORT, UPSTREAM_PORT)
+    ports = Ports(upstream=UPSTREAM_PORT, brisk=LOCKSTEP_PORT, patient=UPSTREAM_PORT)
     command = own("watched_gateway", str(control), mode)
     with servers.dragoman(folder, GATEWAY_PORT + number, ports, command) as server:
         yield Watched(server, control)
@@ -70,73 +77,66 @@ def work() -> float:
     return time.process_time() - began
 
 
-def asked(gateway: Watched, pair: Pair, what: Question, times: int) -> Cost:
-    """What it takes to answer one after the other, for each, on one connection."""
-    headers = {"Content-Type": "application/json", **gateway.server.headers(pair)}
-    connection = http.client.HTTPConnection("127.0.0.1", gateway.server.port(stream=what.stream), timeout=60)
-    with contextlib.closing(connection):
-        connection.connect()
-        began = gateway.said()
-        for _ in range(times):
-            connection.request("POST", what.path, what.body.encode(), headers)
-            answer = connection.getresponse()
-            answer.read()
-            if answer.status != 200:
-                raise SystemExit(f"{pair.name} is answered with status {answer.status}")
-        ended = gateway.said()
-    return Cost(
-        (ended.python - began.python) / times,
-        (ended.native - began.native) / times,
-        (ended.time - began.time) / times,
-    )
-
-
 def exchanges(folder: Path) -> dict[str, Cost]:
     """Whole exchanges, and the pieces of streams."""
     found: dict[str, Cost] = {}
     with (
-        servers.upstream(folder, UPSTREAM_PORT, GAP),
+        servers.upstream(folder, UPSTREAM_PORT, 0.0),
+        socket.create_server(("127.0.0.1", LOCKSTEP_PORT)) as listener,
         watched(folder, "count", 0) as counted,
         watched(folder, "plain", 1) as plain,
+        lockstep(counted.server, listener) as sides,
     ):
         for pair in PAIRS:
-            whole = question(pair, stream=False)
-            calls = _least(lambda pair=pair, whole=whole: asked(counted, pair, whole, 25))
-            times = _least_ratio(lambda pair=pair, whole=whole: asked(plain, pair, whole, 150))
-            found[f"one answer, {pair.name}"] = Cost(round(calls.python), round(calls.native), times)
-        for pair in PAIRS:
-            short, longer = (question(pair, stream=True, pieces=count) for count in (PIECES, LONGER))
-            less = _usual(counted, pair, short)
-            more = _usual(counted, pair, longer)
+            whole = _calls(counted, sides, pair, question(pair, stream=False, model=pair.brisk))
+            found[f"one answer, {pair.name}"] = Cost(whole.python, whole.native, _least_time(plain, pair))
+            less, more = (
+                _calls(counted, sides, pair, question(pair, stream=True, pieces=count, model=pair.brisk))
+                for count in (PIECES, LONGER)
+            )
             pieces = LONGER - PIECES
+            found[f"a stream of {PIECES} pieces, {pair.name}"] = less
             found[f"a piece of a stream, {pair.name}"] = Cost(
                 round((more.python - less.python) / pieces, 1), round((more.native - less.native) / pieces, 1)
             )
-            found[f"a stream of {PIECES} pieces, {pair.name}"] = Cost(round(less.python), round(less.native))
     return found
 
 
-def _least(measure: Callable[[], Cost]) -> Cost:
-    """The least of some rounds: what the gateway does besides, once a second say, is not in it."""
-    measure()
-    costs = [measure() for _ in range(ROUNDS)]
+def _calls(gateway: Watched, sides: Lockstep, pair: Pair, what: Question) -> Cost:
+    """The calls that it takes to answer: the least of several times, since what the gateway does once a second
+    is in some of them. The first times are left out: things are made and learnt then.
+    """
+    for _ in range(3):
+        sides.ask(pair, what)
+    costs: list[Cost] = []
+    for _ in range(COUNTS):
+        began = gateway.said()
+        sides.ask(pair, what)
+        ended = gateway.settled()
+        costs.append(Cost(ended.python - began.python, ended.native - began.native))
     return Cost(min(cost.python for cost in costs), min(cost.native for cost in costs))
 
 
-def _usual(gateway: Watched, pair: Pair, what: Question) -> Cost:
-    """The middle of some streams: two pieces may come as one, and other things may be done meanwhile."""
-    costs = [asked(gateway, pair, what, 1) for _ in range(2 * ROUNDS + 1)]
-    return Cost(sorted(cost.python for cost in costs)[ROUNDS], sorted(cost.native for cost in costs)[ROUNDS])
-
-
-def _least_ratio(measure: Callable[[], Cost]) -> float:
-    """CPU time in units of the fixed piece of work, which is done right before and after."""
-    measure()
+def _least_time(gateway: Watched, pair: Pair) -> float:
+    """CPU time of an answer, in units of the fixed piece of work, which is done right before and after: the
+    least of some rounds.
+    """
+    what = question(pair, stream=False)
+    headers = {"Content-Type": "application/json", **gateway.server.headers(pair)}
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.server.port(stream=False), timeout=60)
     ratios: list[float] = []
-    for _ in range(ROUNDS):
-        before = work()
-        cost = measure()
-        ratios.append(cost.time / (min(before, work()) / 1000))
+    with contextlib.closing(connection):
+        for _ in range(ROUNDS):
+            unit = work()
+            began = gateway.said().time
+            for _ in range(TIMES):
+                connection.request("POST", what.path, what.body.encode(), headers)
+                answer = connection.getresponse()
+                answer.read()
+                if answer.status != 200:
+                    raise SystemExit(f"{pair.name} is answered with status {answer.status}")
+            spent = gateway.said().time - began
+            ratios.append(spent / TIMES / (min(unit, work()) / 1000))
     return round(min(ratios), 2)
 
 

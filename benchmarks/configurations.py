@@ -33,6 +33,10 @@ api_key = "{key}"
 dialect = "anthropic"
 base_url = "http://127.0.0.1:{ports.brisk}"
 api_key = "{key}"
+[providers.brisk-gemini]
+dialect = "gemini"
+base_url = "http://127.0.0.1:{ports.brisk}"
+api_key = "{key}"
 [providers.patient]
 dialect = "openai_chat"
 base_url = "http://127.0.0.1:{ports.patient}/v1"
@@ -53,6 +57,8 @@ targets = ["gemini/gemini-2.5-flash"]
 targets = ["brisk/gpt-4o"]
 [routes."brisk-sonnet"]
 targets = ["brisk-anthropic/claude-sonnet-4-5"]
+[routes."brisk-flash"]
+targets = ["brisk-gemini/gemini-2.5-flash"]
 [routes."patient"]
 targets = ["patient/gpt-4o"]
 """

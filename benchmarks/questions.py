@@ -20,9 +20,9 @@ class Pair(NamedTuple):
     model: str
 
     @property
-    def translated(self) -> bool:
-        """Whether the two formats differ."""
-        return self.client != self.upstream
+    def brisk(self) -> str:
+        """The name of the same model behind the upstream with short pauses, or the one that is in its place."""
+        return {"openai": "brisk", "anthropic": "brisk-sonnet", "gemini": "brisk-flash"}[self.upstream]
 
 
 SAME = Pair("OpenAI to OpenAI", "openai", "openai", "gpt-4o")

@@ -182,7 +182,8 @@ def _memory(results: Results) -> Iterator[str]:
             f"{found.gap_ms:g} ms apart: {found.kb_each:g} KB of memory for each, "
             f"{100 * found.cpu_share:.0f} % of a core. {found.complete:,} streams were complete; 99 % of "
             f"them took at most {100 * found.p99_slow:.1f} % longer than at the upstream's speed, the "
-            f"slowest {100 * found.slowest:.1f} %."
+            f"slowest {100 * found.slowest:.1f} %. Without a gateway, 99 % take at most "
+            f"{100 * found.direct_p99_slow:.1f} % longer."
         )
     elif found:
         yield f"{found.streams:,} streams at once: **fails**, {found.error}"

@@ -67,8 +67,10 @@ class OpenStreams(msgspec.Struct):
     kb_each: float = 0.0
     complete: int = 0
     slowest: float = 0.0
-    """How much longer the slowest stream took than it would have at the upstream's speed: 0.01 is 1 %."""
+    """How much longer the slowest stream took than the upstream means to take: 0.01 is 1 %."""
     p99_slow: float = 0.0
+    direct_p99_slow: float = 0.0
+    """The same without a gateway: the upstream and the load are late as well."""
     cpu_share: float = 0.0
     """Of one core, while all were open."""
     error: str = ""

@@ -45,9 +45,8 @@ def cases(variable: str, pair: Pair) -> Iterator[Case]:
                 asked = question(pair, stream=False, messages=count, size=count * MESSAGE)
                 yield Case(count, asked, USUAL_CONNECTIONS)
         case "chunks":
-            model = "brisk" if pair is SAME else "brisk-sonnet"
             for count in CHUNKS:
-                yield Case(count, question(pair, stream=True, pieces=count, model=model), STREAMS)
+                yield Case(count, question(pair, stream=True, pieces=count, model=pair.brisk), STREAMS)
         case _:
             for count in CONNECTIONS:
                 yield Case(count, question(pair, stream=False), count)

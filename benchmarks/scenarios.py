@@ -4,7 +4,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -18,7 +18,7 @@ from benchmarks.measurement import (
     job_for,
     load_command,
 )
-from benchmarks.questions import PAIRS, SAME, TO_ANTHROPIC, Pair, question
+from benchmarks.questions import PAIRS, SAME, TO_ANTHROPIC, Pair, Question, question
 from benchmarks.results import Delay, Large, OpenStreams, Results, Row, Start
 from benchmarks.servers import OWN, Server
 
@@ -27,7 +27,7 @@ STEADY = 500.0
 """Requests a second for the delays that a gateway adds."""
 BUSY = 0.8
 """The share of the most that a gateway can do, for those that it adds when it is busy."""
-OPEN_STREAMS, OPEN_PIECES, OPEN_GAP = 5000, 80, 0.25
+OPEN_STREAMS, OPEN_PIECES, OPEN_GAP = 5000, 48, 0.25
 PICTURE = 10_000_000
 SPARE_PORT = 9721
 HELPS = 15
@@ -36,9 +36,11 @@ HELPS = 15
 class Field:
     """The gateways that run: Dragoman, and the others; and the way without any."""
 
-    def __init__(self, dragoman: Server, direct: Server, others: Sequence[Server]) -> None:
+    def __init__(self, dragoman: Server, direct: Server, patient: Server, others: Sequence[Server]) -> None:
         self.dragoman = dragoman
         self.direct = direct
+        self.patient = patient
+        """The upstream with long pauses in its streams."""
         self.others = list(others)
 
     @property
@@ -155,42 +157,55 @@ def _most(bench: Bench, field: Field, server: Server, pair: Pair) -> float:
             return 0.0
 
 
-def open_streams(bench: Bench, results: Results) -> None:
+def open_streams(bench: Bench, field: Field, results: Results) -> None:
     """Thousands of streams at once, through a worker that has just started."""
     count, pieces = (500, 16) if bench.quick else (OPEN_STREAMS, OPEN_PIECES)
     found = OpenStreams(count, pieces, OPEN_GAP * 1e3)
     results.open_streams = found
+    asked = question(SAME, stream=True, pieces=pieces, model="patient")
     with servers.dragoman(bench.folder, SPARE_PORT) as server:
-        bench.driven(server, SAME, question(SAME, stream=True, pieces=4), "closed", connections=16, seconds=1)
+        warm = question(SAME, stream=True, pieces=4)
+        bench.driven(server, SAME, warm, "closed", connections=16, seconds=1)
         server.settle()
         before = server.resident_mb()
-        asked = question(SAME, stream=True, pieces=pieces, model="patient")
-        job = job_for(server, SAME, asked, "once", count, seconds=pieces * OPEN_GAP * 3, ramp=count / 1000)
-        with subprocess.Popen(
-            load_command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=OWN
-        ) as load:
-            if load.stdin is None or load.stdout is None or load.stderr is None:
-                raise RuntimeError("no way to talk to the load")
-            load.stdin.write(msgspec.json.encode(job))
-            load.stdin.close()
-            load.stdout.readline()  # all are open
+
+        def look() -> None:
             began, cpu = time.perf_counter(), server.cpu_seconds()
             time.sleep(1.0 if bench.quick else 4.0)
-            opened = server.resident_mb()
+            found.kb_each = round((server.resident_mb() - before) * 1e3 / count, 1)
             found.cpu_share = round((server.cpu_seconds() - cpu) / (time.perf_counter() - began), 3)
-            output, errors = load.stdout.read(), load.stderr.read()
-        found.kb_each = round((opened - before) * 1e3 / count, 1)
+
         try:
-            result = checked(output, errors)
+            through = _opened(server, asked, count, look)
+            direct = _opened(field.patient, asked, count, lambda: None)
         except WrongAnswerError as error:
             found.error = str(error)
             return
-        found.complete = result.good
-        # the last piece comes with what ends the stream, one gap after the last piece of text
-        usual = pieces * OPEN_GAP
-        slowness = sorted(span / usual - 1 for span in result.spans)
-        found.slowest = round(slowness[-1], 4)
-        found.p99_slow = round(slowness[int(0.99 * len(slowness))], 4)
+    found.complete = through.good
+    found.p99_slow, found.slowest = _slowness(through, pieces * OPEN_GAP)
+    found.direct_p99_slow, _ = _slowness(direct, pieces * OPEN_GAP)
+
+
+def _opened(server: Server, asked: Question, count: int, look: Callable[[], None]) -> Result:
+    """Open streams, look at them, and wait for their ends. Raises `WrongAnswerError`."""
+    job = job_for(server, SAME, asked, "once", count, seconds=60, ramp=count / 1000)
+    with subprocess.Popen(
+        load_command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=OWN
+    ) as load:
+        if load.stdin is None or load.stdout is None or load.stderr is None:
+            raise RuntimeError("no way to talk to the load")
+        load.stdin.write(msgspec.json.encode(job))
+        load.stdin.close()
+        load.stdout.readline()  # all are open
+        look()
+        output, errors = load.stdout.read(), load.stderr.read()
+    return checked(output, errors)
+
+
+def _slowness(result: Result, usual: float) -> tuple[float, float]:
+    """By which shares streams took longer than usual: 99 % of them at most, and the slowest."""
+    slowness = sorted(span / usual - 1 for span in result.spans)
+    return round(slowness[int(0.99 * len(slowness))], 4), round(slowness[-1], 4)
 
 
 def large(bench: Bench, field: Field, results: Results) -> None:

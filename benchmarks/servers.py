@@ -169,14 +169,14 @@ def upstream(folder: Path, port: int, gap: float) -> Generator[Server]:
 
 
 @contextlib.contextmanager
-def upstreams(folder: Path) -> Generator[Server]:
-    """The upstreams, with pauses of 3 ms, 1 ms and 250 ms in streams. What is given is the first."""
+def upstreams(folder: Path) -> Generator[tuple[Server, Server]]:
+    """The upstreams, with pauses of 3 ms, 1 ms and 250 ms in streams: the first and the last."""
     with (
         upstream(folder, PORTS.upstream, 0.003) as usual,
         upstream(folder, PORTS.brisk, 0.001),
-        upstream(folder, PORTS.patient, 0.25),
+        upstream(folder, PORTS.patient, 0.25) as patient,
     ):
-        yield usual
+        yield usual, patient
 
 
 @contextlib.contextmanager

@@ -76,7 +76,7 @@ class Suite:
             "streams": lambda: scenarios.full_load(bench, field, results.streams, stream=True),
             "delays": lambda: scenarios.delays(bench, field, results),
             "large": lambda: scenarios.large(bench, field, results),
-            "open_streams": lambda: scenarios.open_streams(bench, results),
+            "open_streams": lambda: scenarios.open_streams(bench, field, results),
             "starts": lambda: scenarios.starts(bench, field, results),
             "scaling": lambda: scaling.scaling(bench, field.dragoman, results),
             "flames": self._flames,
@@ -170,13 +170,13 @@ def main() -> None:
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dragoman-benchmarks-")))
         bench = Bench(folder, programs.get("wrk", ""), rounds=rounds, seconds=seconds, quick=given.quick)
-        direct = stack.enter_context(servers.upstreams(folder))
+        direct, patient = stack.enter_context(servers.upstreams(folder))
         others, absent = stack.enter_context(servers.peers(folder, wanted))
         dragoman = stack.enter_context(servers.dragoman(folder))
         for peer in absent:
             print(f"Without {peer.name}: {peer.reason}", file=sys.stderr)
         results.absent = {peer.name: peer.reason for peer in absent}
-        field = Field(dragoman, direct, others)
+        field = Field(dragoman, direct, patient, others)
         memory = remember(field)
         suite = Suite(bench, field, results, out)
         for part in parts:

@@ -266,6 +266,38 @@ def test_frames_known_by_their_bytes_mean_what_they_mean_when_read(name: str, da
     assert said(name, pieces) == expected
 
 
+_linked = {"type": "url_citation", "url_citation": {"url": "u", "start_index": 13, "end_index": 14}}
+_blames = {"citationSources": [{"uri": "https://a.b", "startIndex": 0, "endIndex": 3}]}
+REMEMBERED: dict[str, list[object]] = {
+    "openai_chat": [
+        *[_chunk([_choice(content=f"w{n} ")]) for n in range(4)],
+        _chunk([_choice(reasoning_content="so")]),
+        _chunk([_choice(content="one more")]),
+        _chunk([_choice(annotations=[_linked])]),
+        _chunk([_choice(0, "stop")]),
+    ],
+    "gemini": [
+        *[_parts({"text": f"w{n} "}, count=n, citationMetadata=_blames) for n in range(4)],
+        _parts({"text": "x"}, finishReason="STOP"),
+    ],
+    "openai_responses": [
+        *[_spoken(f"w{n} ", n) for n in range(4)],
+        _event("output_text.done", 5, output_index=0, text="w0 w1 w2 w3 "),
+        _event("content_part.done", 6, output_index=0, part={"type": "output_text", "text": "w0 w1 w2 w3 x"}),
+        _event("completed", 7, response={"id": "r", "status": "completed", "output": []}),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", REMEMBERED)
+def test_what_later_frames_build_on_is_remembered_of_them(name: str) -> None:
+    pieces = [f"data: {json.dumps(frame)}\n\n".encode() for frame in REMEMBERED[name]]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FrameTemplate, "read", unread)
+        expected = said(name, pieces)
+    assert said(name, pieces) == expected
+
+
 def _chat_frame(text: str, number: int) -> bytes:
     del number
     return f'data: {{"id":"c","choices":[{{"index":0,"delta":{{"content":{json.dumps(text)}}}}}]}}'.encode()

@@ -92,7 +92,9 @@ WHOLE = [
 
 
 @given(
-    stream=st.lists(st.sampled_from([*WHOLE, b"data: q", b"\n", b"\r", b"\r\n"])).map(b"".join),
+    stream=st.lists(st.sampled_from([*WHOLE, b"data: q", b"data: r\r\r", b"\n", b"\r", b"\r\n"])).map(
+        b"".join
+    ),
     cuts=st.lists(st.integers(0, 80), max_size=8),
 )
 @settings(max_examples=100)
