@@ -16,7 +16,7 @@ from sqlalchemy.schema import CreateIndex
 
 from dragoman.config.secret import Secret
 from dragoman.store.entry import Entry
-from dragoman.store.ledger_rows import ATTEMPT, REQUEST, ROLLUP, Batch, Row
+from dragoman.store.ledger_rows import ATTEMPT, REQUEST, ROLLUP, Batch, Row, Taken
 from dragoman.store.tables import ATTEMPTS, REQUESTS
 
 _BEGAN, _UPSTREAM = ATTEMPT.index("began"), ATTEMPT.index("upstream_request_id")
@@ -29,10 +29,12 @@ class Shape:
 
     def __init__(self, entry: Entry) -> None:
         batch = Batch()
-        batch.add(entry, entry)
-        self.request = batch.requests[0][3:]
+        batch.add([Taken(entry.request_id, entry, entry)])
+        (request,) = zip(*batch.requests, strict=True)
+        self.request: Row = request[3:]
         self.attempts = [
-            (row[1:_BEGAN], row[_BEGAN + 1 : _UPSTREAM], row[_UPSTREAM + 1 :]) for row in batch.attempts
+            (row[1:_BEGAN], row[_BEGAN + 1 : _UPSTREAM], row[_UPSTREAM + 1 :])
+            for row in zip(*batch.attempts, strict=True)
         ]
         _, _, *rest = next(row for row in batch.rollups if row[0] == 1)
         self.place: tuple[object, ...] = tuple(rest[:4])

@@ -60,7 +60,7 @@ def unknown(gateway: LiveGateway, dialect: str, upstream: str) -> None:
 
 @contextlib.contextmanager
 def uncollected() -> Generator[Counter[str]]:
-    """Counts, by type, the objects of the program that nothing referred to any more and that were still there."""
+    """Counts, by type, objects of the program that nothing referred to any more and that were still there."""
     found = Counter[str]()
     gc.collect()
     gc.disable()
@@ -68,7 +68,8 @@ def uncollected() -> Generator[Counter[str]]:
         yield found
         gc.set_debug(gc.DEBUG_SAVEALL)
         gc.collect()
-        kinds = [type(one) for one in gc.garbage]
+        garbage: list[object] = gc.garbage
+        kinds = [type(one) for one in garbage]
         found.update(
             f"{kind.__module__}.{kind.__qualname__}"
             for kind in kinds

@@ -8,6 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 from tests.conftest import UPSTREAM_KEY, LiveGateway
 from tests.live.plain import ask
+from tests.server.toy import settled
 
 from dragoman.testing.exchange import Answer, Chunk, json_answer
 from dragoman.testing.script import Scripted
@@ -104,6 +105,7 @@ def test_statement_004_no_upstream_credential_is_logged_or_told(
     gateway: LiveGateway, fake: FakeServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     error = json.dumps({"error": {"message": f"The key {UPSTREAM_KEY} is no good.", "code": 500}}).encode()
+    told: set[str] = set()
     with caplog.at_level(logging.DEBUG), capture_logs() as entries:
         for path, body in (
             ("/v1/messages/count_tokens", COUNT),
@@ -116,7 +118,14 @@ def test_statement_004_no_upstream_credential_is_logged_or_told(
                 reply = ask(gateway, path, body)
                 assert reply.status >= 400
                 assert UPSTREAM_KEY not in str(reply)
-    assert len([entry for entry in entries if str(entry["event"]).startswith("exchange")]) == 12
+                told.add(reply.headers["x-request-id"])
+
+        def logged() -> int:
+            of_exchanges = [one for one in entries if str(one["event"]).startswith("exchange")]
+            return len([one for one in of_exchanges if one["request_id"] in told])
+
+        # it is logged when the client has its answer
+        assert settled(lambda: logged() == 12)
     assert UPSTREAM_KEY not in str(entries) + caplog.text
 
 
