@@ -103,8 +103,8 @@ def exchanges(folder: Path) -> dict[str, Cost]:
 
 
 def _calls(gateway: Watched, sides: Lockstep, pair: Pair, what: Question) -> Cost:
-    """The calls that it takes to answer: the least of several times, since what the gateway does once a second
-    is in some of them. The first times are left out: things are made and learnt then.
+    """The calls that it takes to answer: the least of several times, since what the gateway does once a
+    second is in some of them. The first times are left out: things are made and learnt then.
     """
     for _ in range(3):
         sides.ask(pair, what)

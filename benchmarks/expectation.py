@@ -30,7 +30,7 @@ class Expectation(msgspec.Struct, frozen=True):
             return f"{status.decode('latin-1')}: {first_line(body)}"
         # usage may follow the last event that has something to say
         if self.final.encode() not in body[-1500:]:
-            return f"200, but the answer does not end with {self.final}: {first_line(body)}"
+            return f"200, but the answer does not end with {self.final}: {last_words(body)}"
         count = body.count(self.mark.encode())
         if count != self.marks:
             return f"200, but {count} pieces of text instead of {self.marks}"
@@ -86,6 +86,12 @@ def dechunked(body: bytes) -> bytes:
         parts.append(body[end + 2 : end + 2 + size])
         at = end + 4 + size
     return b"".join(parts)
+
+
+def last_words(body: bytes) -> str:
+    """The end of an answer, for people."""
+    words = " ".join(body[-MOST_WORDS:].decode("utf-8", "replace").split())
+    return f"... {words}" if len(body) > MOST_WORDS else words
 
 
 def first_line(body: bytes) -> str:

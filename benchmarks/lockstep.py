@@ -13,7 +13,7 @@ from benchmarks.servers import Server
 from benchmarks.upstream import WHOLE, writes
 
 PATIENCE = 0.05
-"""Seconds to wait for what may not come: a gateway may keep the head of an answer until there is more of it."""
+"""Seconds to wait for what may not come: a gateway may keep the head of an answer until there is more."""
 LONGEST = 30.0
 """Seconds to wait for what has to come."""
 

@@ -21,7 +21,7 @@ class Pair(NamedTuple):
 
     @property
     def brisk(self) -> str:
-        """The name of the same model behind the upstream with short pauses, or the one that is in its place."""
+        """The name of the same model behind the upstream with short pauses."""
         return {"openai": "brisk", "anthropic": "brisk-sonnet", "gemini": "brisk-flash"}[self.upstream]
 
 

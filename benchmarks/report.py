@@ -42,13 +42,14 @@ METHOD = """## How it is measured
 """
 
 
-def render(results: Results) -> str:
-    """The whole page."""
+def render(results: Results, *, notes: bool = False) -> str:
+    """The whole page. `notes` says that there are some, written by hand, in `notes.md` beside it."""
     minutes = max(1.0, sum(run.seconds for run in results.runs.values()) / 60)
     parts = [
         INTRODUCTION.format(minutes=minutes),
         *_machine(results),
         *_targets(results),
+        *(["What was tried where a target is missed: [notes.md](notes.md)."] if notes else []),
         *_full_load(results),
         *_delays(results),
         *_memory(results),
@@ -135,7 +136,7 @@ def _full_load(results: Results) -> Iterator[str]:
 def _full_load_row(row: Row, bare: Row | None, *, streams: bool) -> list[str]:
     name = "nginx, bare proxy" if row.server == "nginx" else f"{row.server}, {row.pair}"
     if not row.readings:
-        return [f"{name}: **fails**, {row.error}", *[""] * (6 if streams else 5)]
+        return [f"{name}: {_failure(row.error)}", *[""] * (6 if streams else 5)]
     return [
         name,
         f"{row.cpu_us:,.1f}",
@@ -156,7 +157,7 @@ def _delays(results: Results) -> Iterator[str]:
         name = delay.server if delay.server in {"direct", "nginx"} else f"{delay.server}, {delay.pair}"
         load = "500 requests/s" if delay.load == "500/s" else "80 % of the most"
         if delay.error:
-            rows.append([f"{name}: **fails**, {delay.error}", load, "", "", "", ""])
+            rows.append([f"{name}: {_failure(delay.error)}", load, "", "", "", ""])
             continue
         more = added(results, delay) if delay.server != "direct" else None
         extra = [f"{more.p50_ms:.2f}", f"{more.p99_ms:.2f}"] if more else ["", ""]
@@ -186,7 +187,7 @@ def _memory(results: Results) -> Iterator[str]:
             f"{100 * found.direct_p99_slow:.1f} % longer."
         )
     elif found:
-        yield f"{found.streams:,} streams at once: **fails**, {found.error}"
+        yield f"{found.streams:,} streams at once: {_failure(found.error)}"
     if results.starts:
         yield "![Start](start.svg)"
         yield table(("", "seconds"), ([f"{start.what}", f"{start.seconds:.3f}"] for start in results.starts))
@@ -207,7 +208,7 @@ def _large(results: Results) -> Iterator[str]:
     yield table(
         ("", "CPU, ms", "to the copying proxy"),
         (
-            [f"{one.server}: **fails**, {one.error}", "", ""]
+            [f"{one.server}: {_failure(one.error)}", "", ""]
             if one.error
             else [one.server, f"{one.cpu_ms:.2f}", f"{one.cpu_ms / base:.1f}" if base else ""]
             for one in results.large
@@ -230,7 +231,7 @@ def _growth(results: Results) -> Iterator[str]:
     for curve in results.curves:
         what = f"{VARIABLES[curve.variable]}, {curve.pair}"
         if curve.error or len(curve.points) < 2:
-            rows.append([f"{what}: **fails**, {curve.error}", *[""] * 5])
+            rows.append([f"{what}: {_failure(curve.error)}", *[""] * 5])
             continue
         growth = growth_of(curve)
         least, most = curve.points[0], curve.points[-1]
@@ -271,7 +272,12 @@ def _runs(results: Results) -> Iterator[str]:
         )
 
 
-def files(results: Results) -> Iterator[tuple[str, str]]:
-    """All files of the report but `results.json` and flame graphs, by name."""
-    yield "README.md", render(results)
+def _failure(error: str) -> str:
+    """An error as it came, whatever is in it."""
+    return f"**fails**, `{error.replace('`', chr(39))}`"
+
+
+def files(results: Results, *, notes: bool = False) -> Iterator[tuple[str, str]]:
+    """All files of the report but `results.json`, notes and flame graphs, by name."""
+    yield "README.md", render(results, notes=notes)
     yield from figures(results)

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
-from benchmarks import servers
 from benchmarks.load import Result
 from benchmarks.measurement import (
     Bench,
@@ -21,6 +20,8 @@ from benchmarks.measurement import (
 from benchmarks.questions import PAIRS, SAME, TO_ANTHROPIC, Pair, Question, question
 from benchmarks.results import Delay, Large, OpenStreams, Results, Row, Start
 from benchmarks.servers import OWN, Server
+
+from benchmarks import servers
 
 CONNECTIONS = 64
 STEADY = 500.0
@@ -142,6 +143,8 @@ def delays(bench: Bench, field: Field, results: Results) -> None:
             delay.p50_ms = round(statistics.median(result.p50 for result in rounds) * 1e3, 3)
             delay.p99_ms = round(statistics.median(result.p99 for result in rounds) * 1e3, 3)
         results.delays.append(delay)
+    order = [field.direct.name, *(server.name for server in field.all())]
+    results.delays.sort(key=lambda delay: (delay.load != steady, order.index(delay.server)))
 
 
 def _most(bench: Bench, field: Field, server: Server, pair: Pair) -> float:

@@ -17,13 +17,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
-from benchmarks import flame, installation, machine, report, scaling, scenarios, servers
 from benchmarks.measurement import Bench, job_for, load_command
 from benchmarks.questions import SAME, question
 from benchmarks.results import Memory, Results, Run
 from benchmarks.scenarios import CONNECTIONS, Field
 from benchmarks.servers import OWN, ROOT
 from benchmarks.targets import verdicts
+
+from benchmarks import flame, installation, machine, report, scaling, scenarios, servers
 
 PARTS = ("unary", "streams", "delays", "large", "open_streams", "starts", "scaling", "flames")
 STEADY = PARTS[:3]
@@ -138,7 +139,7 @@ def write(results: Results, out: Path) -> None:
     """Write everything that is made of the results, and the results."""
     encoded = msgspec.json.format(msgspec.json.encode(results), indent=1)
     (out / "results.json").write_bytes(encoded + b"\n")
-    for name, text in report.files(results):
+    for name, text in report.files(results, notes=(out / "notes.md").exists()):
         (out / name).write_text(text)
 
 

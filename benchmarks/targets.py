@@ -31,7 +31,7 @@ class Verdict(NamedTuple):
     def words(self) -> str:
         """Whether it is, and if not, by how much."""
         if self.measured is None:
-            return f"**not measured**: {self.error}"
+            return f"**not measured**: `{self.error or 'no reading'}`"
         if self.met:
             return "yes"
         return f"**no**, {100 * (self.measured / self.bound - 1):.0f} % more"

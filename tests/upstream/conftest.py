@@ -18,6 +18,7 @@ from typing import Protocol
 import pytest
 
 from dragoman.upstream.aiohttp_transport import AiohttpTransport
+from dragoman.upstream.http1_transport import Http1Transport
 from dragoman.upstream.opening import open_transport
 from dragoman.upstream.transport import Transport, UpstreamRequest
 
@@ -69,7 +70,7 @@ class Line:
     async def send(self, data: bytes) -> None:
         """Send bytes, and wait while the client takes in less than comes."""
         self.writer.write(data)
-        # over TLS, asyncio says only on its next turn that the connection is lost: `drain` alone may take none
+        # over TLS, asyncio tells of a lost connection on its next turn, and `drain` alone may take none
         await asyncio.sleep(0)
         await self.writer.drain()
 
@@ -227,6 +228,14 @@ def secure(request: pytest.FixtureRequest) -> bool:
 async def transport(make_transport: TransportFactory, tls: TLS) -> AsyncIterator[Transport]:
     """A transport that trusts the servers of these tests."""
     made = make_transport(tls.client)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def strict_transport(tls: TLS) -> AsyncIterator[Transport]:
+    """Our own, for what aiohttp lets pass."""
+    made = Http1Transport(tls.client)
     yield made
     await made.close()
 

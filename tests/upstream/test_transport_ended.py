@@ -33,7 +33,7 @@ def at_once(response: UpstreamResponse) -> bytes:
 
 async def until_ended(response: UpstreamResponse) -> None:
     async with asyncio.timeout(2):
-        while not response.ended:
+        while not response.ended:  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(0.005)
 
 

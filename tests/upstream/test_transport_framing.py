@@ -1,4 +1,4 @@
-"""Where an answer ends: what could be read in two ways is refused, and no byte is taken for another answer's."""
+"""Where an answer ends: what could be read in two ways is refused, and no answer gets another's bytes."""
 
 import asyncio
 from typing import TYPE_CHECKING
@@ -27,10 +27,6 @@ CHUNKS = b"2\r\nok\r\n0\r\n\r\n"
         pytest.param(b"transfer-encoding: chunked, gzip\r\n", id="chunks in another coding"),
         pytest.param(b"transfer-encoding: xchunked\r\n", id="an unknown coding"),
         pytest.param(b"transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n", id="chunks in chunks"),
-        pytest.param(b"transfer-encoding : chunked\r\n", id="a space before the colon"),
-        pytest.param(b" transfer-encoding: chunked\r\n", id="a space before the first header"),
-        pytest.param(b"x: y\r\n transfer-encoding: chunked\r\n", id="a folded line"),
-        pytest.param(b"x: y\ntransfer-encoding: chunked\r\n", id="a lone line feed"),
         pytest.param(b"x: y\rtransfer-encoding: chunked\r\n", id="a lone carriage return"),
         pytest.param(b"x: a\0b\r\ntransfer-encoding: chunked\r\n", id="a null"),
         pytest.param(b": y\r\ntransfer-encoding: chunked\r\n", id="a header without a name"),
@@ -58,8 +54,42 @@ async def test_a_body_whose_end_is_in_doubt_is_refused(
 
 
 @pytest.mark.parametrize(
-    "version", [b"HTTP/2.0", b"HTTP/0.9", b"HTTP/1.2", b"RTSP/1.0", b"ICE/1.0", b"http/1.1"]
+    "head",
+    [
+        pytest.param(b"transfer-encoding : chunked\r\n", id="a space before the colon"),
+        pytest.param(b" transfer-encoding: chunked\r\n", id="a space before the first header"),
+        pytest.param(b"x: y\r\n transfer-encoding: chunked\r\n", id="a folded line"),
+        pytest.param(b"x: y\ntransfer-encoding: chunked\r\n", id="a lone line feed"),
+    ],
 )
+async def test_what_other_parsers_read_otherwise_is_refused(
+    strict_transport: Transport, serve: "Serve", head: bytes
+) -> None:
+    async def script(line: "Line") -> None:
+        await line.request()
+        await line.send(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n" + CHUNKS)
+        await line.gone()
+
+    server = await serve(script)
+    with pytest.raises(FailureError, match="not valid HTTP"):
+        await strict_transport.send(server.post(), 5)
+
+
+@pytest.mark.parametrize("version", [b"RTSP/1.0", b"ICE/1.0"])
+async def test_what_only_looks_like_http_is_refused(
+    strict_transport: Transport, serve: "Serve", version: bytes
+) -> None:
+    async def script(line: "Line") -> None:
+        await line.request()
+        await line.send(version + OK[8:])
+        await line.gone()
+
+    server = await serve(script)
+    with pytest.raises(FailureError, match="not valid HTTP"):
+        await strict_transport.send(server.post(), 5)
+
+
+@pytest.mark.parametrize("version", [b"HTTP/2.0", b"HTTP/0.9", b"HTTP/1.2", b"http/1.1"])
 async def test_another_protocol_is_refused(transport: Transport, serve: "Serve", version: bytes) -> None:
     async def script(line: "Line") -> None:
         await line.request()
@@ -130,7 +160,7 @@ async def test_what_stands_around_a_body_does_not_cost_the_connection(
     "rest", [b"HTTP/1.1 200 OK\r\ncontent-le", b"HTTP/1.1 100 Continue\r\n\r\n", b"H"], ids=str
 )
 async def test_the_beginning_of_another_answer_ends_the_connection(
-    transport: Transport, serve: "Serve", rest: bytes
+    strict_transport: Transport, serve: "Serve", rest: bytes
 ) -> None:
     async def script(line: "Line") -> None:
         await line.request()
@@ -138,8 +168,8 @@ async def test_the_beginning_of_another_answer_ends_the_connection(
         await line.gone()
 
     server = await serve(script)
-    assert await server.ask(transport) == b"ok"
-    assert await server.ask(transport) == b"ok"
+    assert await server.ask(strict_transport) == b"ok"
+    assert await server.ask(strict_transport) == b"ok"
     assert server.accepted == 2
 
 
@@ -211,9 +241,7 @@ async def test_nobody_else_says_how_long_a_request_is(
 
 
 @pytest.mark.parametrize("method", ["GET / HTTP/1.1\r\nx: y\r\n\r\nGET", "", "G T", "GÉT", "GET\0"])
-async def test_no_method_can_smuggle_in_a_request(
-    transport: Transport, serve: "Serve", method: str
-) -> None:
+async def test_no_method_can_smuggle_in_a_request(transport: Transport, serve: "Serve", method: str) -> None:
     came: list[bytes] = []
 
     async def script(line: "Line") -> None:

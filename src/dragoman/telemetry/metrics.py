@@ -10,7 +10,7 @@ import os
 import struct
 import time
 from collections.abc import Callable, Iterable
-from typing import Literal, NamedTuple, Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
@@ -24,6 +24,7 @@ from dragoman.telemetry.backing_metrics import BackingMetrics
 from dragoman.telemetry.backing_state import BackingState
 from dragoman.telemetry.instruments import OTHER
 from dragoman.telemetry.series import Spread, Spreads, Sum, Sums, make_counter, make_gauge
+from dragoman.telemetry.spending import KINDS, Spending
 from dragoman.telemetry.workers import SHARED
 
 INTERVAL = 1.0
@@ -133,7 +134,7 @@ class Metrics:
         self._of_requests: dict[tuple[str, str, str, str, bool], tuple[Sum, Spread]] = {}
         self._of_attempts: dict[tuple[str, str, str, FailureKind | None], Sum] = {}
         self._of_times: dict[tuple[str, bool], tuple[Spread, Spread, Spread]] = {}
-        self._of_spending: dict[tuple[str, str], _Spending] = {}
+        self._of_spending: dict[tuple[str, str], Spending] = {}
         self._in_flight = make_gauge(registry, instruments.IN_FLIGHT)
         self._waiting = make_gauge(registry, instruments.WAITING)
         self._states = make_gauge(registry, instruments.STATE)
@@ -268,7 +269,7 @@ class Metrics:
         found = self._of_spending.get((route, target))
         if found is None:
             place = (route or OTHER, *self._place(target))
-            found = _Spending(self._cost.of(*place), *(self._tokens.of(*place, kind) for kind in _KINDS))
+            found = Spending(self._cost.of(*place), *(self._tokens.of(*place, kind) for kind in KINDS))
             self._keep(self._of_spending, (route, target), found)
         found.add(usage, nanos or 0)
         if unpriced:
@@ -377,33 +378,6 @@ class Metrics:
         return self._places.get(target) or (_split(target)[0], OTHER)
 
 
-class _Spending(NamedTuple):
-    """Where is counted what one target used for one route."""
-
-    cost: Sum
-    prompt: Sum
-    output: Sum
-    cache_read: Sum
-    cache_write: Sum
-    reasoning: Sum
-
-    def add(self, usage: Usage, nanos: int) -> None:
-        """Count what one attempt used."""
-        if nanos > 0:
-            self.cost.amount += nanos
-        if (count := usage.input) is not None and count > 0:
-            self.prompt.amount += count
-        if (count := usage.output) is not None and count > 0:
-            self.output.amount += count
-        if (count := usage.cache_read) is not None and count > 0:
-            self.cache_read.amount += count
-        if (count := usage.cache_write) is not None and count > 0:
-            self.cache_write.amount += count
-        if (count := usage.reasoning) is not None and count > 0:
-            self.reasoning.amount += count
-
-
-_KINDS = ("input", "output", "cache_read", "cache_write", "reasoning")
 _STREAMED = {True: "true", False: "false"}
 
 

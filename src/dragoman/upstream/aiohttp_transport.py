@@ -22,6 +22,7 @@ from dragoman.upstream.aiohttp_names import NameResolver
 from dragoman.upstream.aiohttp_response import AiohttpResponse
 from dragoman.upstream.name_lookup import NameLookup
 from dragoman.upstream.proxies import EnvironmentProxies
+from dragoman.upstream.request_head import FRAMING
 from dragoman.upstream.transport import UpstreamRequest, UpstreamResponse
 from dragoman.upstream.unpacking import unpacked
 
@@ -150,7 +151,7 @@ class AiohttpTransport:
             response = await session.request(
                 request.method,
                 url,
-                headers=_headers(request.headers),
+                headers=_headers(request),
                 data=(body if len(body) <= _WHOLE_BODY else io.BytesIO(body)) or None,
                 proxy=proxy,
                 allow_redirects=False,
@@ -165,7 +166,7 @@ class AiohttpTransport:
                 f"The request to {where} cannot be sent: its URL or a header is not valid."
             ) from None
         answer = AiohttpResponse(response, where, watch.connected_at, watch.lost)
-        if answer.status == 101:
+        if answer.status == 101 or not _usable(response):
             answer.close()
             raise failures.not_http(where)
         return unpacked(answer, where)
@@ -271,6 +272,15 @@ def _unanswered(error: BaseException) -> bool:
     return not isinstance(error, aiohttp.ServerDisconnectedError) or isinstance(error.message, str)
 
 
+def _usable(response: aiohttp.ClientResponse) -> bool:
+    """Whether the answer is in HTTP/1.x, and in no other coding than chunks: none was asked for. Without
+    chunks at the end of its codings, aiohttp would take them for the body.
+    """
+    version = response.version
+    codings = [coding.lower() for coding in response.headers.getall("transfer-encoding", [])]
+    return version is not None and version.major == 1 and codings in ([], ["chunked"])
+
+
 def _url(text: str) -> yarl.URL:
     if not _URL_TEXT.fullmatch(text):
         raise ValueError("a URL that would not end where it seems to")
@@ -284,8 +294,11 @@ def _where(url: yarl.URL) -> str:
     return f"[{host}]:{url.port}" if ":" in host else f"{host}:{url.port}"
 
 
-def _headers(given: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
+def _headers(request: UpstreamRequest) -> list[tuple[str, str]]:
+    given = request.headers
     names = {name.lower() for name, _ in given}
+    if not request.method or not names.isdisjoint(FRAMING):
+        raise ValueError("what aiohttp would put something else in place of")
     added = (("User-Agent", _USER_AGENT), ("Accept-Encoding", "identity"))
     return [*given, *(pair for pair in added if pair[0].lower() not in names)]
 

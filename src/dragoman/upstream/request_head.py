@@ -21,7 +21,7 @@ _UNSAFE = re.compile("[\r\n\0]")
 """Would end a header early, for one server or another."""
 
 _PORTS = {"http": 80, "https": 443}
-_FRAMING = frozenset({"content-length", "transfer-encoding"})
+FRAMING = frozenset({"content-length", "transfer-encoding"})
 """Whoever gives these could make a server see the request's end elsewhere."""
 _WITHOUT_LENGTH = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 """Methods whose requests say nothing of a body where they have none (RFC 9110, 8.6)."""
@@ -92,7 +92,7 @@ def request_head(method: str, url: str, headers: tuple[tuple[str, str], ...]) ->
             raise not_sendable(origin.where)
         lines.append(f"{name}: {value}")
     lines += [f"{name}: {value}" for name, value in _ADDED.items() if name not in names]
-    if not _TOKEN.fullmatch(method) or not names.isdisjoint(_FRAMING):
+    if not _TOKEN.fullmatch(method) or not names.isdisjoint(FRAMING):
         raise not_sendable(origin.where)
     try:
         head = ("\r\n".join(lines) + "\r\n").encode()
