@@ -59,8 +59,8 @@ class Job(msgspec.Struct, frozen=True):
 
 
 class Result(msgspec.Struct):
-    """What came of it. Times are in seconds: `p50` and so on to the last byte of an answer; `spans` from the
-    first byte of an answer to its last.
+    """What came of it. Times are in seconds, to the last byte of an answer: quantiles, and, in the mode `once`,
+    all of them.
     """
 
     good: int = 0
@@ -73,7 +73,7 @@ class Result(msgspec.Struct):
     longest: float = 0.0
     size: int = 0
     """Bytes of the last answer, its head included."""
-    spans: list[float] = []
+    times: list[float] = []
 
 
 class Tally:
@@ -85,23 +85,21 @@ class Tally:
         self._times: list[float] = []
         self._result = Result()
 
-    def note(self, answer: bytes, taken: float, span: float = 0.0) -> None:
+    def note(self, answer: bytes, taken: float) -> None:
         """Take note of an answer."""
         if flaw := self._expected.flaw(answer):
             self.fail(flaw)
             return
         self._times.append(taken)
         self._result.size = len(answer)
-        if span:
-            self._result.spans.append(span)
 
     def fail(self, error: str) -> None:
         """Take note of an answer that was none."""
         self._result.bad += 1
         self._result.error = self._result.error or error
 
-    def result(self) -> Result:
-        """All of it."""
+    def result(self, *, whole: bool) -> Result:
+        """All of it; with `whole`, every single time as well."""
         result, times = self._result, sorted(self._times)
         result.elapsed = time.perf_counter() - self._began
         result.good = len(times)
@@ -111,6 +109,7 @@ class Tally:
         elif times:
             result.p50 = result.p99 = result.p999 = times[0]
         result.longest = times[-1] if times else 0.0
+        result.times = times if whole else []
         return result
 
 
@@ -255,7 +254,7 @@ async def once(job: Job) -> Result:
         if error:
             tally.fail(error)
         else:
-            tally.note(answer, now - caller.began, now - caller.first)
+            tally.note(answer, now - caller.began)
         going -= 1
         if not going:
             done.set()
@@ -272,15 +271,17 @@ async def once(job: Job) -> Result:
     while not all(caller.first for caller in callers) and not done.is_set():  # noqa: ASYNC110 - a glance is cheap
         await asyncio.sleep(0.05)
     print("open", flush=True)
-    return await _ended(done, callers, tally, job)
+    return await _ended(done, callers, tally, job, whole=True)
 
 
-async def _ended(done: asyncio.Event, callers: list[Caller], tally: Tally, job: Job) -> Result:
+async def _ended(
+    done: asyncio.Event, callers: list[Caller], tally: Tally, job: Job, *, whole: bool = False
+) -> Result:
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(done.wait(), job.seconds + PATIENCE)
     if not done.is_set():
         tally.fail(f"not all answers came within {PATIENCE:.0f} s")
-    result = tally.result()
+    result = tally.result(whole=whole)
     for caller in callers:
         caller.close()
     return result

@@ -8,9 +8,14 @@ own key, `sk-up`, is refused.
 
 import argparse
 import asyncio
+import contextlib
+import ctypes
 import functools
 import json
+import os
 import re
+import time
+from collections.abc import Callable
 from typing import cast
 
 import uvloop
@@ -138,8 +143,10 @@ def gemini_stream(chunks: int) -> list[bytes]:
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 TOKENS = re.compile(rb'"max(?:_|_completion_|_output_|Output)[tT]okens": *(\d+)')
 STREAM_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-TICK = 0.001
-"""Seconds between two looks at the clock. Streams are spread over the ticks of a gap."""
+TICK = 0.0001
+"""Seconds between two looks at the clock. Streams are spread over the ticks of a gap, as they would be if
+they had nothing to do with one another.
+"""
 
 
 @functools.cache
@@ -158,6 +165,38 @@ def writes(kind: str, pieces: int) -> list[bytes]:
     return [STREAM_HEAD + sent[0], *sent[1:-1], sent[-1] + b"0\r\n\r\n"]
 
 
+class Timer:
+    """Ticks. The event loop's own timers know nothing smaller than a millisecond, and at each of those a
+    crowd of streams would go on at once.
+    """
+
+    def __init__(self, ticked: Callable[[], None]) -> None:
+        self._ticked = ticked
+        self._system = ctypes.CDLL(None, use_errno=True)
+        self._file = self._system.timerfd_create(time.CLOCK_MONOTONIC, os.O_NONBLOCK)
+        if self._file < 0:
+            raise OSError(ctypes.get_errno(), "no timer")
+        asyncio.get_running_loop().add_reader(self._file, self._expired)
+
+    def start(self) -> None:
+        """Tick from now on."""
+        self._set(round(TICK * 1e9))
+
+    def stop(self) -> None:
+        """Tick no more."""
+        self._set(0)
+
+    def _set(self, nanoseconds: int) -> None:
+        # struct itimerspec: the interval and the first time, as seconds and nanoseconds
+        times = (ctypes.c_long * 4)(0, nanoseconds, 0, nanoseconds)
+        self._system.timerfd_settime(self._file, 0, ctypes.byref(times), None)
+
+    def _expired(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._file, 8)
+            self._ticked()
+
+
 class Clock:
     """Writes the pieces of all streams, those of one stream a gap apart. Where the process is late, streams
     become longer: it never writes several pieces of one at once.
@@ -169,7 +208,7 @@ class Clock:
         self._at = 0
         self._streams = 0
         self._due = 0.0
-        self._loop = asyncio.get_running_loop()
+        self._timer = Timer(self._tick)
 
     def begin(self, transport: asyncio.Transport, parts: list[bytes]) -> None:
         """Begin a stream now, and go on with it."""
@@ -180,23 +219,24 @@ class Clock:
         self._phases[self._at - 1].append(Stream(transport, parts))
         self._streams += 1
         if self._streams == 1:
-            self._due = self._loop.time() + TICK
-            self._loop.call_at(self._due, self._tick)
+            self._due = time.monotonic() + TICK
+            self._timer.start()
 
     def _tick(self) -> None:
-        now = self._loop.time()
+        now = time.monotonic()
         for _ in self._phases:
             if self._due > now:
                 break
-            phase = self._phases[self._at]
-            going_on = [stream for stream in phase if stream.go_on()]
-            self._streams -= len(phase) - len(going_on)
-            self._phases[self._at] = going_on
+            if phase := self._phases[self._at]:
+                going_on = [stream for stream in phase if stream.go_on()]
+                self._streams -= len(phase) - len(going_on)
+                self._phases[self._at] = going_on
             self._at = (self._at + 1) % len(self._phases)
             self._due += TICK
-        if self._streams:
-            self._due = max(self._due, now)
-            self._loop.call_at(self._due, self._tick)
+        else:
+            self._due = now + TICK
+        if not self._streams:
+            self._timer.stop()
 
 
 class Stream:

@@ -97,14 +97,13 @@ def noted(*records: Record) -> tuple[Entries, dict[str, float]]:
     return entries, found
 
 
-def test_an_answered_exchange_is_an_entry_and_so_is_its_attempt() -> None:
+def test_an_exchange_that_one_attempt_has_answered_is_one_entry_with_its_stages() -> None:
     entries, _ = noted(record(attempt(usage=Usage(input=3, output=11), cost=10_000_000)))
-    first, last = entries
-    assert (first["event"], first["log_level"], first["request_id"]) == ("attempt", "info", "req_1")
-    assert (first["target"], first["outcome"], first["first_event_ms"]) == (FIRST.name, "answered", 1000.0)
-    assert (first["queue_ms"], first["cost_usd"]) == (20.0, "0.01")
-    assert (last["event"], last["log_level"], last["attempts"]) == ("exchange", "info", 1)
-    assert (last["total_ms"], last["output_tokens"], last["key"]) == (2040.0, 11, "key 1")
+    (only,) = entries
+    assert (only["event"], only["log_level"], only["request_id"]) == ("exchange", "info", "req_1")
+    assert (only["target"], only["queue_ms"], only["cost_usd"]) == (FIRST.name, 20.0, "0.01")
+    assert (only["total_ms"], only["output_tokens"], only["key"]) == (2040.0, 11, "key 1")
+    assert (only["attempts"], only["plan_ms"]) == (1, 5.0)
 
 
 def test_an_answered_exchange_is_counted_and_timed() -> None:

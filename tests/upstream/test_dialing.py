@@ -16,6 +16,10 @@ pytestmark = pytest.mark.anyio
 FILES = Path("/proc/self/fd")
 
 
+def open_files() -> int:
+    return len(list(FILES.iterdir()))
+
+
 def listening(stack: ExitStack, host: str = "127.0.0.1") -> Address:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     made = stack.enter_context(socket.create_server((host, 0), family=family))
@@ -93,14 +97,13 @@ async def test_where_all_refuse_the_first_reason_is_told(refusing: Address) -> N
 async def test_no_other_socket_is_left_behind(
     open_address: Address, silent: Address, refusing: Address
 ) -> None:
-    await asyncio.sleep(0)
-    before = len(list(FILES.iterdir()))
+    before = open_files()
     (await dial([silent, refusing, open_address])).close()
     trying = asyncio.ensure_future(dial([silent, silent]))
     await asyncio.sleep(0.3)
-    assert len(list(FILES.iterdir())) > before
+    assert open_files() > before
     trying.cancel()
     with pytest.raises(asyncio.CancelledError):
         await trying
     await asyncio.sleep(0.01)
-    assert len(list(FILES.iterdir())) == before
+    assert open_files() == before

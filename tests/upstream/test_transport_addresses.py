@@ -12,7 +12,7 @@ from dragoman.upstream.http1_transport import Http1Transport
 from dragoman.upstream.transport import Transport, UpstreamRequest
 
 if TYPE_CHECKING:
-    from tests.upstream.conftest import TLS, Line, Seen, Serve
+    from tests.upstream.conftest import TLS, Line, Seen, Serve, TransportFactory
 
 pytestmark = pytest.mark.anyio
 
@@ -92,7 +92,7 @@ async def test_an_address_of_ipv6_stands_in_brackets(transport: Transport) -> No
 
 
 async def test_tls_names_the_host_and_no_address(
-    make_transport: Any, serve: "Serve", tls: "TLS", monkeypatch: pytest.MonkeyPatch
+    make_transport: "TransportFactory", serve: "Serve", tls: "TLS", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def script(line: "Line") -> None:
         await line.request()
@@ -145,28 +145,3 @@ async def test_a_name_may_lead_elsewhere_after_a_while(
     assert await ask(transport, url) == b"ok"
     assert len(asked) == 2
     await transport.close()
-
-
-async def test_a_body_up_to_the_end_of_a_tls_connection_needs_the_servers_word_for_it(
-    strict_transport: Transport, tls: "TLS"
-) -> None:
-    """A connection that somebody cuts is no end (RFC 9112, section 9.8)."""
-
-    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nbegun")
-        await writer.drain()
-        await asyncio.sleep(0.05)
-        line: socket.socket = writer.get_extra_info("socket")
-        line.shutdown(socket.SHUT_WR)
-        await reader.read()
-        writer.close()
-
-    listener = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls.server)
-    port = listener.sockets[0].getsockname()[1]
-    request = UpstreamRequest("GET", f"https://127.0.0.1:{port}/", (), b"")
-    response = await strict_transport.send(request, 5)
-    assert await response.next() == b"begun"
-    with pytest.raises(Exception, match="broke off"):
-        await asyncio.wait_for(response.next(), 2)
-    listener.close()

@@ -67,6 +67,14 @@ class AttemptRecord(msgspec.Struct):
     upstream_request_id: str = ""
     """The upstream's id of the request, by which its vendor finds it."""
 
+    def stages(self) -> dict[str, object]:
+        """How long it took until the request was on its way."""
+        return {
+            "plan_ms": _milliseconds(self.began, self.planned),
+            "queue_ms": _milliseconds(self.planned, self.admitted),
+            "connect_ms": _milliseconds(self.sent, self.connected),
+        }
+
     def entry(self) -> dict[str, object]:
         """The fields of the log entry, those that say nothing left out."""
         usage = self.usage or Usage()
@@ -77,9 +85,7 @@ class AttemptRecord(msgspec.Struct):
             "plan": self.plan,
             "outcome": self.outcome,
             "resent": self.resent,
-            "plan_ms": _milliseconds(self.began, self.planned),
-            "queue_ms": _milliseconds(self.planned, self.admitted),
-            "connect_ms": _milliseconds(self.sent, self.connected),
+            **self.stages(),
             "first_byte_ms": _milliseconds(self.sent, self.first_byte),
             "first_event_ms": _milliseconds(self.sent, self.first_event),
             "total_ms": _milliseconds(self.began, self.ended),
@@ -159,6 +165,11 @@ class Record(msgspec.Struct):
         return sum(1 + attempt.resent for attempt in self.attempts)
 
     @property
+    def simple(self) -> bool:
+        """Whether there was one attempt, and it answered: what there is to say of it is said of the whole."""
+        return len(self.attempts) == 1 and self.attempts[0].outcome == "answered" and not self.client_left
+
+    @property
     def usage(self) -> Usage | None:
         """What the answer took that went to the client; other attempts may have cost something too."""
         return None if self.last is None else self.last.usage
@@ -189,6 +200,7 @@ class Record(msgspec.Struct):
             "attempts": self.sent,
             "excluded": "; ".join(f"{one.target.label}: {one.reason}" for one in self.excluded),
             "waited_ms": _milliseconds(0.0, self.waited or None),
+            **({} if last is None or not self.simple else last.stages()),
             "first_byte_ms": _milliseconds(self.began, None if last is None else last.first_byte),
             "first_event_ms": _milliseconds(self.began, None if last is None else last.first_event),
             "total_ms": _milliseconds(self.began, self.ended),

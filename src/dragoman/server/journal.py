@@ -1,5 +1,5 @@
-"""What becomes of an exchange that has ended: log entries, one for each attempt and one for the whole, and
-metrics.
+"""What becomes of an exchange that has ended: a log entry, and one for each attempt where there is more to
+say than of the whole; metrics.
 """
 
 import contextlib
@@ -124,7 +124,7 @@ def configured_targets(settings: Settings) -> list[str]:
 
 def _log_entries(record: Record) -> None:
     log = _log.bind()  # the proxy would look for the real one with each question
-    for attempt in record.attempts:
+    for attempt in () if record.simple else record.attempts:
         at_fault = attempt.failure is not None and _upstream_at_fault(attempt.failure, record)
         level = logging.WARNING if at_fault else logging.INFO
         if log.is_enabled_for(level):

@@ -165,8 +165,8 @@ class Http1Connection(asyncio.Protocol):
         del self._parser
 
     def eof_received(self) -> None:  # pyright: ignore[reportImplicitOverride] - see above
-        """The server has said all that it will. Over TLS, only its own word for it leads here: a connection
-        that is merely closed is lost, and may be somebody else's doing.
+        """The server has said all that it will. Over TLS, the event loops do not tell whether that was its
+        own word or somebody cut the connection: a body without a length has to show itself that it is whole.
         """
         if self._until_close:
             self._finish()

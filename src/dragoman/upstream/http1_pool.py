@@ -97,4 +97,5 @@ class Http1Pool:
             if not idle:
                 del self._idle[key]
         if self._idle:
-            self._sweep = self._loop.call_later(max(first - now, 1.0), self._close_expired)
+            # not for each on its own, where they come of age one after the other
+            self._sweep = self._loop.call_later(max(first - now, _KEEP_ALIVE / 30), self._close_expired)
