@@ -74,9 +74,15 @@ def _environment(name: str) -> Path:
     python = folder / "bin/python"
     if not (folder / ".complete").exists():
         print(f"Installing {name} in {folder} ...", file=sys.stderr)
-        _run([sys.executable, "-m", "venv", "--clear", str(folder)], f"no environment for {name}")
-        pip = [str(python), "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input"]
-        _run([*pip, "install", "-r", str(pins)], f"pip could not install {name}")
+        if uv := shutil.which("uv"):
+            make = [uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)]
+            install = [uv, "pip", "install", "--quiet", "--python", str(python), "-r", str(pins)]
+        else:
+            make = [sys.executable, "-m", "venv", "--clear", str(folder)]
+            install = [str(python), "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input"]
+            install += ["install", "-r", str(pins)]
+        _run(make, f"no environment for {name}")
+        _run(install, f"{name} could not be installed")
         (folder / ".complete").touch()
     return folder / "bin"
 

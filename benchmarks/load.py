@@ -59,8 +59,8 @@ class Job(msgspec.Struct, frozen=True):
 
 
 class Result(msgspec.Struct):
-    """What came of it. Times are in seconds, to the last byte of an answer: quantiles, and, in the mode `once`,
-    all of them.
+    """What came of it. Times are in seconds: `p50` and so on to the last byte of an answer, `spans` from the
+    first piece of its text to its last byte.
     """
 
     good: int = 0
@@ -73,7 +73,7 @@ class Result(msgspec.Struct):
     longest: float = 0.0
     size: int = 0
     """Bytes of the last answer, its head included."""
-    times: list[float] = []
+    spans: list[float] = []
 
 
 class Tally:
@@ -85,21 +85,23 @@ class Tally:
         self._times: list[float] = []
         self._result = Result()
 
-    def note(self, answer: bytes, taken: float) -> None:
+    def note(self, answer: bytes, taken: float, span: float = 0.0) -> None:
         """Take note of an answer."""
         if flaw := self._expected.flaw(answer):
             self.fail(flaw)
             return
         self._times.append(taken)
         self._result.size = len(answer)
+        if span:
+            self._result.spans.append(span)
 
     def fail(self, error: str) -> None:
         """Take note of an answer that was none."""
         self._result.bad += 1
         self._result.error = self._result.error or error
 
-    def result(self, *, whole: bool) -> Result:
-        """All of it; with `whole`, every single time as well."""
+    def result(self) -> Result:
+        """All of it."""
         result, times = self._result, sorted(self._times)
         result.elapsed = time.perf_counter() - self._began
         result.good = len(times)
@@ -109,21 +111,21 @@ class Tally:
         elif times:
             result.p50 = result.p99 = result.p999 = times[0]
         result.longest = times[-1] if times else 0.0
-        result.times = times if whole else []
         return result
 
 
 class Caller(asyncio.Protocol):
     """One connection. `answered` is called with what came, and with "" or why nothing did."""
 
-    def __init__(self, request: bytes, answered: Callable[["Caller", bytes, str], None]) -> None:
-        self._request = request
+    def __init__(self, job: Job, answered: Callable[["Caller", bytes, str], None]) -> None:
+        self._request = job.request()
+        self._mark = job.expected.mark.encode()
         self._answered = answered
         self._progress = Progress()
         self._asking = False
         self.began = 0.0
         self.first = 0.0
-        """When the first byte of the answer came."""
+        """When the first piece of the answer's text came."""
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -140,7 +142,7 @@ class Caller(asyncio.Protocol):
     @override
     def data_received(self, data: bytes) -> None:
         """Take a piece of the answer."""
-        if not self.first:
+        if not self.first and self._mark in data:
             self.first = time.perf_counter()
         if self._progress.add(data):
             self._asking = False
@@ -164,9 +166,9 @@ async def connect(job: Job, answered: Callable[[Caller, bytes, str], None]) -> l
     """Open all connections."""
     loop = asyncio.get_running_loop()
     callers: list[Caller] = []
-    request, began = job.request(), time.perf_counter()
+    began = time.perf_counter()
     for number in range(job.connections):
-        _, caller = await loop.create_connection(lambda: Caller(request, answered), "127.0.0.1", job.port)
+        _, caller = await loop.create_connection(lambda: Caller(job, answered), "127.0.0.1", job.port)
         callers.append(caller)
         await asyncio.sleep(max(0.0, began + job.ramp * number / job.connections - time.perf_counter()))
     return callers
@@ -254,34 +256,32 @@ async def once(job: Job) -> Result:
         if error:
             tally.fail(error)
         else:
-            tally.note(answer, now - caller.began)
+            tally.note(answer, now - caller.began, now - caller.first)
         going -= 1
         if not going:
             done.set()
 
     loop = asyncio.get_running_loop()
     tally = Tally(job.expected)
-    request, began = job.request(), time.perf_counter()
+    began = time.perf_counter()
     callers: list[Caller] = []
     for number in range(job.connections):
-        _, caller = await loop.create_connection(lambda: Caller(request, answered), "127.0.0.1", job.port)
+        _, caller = await loop.create_connection(lambda: Caller(job, answered), "127.0.0.1", job.port)
         callers.append(caller)
         caller.ask(time.perf_counter())
         await asyncio.sleep(max(0.0, began + job.ramp * number / job.connections - time.perf_counter()))
     while not all(caller.first for caller in callers) and not done.is_set():  # noqa: ASYNC110 - a glance is cheap
         await asyncio.sleep(0.05)
     print("open", flush=True)
-    return await _ended(done, callers, tally, job, whole=True)
+    return await _ended(done, callers, tally, job)
 
 
-async def _ended(
-    done: asyncio.Event, callers: list[Caller], tally: Tally, job: Job, *, whole: bool = False
-) -> Result:
+async def _ended(done: asyncio.Event, callers: list[Caller], tally: Tally, job: Job) -> Result:
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(done.wait(), job.seconds + PATIENCE)
     if not done.is_set():
         tally.fail(f"not all answers came within {PATIENCE:.0f} s")
-    result = tally.result(whole=whole)
+    result = tally.result()
     for caller in callers:
         caller.close()
     return result

@@ -28,7 +28,7 @@ STEADY = 500.0
 """Requests a second for the delays that a gateway adds."""
 BUSY = 0.8
 """The share of the most that a gateway can do, for those that it adds when it is busy."""
-OPEN_STREAMS, OPEN_PIECES, OPEN_GAP = 5000, 48, 0.25
+OPEN_STREAMS, OPEN_PIECES, OPEN_GAP, OPENED = 5000, 64, 0.25, 625
 PICTURE = 10_000_000
 SPARE_PORT = 9721
 HELPS = 15
@@ -185,15 +185,14 @@ def open_streams(bench: Bench, field: Field, results: Results) -> None:
             found.error = str(error)
             return
     found.complete = through.good
-    # what comes before the text is sent at once, what comes after it a gap later
-    usual = (pieces + 1) * OPEN_GAP
+    usual = pieces * OPEN_GAP  # what ends the stream comes a gap after the last piece of text
     found.p99_slow, found.slowest = _slowness(through, usual)
     found.direct_p99_slow, _ = _slowness(direct, usual)
 
 
 def _opened(server: Server, asked: Question, count: int, look: Callable[[], None]) -> Result:
     """Open streams, look at them, and wait for their ends. Raises `WrongAnswerError`."""
-    job = job_for(server, SAME, asked, "once", count, seconds=60, ramp=count / 1000)
+    job = job_for(server, SAME, asked, "once", count, seconds=60, ramp=count / OPENED)
     with subprocess.Popen(
         load_command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=OWN
     ) as load:
@@ -209,7 +208,7 @@ def _opened(server: Server, asked: Question, count: int, look: Callable[[], None
 
 def _slowness(result: Result, usual: float) -> tuple[float, float]:
     """By which shares streams took longer than usual: 99 % of them at most, and the slowest."""
-    slowness = [time / usual - 1 for time in result.times]
+    slowness = sorted(span / usual - 1 for span in result.spans)
     return round(slowness[int(0.99 * len(slowness))], 4), round(slowness[-1], 4)
 
 

@@ -162,6 +162,17 @@ def test_several_attempts_pay_together_and_that_which_answered_is_told() -> None
     assert [one.outcome for one in entry.attempts] == ["failed", "answered"]
 
 
+def test_an_answer_that_was_kept_is_told_and_not_the_attempt_that_failed_before_it() -> None:
+    failed, kept = attempt(), attempt()
+    kept.usage, kept.failure, kept.cost = Usage(input=7, output=1), None, 0
+    whole = record(failed)
+    whole.answered, whole.cache = kept, "hit"
+    entry = entry_of(CALL, whole, 0.0)
+    assert entry.usage == UsageCounts(input=7, output=1)
+    assert (entry.cached, entry.cost, entry.charges) == (True, 40, CHARGES)
+    assert [one.outcome for one in entry.attempts] == ["failed"]
+
+
 def test_who_asked_nobody_has_used_nothing() -> None:
     entry = entry_of(CALL, record(), 0.0)
     assert (entry.target, entry.usage, entry.cost, entry.charges) == ("", UsageCounts(), None, ())

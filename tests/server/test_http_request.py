@@ -1,6 +1,7 @@
 """A client is answered the same over messages and without: both ways, over real sockets."""
 
 import asyncio
+import contextlib
 import itertools
 import socket
 import time
@@ -342,6 +343,31 @@ async def test_a_client_whose_body_is_not_wanted_is_not_told_to_send_it(visitor:
     visitor.work = work
     await visitor.say(POST + b"expect: 100-continue\r\n\r\n")
     assert (await visitor.hear_all()).startswith(b"HTTP/1.1 401")
+
+
+async def test_nothing_is_taken_for_a_body_that_was_not_wanted(visitor: Visitor) -> None:
+    """The client need not send it, and may ask for something else there."""
+
+    async def work(client: Connection) -> None:
+        await client.respond(401, [], b"no")
+
+    visitor.work = work
+    await visitor.say(POST + b"expect: 100-continue\r\n\r\n")
+    answer = await visitor.hear_all()
+    assert b"connection: close" in head_of(answer)
+    assert answer.endswith(b"no<end>")
+    with contextlib.suppress(ConnectionError):
+        await visitor.say(GET * 2)
+    await asyncio.sleep(0.02)
+    assert len(visitor.ended) == 1
+
+
+async def test_a_client_of_http_1_0_knows_no_interim_answers(visitor: Visitor) -> None:
+    visitor.work = echo
+    await visitor.say(POST.replace(b"1.1", b"1.0") + b"expect: 100-continue\r\n\r\n")
+    await asyncio.sleep(0.02)
+    await visitor.say(b"0123456789")
+    assert (await visitor.hear_all()).startswith(b"HTTP/1.1 200")
 
 
 # --- departure ---------------------------------------------------------------------------------------

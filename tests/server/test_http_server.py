@@ -214,3 +214,21 @@ def test_a_connection_on_which_nothing_more_is_asked_is_closed_in_time() -> None
         began = time.monotonic()
         assert rest(client) == b""
         assert 0.15 < time.monotonic() - began < 1
+
+
+def test_who_is_still_sending_can_read_why_its_request_was_not_wanted() -> None:
+    size = 5_000_000
+    with serving() as running:
+        for last in ("connection: close", "expect: 100-continue"):
+            with running.connect(request("/unread", last, f"content-length: {size}")) as client:
+                client.sendall(bytes(size))
+                client.sendall(request("/never"))
+                assert rest(client).endswith(b"/unread")
+        assert running.toy.asked == ["/unread", "/unread"]
+
+
+def test_who_does_not_go_on_sending_is_not_waited_for() -> None:
+    asked = request("/unread", "connection: close", "content-length: 5")
+    with serving(patience=QUICK) as running, running.connect(asked) as client:
+        assert rest(client).endswith(b"/unread")
+        assert settled(lambda: not running.server.connections)

@@ -195,6 +195,35 @@ async def test_what_follows_an_answer_that_has_no_body_is_not_its_body(
     assert server.accepted == 2
 
 
+@pytest.mark.parametrize(
+    ("answer", "body"),
+    [
+        pytest.param(b"HTTP/1.1 204 No Content\r\ncontent-length: 2\r\n\r\n", b"", id="204 with a length"),
+        pytest.param(
+            b"HTTP/1.1 204 No Content\r\ntransfer-encoding: chunked\r\n\r\n", b"", id="204 in chunks"
+        ),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nconnection: close\r\n\r\n",
+            b"ok",
+            id="a trailer that ends the connection",
+        ),
+    ],
+)
+async def test_a_connection_that_may_be_out_of_step_is_not_used_again(
+    strict_transport: Transport, serve: "Serve", answer: bytes, body: bytes
+) -> None:
+    async def script(line: "Line") -> None:
+        while True:
+            await line.request()
+            await line.send(answer if line.number == 1 else OK)
+
+    server = await serve(script)
+    response = await strict_transport.send(server.post(), 5)
+    assert await response.read(100) == body
+    assert await server.ask(strict_transport) == b"ok"
+    assert server.accepted == 2
+
+
 async def test_an_answer_to_head_is_whole_with_its_head(transport: Transport, serve: "Serve") -> None:
     async def script(line: "Line") -> None:
         while True:

@@ -77,7 +77,7 @@ class FrameTemplate:
         like = self._event
         try:
             # a slice that ends elsewhere than its string does is no JSON
-            text = self._text(frame) if self._steps else _string(frame[self._start : self._stop])
+            text = self._text(frame) if self._steps else _string(frame[self._start - 1 : self._stop + 1])
         except UNREADABLE:
             return None
         if like is None or not text:
@@ -91,11 +91,10 @@ class FrameTemplate:
         text, at = "", self._start
         for words, behind in self._steps:
             end = frame.find(behind, at) if behind else len(frame) + self._stop
-            part = frame[at:end] if end > at else b""
             if words:
-                text = _string(part)
+                text = _string(frame[at - 1 : end + 1])
             elif self._varying is not None:
-                self.value = self._varying.decode(part)
+                self.value = self._varying.decode(frame[at:end] if end > at else b"")
             at = end + len(behind)
         return text
 
@@ -117,7 +116,7 @@ class FrameTemplate:
         at = frame.find(string)
         if at < 0 or frame.find(string, at + 1) >= 0:
             return False
-        self._lay_out(frame, at, at + len(string))
+        self._lay_out(frame, at + 1, at + len(string) - 1)
         if self.read(before) == like:
             self._patience = _PATIENCE
             return True
@@ -126,7 +125,9 @@ class FrameTemplate:
         return False
 
     def _lay_out(self, frame: bytes, start: int, stop: int) -> None:
-        """Take a frame apart, whose text is the string from `start` to `stop`."""
+        """Take a frame apart, whose text stands from `start` to `stop`. The quotes around it belong to what is
+        alike: the white space that JSON allows there may end a line of the event.
+        """
         self.value = None
         parts = [(start, stop, True)]
         if self._varying is not None:

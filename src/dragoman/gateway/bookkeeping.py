@@ -61,9 +61,8 @@ def entry_of(
     began = now - moment
     failure, answered = record.failure, record.answered
     attempts = [_attempt(one, began, moment, answered=one is answered) for one in record.attempts]
-    if len(attempts) == 1:
-        # nearly always; everything of the only one is that of the exchange
-        (only,) = record.attempts
+    if len(attempts) == 1 and (only := record.attempts[0]) is last:
+        # nearly always; everything of the only one is that of the exchange, if no kept answer came after it
         usage, charges = attempts[0].usage, only.charges
         estimated, unpriced = record.estimated or only.estimated, only.unpriced
     else:

@@ -91,6 +91,8 @@ class HttpProtocol(asyncio.Protocol):
         """What has come behind a request that is not answered yet."""
         self._deaf = False
         """Whether nothing more of what comes is understood."""
+        self._lingering = False
+        """Whether all has been said, and the rest of the last request is only waited for."""
         self._unparsed = 0
         """Bytes of a body that the parser leaves alone, as behind it another protocol could begin."""
         self._head = 0
@@ -208,11 +210,16 @@ class HttpProtocol(asyncio.Protocol):
             except httptools.HttpParserError:
                 self._misunderstand()
                 return
-        if self._head > MAX_HEAD and not self.transport.is_closing():
+        if self._lingering and self._incoming is None:
+            self._close()
+        elif self._head > MAX_HEAD and not self.transport.is_closing():
             self._refuse(431, "The headers of the request are too large.")
 
     def _misunderstand(self) -> None:
         """What came is not HTTP. What came before it gets its answer, if that is a whole request."""
+        if self._lingering:
+            self._close()
+            return
         _log.info("request refused", error="it is not valid HTTP")
         last = self.pipeline[-1] if self.pipeline else self._answering
         if last is not None and last.complete:
@@ -249,6 +256,8 @@ class HttpProtocol(asyncio.Protocol):
         if not target.startswith(b"/") or b"#" in target:
             url = httptools.parse_url(target)
             target = (url.path or b"/") + (b"?" + url.query if url.query else b"")
+        if self._lingering:
+            raise ValueError("nobody answers it any more")
         if parser.should_upgrade() and any(name == b"transfer-encoding" for name, _ in self.headers):
             raise ValueError("nobody reads its body")
         request = HttpRequest(
@@ -309,7 +318,7 @@ class HttpProtocol(asyncio.Protocol):
             return
         self._answering = None
         if not request.keep_alive or self.transport.is_closing():
-            self._close()
+            self._end(request)
             return
         if self.pipeline:
             self._answer(self.pipeline.pop(0))
@@ -338,7 +347,7 @@ class HttpProtocol(asyncio.Protocol):
 
     def _refuse(self, status: int, words: str) -> None:
         """Say in plain text why a request that has no endpoint yet is not read on, and close."""
-        if not self.transport.is_closing():
+        if not self.transport.is_closing() and not self._lingering:
             framing = f"content-length: {len(words)}\r\nconnection: close\r\n"
             headers = [("content-type", "text/plain; charset=utf-8")]
             head = render_head(status, headers, self.clock.date_line(), framing)
@@ -385,6 +394,18 @@ class HttpProtocol(asyncio.Protocol):
             self._refuse(408, "The headers of the request took too long.")
         else:
             self._close()
+
+    def _end(self, request: HttpRequest) -> None:
+        """Close the connection behind its last answer. A client that is still sending must not be cut off: its
+        system would throw away what it has not read of the answer (RFC 9112, 9.6).
+        """
+        if request.complete or self._deaf or self.transport.is_closing():
+            self._close()
+            return
+        self._lingering = True
+        self.transport.write_eof()
+        self._read_on()
+        self._watch_pace()
 
     def _close(self) -> None:
         """Close the connection once everything is sent, and also if the client does not take it."""

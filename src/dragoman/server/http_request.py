@@ -329,7 +329,9 @@ class HttpRequest:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def _expects(self) -> bool:
-        """Whether the client waits to be told that its body is wanted."""
+        """Whether the client waits to be told that its body is wanted (RFC 9110, 10.1.1)."""
+        if self.version != "1.1":
+            return False
         return any(name == b"expect" and value.lower() == b"100-continue" for name, value in self.headers)
 
     # --- heads of answers
@@ -348,8 +350,12 @@ class HttpRequest:
         return self._head(status, headers, "transfer-encoding: chunked\r\n" if self._chunked else "")
 
     def _head(self, status: int, headers: list[tuple[str, str]], framing: str) -> bytes:
+        # who was not told to send its body may send the next request in its place
         if _CLOSING in headers:
             self.keep_alive = False
+        elif not self.complete and self._news is None and self._expects():
+            self.keep_alive = False
+            framing += "connection: close\r\n"
         elif not self.keep_alive:
             framing += "connection: close\r\n"
         return render_head(status, headers, self._wire.clock.date_line(), framing)

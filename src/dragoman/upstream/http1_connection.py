@@ -242,6 +242,8 @@ class Http1Connection(asyncio.Protocol):
             self._interim = False
         else:
             self._done = True
+            # a trailer may have ended it
+            self._keep = self._keep and self._parser.should_keep_alive()
 
     # --- the answer --------------------------------------------------------------------------------
 
@@ -288,8 +290,10 @@ class Http1Connection(asyncio.Protocol):
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
         coding = headers.get("transfer-encoding")
         if self._without_body or self._status in (204, 304):
-            # to llhttp, an answer to HEAD seems to have a body: what follows would mislead it
-            self._keep = self._keep and not self._without_body
+            # to llhttp, an answer to HEAD seems to have a body: what follows would mislead it; and a server
+            # that announces one where there can be none (RFC 9112, 6.1) may send it
+            announced = coding is not None or headers.get("content-length", "0") != "0"
+            self._keep = self._keep and not self._without_body and not (self._status == 204 and announced)
             self._without_body = self._done = True
         elif coding is None:
             self._until_close = "content-length" not in headers

@@ -76,7 +76,9 @@ class Http1Transport:
         self._closed = True
         self._names.close()
         for limit in self._connecting:
-            limit.reschedule(0)
+            # one that has just run out cannot be changed any more
+            if not limit.expired():
+                limit.reschedule(0)
         if self._pool is not None:
             await self._pool.close()
 
