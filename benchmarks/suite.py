@@ -191,8 +191,8 @@ def main() -> None:
             write(results, out)
     missed = [verdict for verdict in verdicts(results) if not verdict.met]
     for verdict in missed:
-        measured = "-" if verdict.measured is None else f"{verdict.measured:.3g}"
-        print(f"missed: {verdict.what}: {measured} {verdict.unit} (at most {verdict.bound:g})")
+        figure = f"{verdict.measured:.3g} {verdict.unit}" if verdict.measured is not None else verdict.error
+        print(f"missed: {verdict.what}: {figure} (at most {verdict.bound:g})")
     print(f"{out / 'README.md'}")
     if any(run.error for part, run in results.runs.items() if part in parts):
         raise SystemExit(1)

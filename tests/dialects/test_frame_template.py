@@ -351,6 +351,20 @@ def test_most_frames_of_a_stream_are_not_read_in_full(
     assert len(read) == 3
 
 
+@pytest.mark.parametrize("space", ["\r", "\n", " "])
+@pytest.mark.parametrize("frame", [_chat_frame, _padded_frame])
+def test_white_space_beside_the_words_may_end_a_line_of_the_event(
+    frame: Callable[[str, int], bytes], space: str
+) -> None:
+    pieces = [frame(f"word {number} ", number) + b"\n\n" for number in range(5)]
+    for cut in (b'"word 4 "' + space.encode(), space.encode() + b'"word 4 "'):
+        pieces[4] = frame("word 4 ", 4).replace(b'"word 4 "', cut) + b"\n\n"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(FrameTemplate, "read", unread)
+            expected = said("openai_chat", pieces)
+        assert said("openai_chat", pieces) == expected
+
+
 def test_a_frame_that_led_to_something_else_is_forgotten() -> None:
     template = FrameTemplate()
     assert not template.learn(b'{"t":"one"}', TextDelta(0, "one"))

@@ -25,12 +25,14 @@ class Runner:
         claims_after: float = NEVER,
         ends_after: float = 0.0,
         fails: Exception | None = None,
+        gives_back: float = 0.0,
     ) -> None:
         self._race = race
         self._name = name
         self._claims_after = claims_after
         self._ends_after = ends_after
         self._fails = fails
+        self._gives_back = gives_back
         self.start = asyncio.Event()
         self.said = False
         self.cleaned = False
@@ -52,7 +54,7 @@ class Runner:
             return self._name
         finally:
             # what an attempt gives back takes a moment
-            await asyncio.sleep(0)
+            await asyncio.sleep(self._gives_back)
             self.cleaned = True
 
 
@@ -260,3 +262,17 @@ async def test_nobody_begins_any_more_after_a_hopeless_first() -> None:
     with pytest.raises(FailureError, match="never"):
         await race.run(first, SOON, lambda: second, hopeless)
     assert not began
+
+
+async def test_who_is_cancelled_twice_leaves_nobody_running() -> None:
+    """The client leaves, and in the next moment the gateway stops."""
+    race = Race[str]()
+    first, second = Runner(race, "first", gives_back=SOON), Runner(race, "second", gives_back=SOON)
+    running = asyncio.ensure_future(run(race, first, second))
+    await second.start.wait()
+    for _ in range(2):
+        running.cancel()
+        await asyncio.sleep(0)
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert (first.cleaned, second.cleaned) == (True, True)

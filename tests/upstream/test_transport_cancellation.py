@@ -4,6 +4,7 @@ Every test has the server itself say that the connection is gone, over plain soc
 """
 
 import asyncio
+import gc
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import pytest
 from tests.upstream.watched import PROMPTLY, Watched
 
 from dragoman.conversation.failure import FailureError, FailureKind
+from dragoman.upstream.http1_connection import Http1Connection
 from dragoman.upstream.transport import Transport, UpstreamResponse
 
 if TYPE_CHECKING:
@@ -349,3 +351,24 @@ async def test_one_that_leaves_does_not_disturb_the_others(
         reader.cancel()
     await asyncio.wait_for(done.wait(), PROMPTLY)
     assert await asyncio.gather(*readers[::2]) == [b"rest"] * 10
+
+
+async def test_nothing_is_left_of_an_attempt_that_is_given_up_as_it_succeeds(
+    strict_transport: Transport, serve: "Serve"
+) -> None:
+    """Event loops differ in what they tell a connection that nobody waits for any more."""
+
+    async def script(line: "Line") -> None:
+        await line.gone()
+
+    server = await serve(script)
+    for turn in range(120):
+        attempt = asyncio.ensure_future(strict_transport.send(server.get(), 5))
+        for _ in range(turn % 12):
+            await asyncio.sleep(0)
+        attempt.cancel()
+        await asyncio.wait([attempt])
+        del attempt
+    await asyncio.sleep(0.02)
+    gc.collect()
+    assert not [held for held in gc.get_objects() if isinstance(held, Http1Connection)]

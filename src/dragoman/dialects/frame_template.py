@@ -125,8 +125,8 @@ class FrameTemplate:
         return False
 
     def _lay_out(self, frame: bytes, start: int, stop: int) -> None:
-        """Take a frame apart, whose text stands from `start` to `stop`. The quotes around it belong to what is
-        alike: the white space that JSON allows there may end a line of the event.
+        """Take a frame apart, whose text stands from `start` to `stop`. The quotes around it belong to what
+        is alike: the white space that JSON allows there may end a line of the event.
         """
         self.value = None
         parts = [(start, stop, True)]

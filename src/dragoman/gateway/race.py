@@ -66,13 +66,28 @@ class Race(Generic[T]):
                         raise error
                     failed = error if task is leading else failed or error
         finally:
-            for task in self._running:
-                task.cancel()
             if self._running:
-                await asyncio.wait(self._running)
+                await self._stop()
         if failed is None:
             raise asyncio.CancelledError
         raise failed
+
+    async def _stop(self) -> None:
+        """Cancel whoever is running, and wait until nobody is, also where this is cancelled meanwhile, such as
+        by a shutdown after the client has left: what they have cost is not known before.
+        """
+        again: asyncio.CancelledError | None = None
+        running = self._running
+        for task in running:
+            task.cancel()
+        while running:
+            try:
+                _, running = await asyncio.wait(running)
+            except asyncio.CancelledError as error:
+                again = error
+                running = {task for task in running if not task.done()}
+        if again is not None:
+            raise again
 
     def _begin(self, attempt: Callable[[], Awaitable[T]]) -> asyncio.Task[T]:
         task = asyncio.ensure_future(attempt())

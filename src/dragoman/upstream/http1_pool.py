@@ -70,6 +70,12 @@ class Http1Pool:
         self.withdraw(connection)
         self._open.discard(connection)
 
+    def drop(self, connection: "Http1Connection") -> None:
+        """Close a connection that came about too late. Not every event loop tells it then that it is lost."""
+        if connection in self._open:
+            self.forget(connection)
+            connection.abort()
+
     async def close(self) -> None:
         """Close every connection, and keep none from now on."""
         self._closed = True

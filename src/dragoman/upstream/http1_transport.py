@@ -111,9 +111,10 @@ class Http1Transport:
         self, loop: asyncio.AbstractEventLoop, pool: Http1Pool, origin: Origin, connect_timeout: float
     ) -> Http1Connection:
         line = await dial(await self._addresses(origin))
+        connection = Http1Connection(loop, pool, origin)
         try:
-            _, connection = await loop.create_connection(
-                lambda: Http1Connection(loop, pool, origin),
+            await loop.create_connection(
+                lambda: connection,
                 sock=line,
                 ssl=self._trust() if origin.secure else None,
                 # as certificates have it: without the dot of a whole name, and without a zone
@@ -122,6 +123,7 @@ class Http1Transport:
                 ssl_handshake_timeout=connect_timeout + 1 if origin.secure else None,
             )
         except BaseException:
+            pool.drop(connection)
             line.close()
             raise
         return connection
