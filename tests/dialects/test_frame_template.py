@@ -2,13 +2,14 @@
 
 import itertools
 import json
+import re
 from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dragoman.conversation.events import Event, TextDelta, ThinkingDelta
+from dragoman.conversation.events import ArgumentsDelta, Event, TextDelta, ThinkingDelta
 from dragoman.dialects.dialect import StreamDecoder
 from dragoman.dialects.frame_template import MOST_KEPT, FrameTemplate
 from dragoman.dialects.openai_completions import DIALECT as COMPLETIONS
@@ -264,6 +265,60 @@ def test_frames_known_by_their_bytes_mean_what_they_mean_when_read(name: str, da
         patch.setattr(FrameTemplate, "read", unread)
         expected = said(name, pieces)
     assert said(name, pieces) == expected
+
+
+@pytest.mark.parametrize("name", FRAMES)
+@given(data=st.data())
+@settings(max_examples=100)
+def test_words_that_are_skimmed_are_the_words_of_the_one_delta_that_there_is(
+    name: str, data: st.DataObject
+) -> None:
+    stream = data.draw(streams(FRAMES[name]))
+    ends = [found.end() for found in re.finditer(b"\n\n", stream)]
+    cuts = data.draw(st.lists(st.integers(0, len(stream)), max_size=2))
+    pieces = [stream[at:end] for at, end in itertools.pairwise(sorted({0, len(stream), *ends, *cuts}))]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FrameTemplate, "read", unread)
+        expected = said(name, pieces)
+    taken = decoder(name)
+    for piece, (events, pending, complete) in zip(pieces, expected, strict=False):
+        words = taken.skim(piece)
+        if words is None:
+            assert taken.feed(piece) == events
+        else:
+            (event,) = events
+            assert isinstance(event, TextDelta | ThinkingDelta | ArgumentsDelta)
+            assert event.text == words
+        assert (taken.pending, taken.complete) == (pending, complete)
+    assert taken.close() == expected[-1][0]
+
+
+@pytest.mark.parametrize("name", [name for name in FRAMES if name != "gemini"])
+def test_most_of_a_stream_is_skimmed(name: str) -> None:
+    beginning = {
+        "anthropic": [
+            {"type": "message_start", "message": {"id": "i", "model": "m"}},
+            _start("text", text=""),
+        ],
+        "openai_responses": [_event("output_item.added", 1, output_index=0, item=_item)],
+    }.get(name, [])
+    make: dict[str, Callable[[str], object]] = {
+        "openai_chat": lambda text: _chunk([_choice(content=text)]),
+        "openai_completions": _completed,
+        "anthropic": lambda text: _delta(0, type="text_delta", text=text),
+        "openai_responses": lambda text: _spoken(text, 4),
+    }
+    frames = [*beginning, *(make[name](f"word{n}") for n in range(20))]
+    taken = decoder(name)
+    skimmed = 0
+    for frame in frames:
+        data = b"data: " + json.dumps(frame).encode() + b"\n\n"
+        if taken.skim(data) is None:
+            taken.feed(data)
+        else:
+            skimmed += 1
+    # the first opens the block, and two in a row show what they have in common
+    assert skimmed >= 17
 
 
 _linked = {"type": "url_citation", "url_citation": {"url": "u", "start_index": 13, "end_index": 14}}

@@ -117,6 +117,37 @@ def test_streams_go_on_through_everything(house: House, fake: FakeServer) -> Non
     assert status(gateway, "new_gpt-4o", "sk-other-0123456789") != 404
 
 
+def test_what_was_worked_out_for_many_requests_is_worked_out_anew(house: House, fake: FakeServer) -> None:
+    """What upstreams are sent, what answers cost, and what a key and a route are held to."""
+    gateway = house.service.wait()
+    lent = '[keys.lent]\nkey = "sk-lent-0123456789"\nlimits = [{ requests = MOST, per = "day" }]\n'
+    priced = '[prices."openai/gpt-4o"]\ninput = IN\noutput = 0\n'
+
+    def text(most: int, price: int, header: str, key: str) -> str:
+        provider = f'api_key = "{key}"\nheaders = {{ "x-house" = "{header}" }}\n[providers.responses]'
+        kept = house.text.replace(f'api_key = "{UPSTREAM_KEY}"\n[providers.responses]', provider)
+        return kept + lent.replace("MOST", str(most)) + priced.replace("IN", str(price))
+
+    def spent() -> float:
+        return sum(value for name, _, value in samples(gateway) if name == "dragoman_cost_dollars_total")
+
+    house.reload(text(100, 1, "first", UPSTREAM_KEY))
+    for _ in range(3):
+        assert status(gateway, "gpt-4o", "sk-lent-0123456789") == 200
+    before = spent()
+    assert before > 0
+    house.reload(text(5, 2, "second", UPSTREAM_KEY))
+    statuses = [status(gateway, "gpt-4o", "sk-lent-0123456789") for _ in range(3)]
+    assert statuses == [200, 200, 429]
+    house.reload(text(100, 2, "second", "sk-nobodys-key"))
+    assert status(gateway, "gpt-4o", "sk-lent-0123456789") >= 400
+    received = fake.script.wait_received(6, 10)
+    assert [one.incoming.headers["x-house"] for one in received] == ["first"] * 3 + ["second"] * 3
+    sent = [one.incoming.headers["authorization"] for one in received]
+    assert sent == [f"Bearer {UPSTREAM_KEY}"] * 5 + ["Bearer sk-nobodys-key"]
+    assert spent() == pytest.approx(before + 4 / 3 * before)
+
+
 def test_what_takes_a_restart_is_said(house: House) -> None:
     told = house.reload(
         house.text.replace("port = 0", "port = 0\nworkers = 2") + "[memory]\nsignatures = 0\n"

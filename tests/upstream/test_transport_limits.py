@@ -12,6 +12,7 @@ import pytest
 from tests.upstream.watched import Watched
 
 from dragoman.conversation.failure import FailureError, FailureKind
+from dragoman.upstream.http1_transport import Http1Transport
 from dragoman.upstream.transport import Transport, UpstreamRequest
 
 if TYPE_CHECKING:
@@ -370,3 +371,29 @@ async def standstill(count: Callable[[], int]) -> int:
         last = now
         await asyncio.sleep(0.1)
     return last
+
+
+async def test_closing_just_as_an_attempt_to_connect_runs_out() -> None:
+    async def nowhere(host: str, port: int) -> list[tuple[str, int]]:
+        await asyncio.sleep(60)
+        return [(host, port)]
+
+    transport = Http1Transport(lookup=nowhere)
+    attempt = asyncio.ensure_future(
+        transport.send(UpstreamRequest("GET", "http://x.invalid/", (), b""), 0.05)
+    )
+    await asyncio.sleep(0)
+    closed: list[bool] = []
+
+    def close() -> None:
+        # at once, in the turn of the event loop in which the time is up
+        try:
+            transport.close().send(None)
+        except StopIteration:
+            closed.append(True)
+
+    asyncio.get_running_loop().call_later(0.06, close)
+    time.sleep(0.1)  # noqa: ASYNC251 - both are due by then
+    with pytest.raises(FailureError):
+        await attempt
+    assert closed == [True]

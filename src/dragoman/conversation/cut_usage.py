@@ -101,6 +101,11 @@ class CutUsages:
             self._begun[copy] = True
             self._stopped[copy] = self._stopped[copy] or isinstance(event, Stopped)
 
+    def take(self, text: str) -> None:
+        """Hear more words of the only answer."""
+        self._cuts[0].take(text)
+        self._begun[0] = True
+
     @property
     def complete(self) -> bool:
         """Whether every answer has come to its end and told what it took: nothing has to be estimated."""

@@ -242,6 +242,14 @@ class StreamDecoder(Protocol):
         """
         ...
 
+    def skim(self, data: bytes, /) -> str | None:
+        """The words of the answer that `data` holds, where it is one frame with a delta of them and nothing
+        else, like the one before it; it is read then. None for anything else, which is to be fed.
+
+        For whoever only counts: most of every stream need not be made into events.
+        """
+        ...
+
     def feed(self, data: bytes, /) -> list[Event]:
         """The events that `data` completes."""
         ...

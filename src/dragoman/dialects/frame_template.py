@@ -72,19 +72,26 @@ class FrameTemplate:
 
     def read(self, frame: bytes) -> Event | None:
         """The delta that `frame` is; None for a frame that has to be read in full."""
+        text, like = self._words(frame), self._event
+        return None if text is None or like is None else type(like)(like.index, text, like.choice)
+
+    def skim(self, data: bytes) -> str | None:
+        """The words of the delta that `data` is, with the blank line that ends it; None for anything else."""
+        return self._words(data[:-2]) if data.startswith(self._first) and data[-2:] == b"\n\n" else None
+
+    def _words(self, frame: bytes) -> str | None:
         if not (frame.startswith(self._first) and frame.endswith(self._last)):
             return None
-        like = self._event
         try:
             # a slice that ends elsewhere than its string does is no JSON
             text = self._text(frame) if self._steps else _string(frame[self._start - 1 : self._stop + 1])
         except UNREADABLE:
             return None
-        if like is None or not text:
+        if not text:
             return None
         if self.grow is not None:
             self.grow(text)
-        return type(like)(like.index, text, like.choice)
+        return text
 
     def _text(self, frame: bytes) -> str:
         """As `read`, where more than the text differs. Raises for frames that are not alike."""

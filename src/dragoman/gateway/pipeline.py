@@ -85,7 +85,6 @@ class PassthroughPipeline:
         origin: str,
         location: Location,
         clean: Clean,
-        listeners: Sequence[Listener] = (),
         *,
         hide_usage: bool,
     ) -> None:
@@ -100,7 +99,7 @@ class PassthroughPipeline:
         self._told = False
         self._array_closed = False
         self.moved = False
-        self.reading = Reading(clean, listeners)
+        self.reading = Reading(clean)
         self.cuts = CutUsages()
 
     @property
@@ -116,6 +115,12 @@ class PassthroughPipeline:
     def feed(self, data: bytes, branch: int = 0) -> bytes:
         """The whole frames among the bytes so far, up to the first that makes no sense."""
         del branch
+        if (words := self._decoder.skim(data)) is not None:
+            # most of every stream: nothing is held back, and nothing but the words is accounted for
+            self.cuts.take(words)
+            self._last = data
+            self.moved = True
+            return data
         before = self._pending
         out = self._fed(data) if _is_one_frame(data) else self._frames(data)
         self.moved = before + len(data) > self._pending

@@ -73,11 +73,11 @@ class Race(Generic[T]):
         raise failed
 
     async def _stop(self) -> None:
-        """Cancel whoever is running, and wait until nobody is, also where this is cancelled meanwhile, such as
-        by a shutdown after the client has left: what they have cost is not known before.
+        """Cancel whoever is running, and wait until nobody is: what they have cost is not known before. That
+        holds also where this is cancelled meanwhile, such as by a shutdown after the client has left.
         """
         again: asyncio.CancelledError | None = None
-        running = self._running
+        running: set[asyncio.Task[T]] = self._running
         for task in running:
             task.cancel()
         while running:

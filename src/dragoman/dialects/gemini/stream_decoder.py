@@ -75,6 +75,10 @@ class GeminiStreamDecoder:
         """Bytes at the end of what was fed that belong to no whole frame yet."""
         return self._skipped + (self._frames.pending if self._frames is not None else 0)
 
+    def skim(self, data: bytes) -> str | None:
+        """See `StreamDecoder.skim`: frames of this format say more than words, they count too."""
+        return None
+
     def feed(self, data: bytes, /) -> list[Event]:
         """The events that `data` completes."""
         if self._done:

@@ -46,6 +46,10 @@ class CompletionsStreamDecoder:
         """Bytes at the end of what was fed that belong to no whole frame yet."""
         return self._sse.pending
 
+    def skim(self, data: bytes) -> str | None:
+        """See `StreamDecoder.skim`."""
+        return None if self._over or self._sse.pending else self._template.skim(data)
+
     def feed(self, data: bytes) -> list[Event]:
         """The events that `data` completes."""
         events: list[Event] = []

@@ -82,6 +82,11 @@ class ResponsesStreamDecoder:
         """Bytes at the end of what was fed that belong to no whole frame yet."""
         return self._frames.pending + self._held
 
+    def skim(self, data: bytes) -> str | None:
+        """See `StreamDecoder.skim`."""
+        held = self._over or self._error is not None or self._frames.pending
+        return None if held else self._template.skim(data)
+
     def feed(self, data: bytes) -> list[Event]:
         """The events that `data` completes."""
         events: list[Event] = []
