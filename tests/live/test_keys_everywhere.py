@@ -109,6 +109,18 @@ def test_the_limit_of_a_key_that_is_changed_holds_everywhere(house: House) -> No
     house.refused_soon(key, 403)
 
 
+def test_how_much_a_key_may_use_is_changed_everywhere(house: House) -> None:
+    """Also where it has been asked with before, and what it is held to was worked out."""
+    key = issued(house.doors[0], "max", limits=[{"requests": 1000, "per": "day"}])
+    assert house.statuses(key) == {200}
+    for limits, status in (([{"requests": 1, "per": "day"}], 429), ([], 200)):
+        assert manage(house.doors[-1], "PATCH", "/keys/max", {"limits": limits}).status == 200
+        house.refused_soon(key, status)
+    poor = {"budgets": [{"amount": 0.000_001, "per": "total"}]}
+    assert manage(house.doors[-1], "PATCH", "/keys/max", poor).status == 200
+    house.refused_soon(key, 429)
+
+
 def test_a_key_of_the_command_line_opens_everywhere_at_once(house: House) -> None:
     made = command.run(house.folder, "keys", "create", "--name", "kim")
     assert made.returncode == 0, made.stderr

@@ -396,14 +396,18 @@ class HttpProtocol(asyncio.Protocol):
             self._close()
 
     def _end(self, request: HttpRequest) -> None:
-        """Close the connection behind its last answer. A client that is still sending must not be cut off: its
-        system would throw away what it has not read of the answer (RFC 9112, 9.6).
+        """Close the connection behind its last answer. A client that is still sending must not be cut off:
+        its system would throw away what it has not read of the answer (RFC 9112, 9.6).
         """
         if request.complete or self._deaf or self.transport.is_closing():
             self._close()
             return
         self._lingering = True
-        self.transport.write_eof()
+        try:
+            self.transport.write_eof()
+        except OSError:
+            # reset by the client
+            self.transport.abort()
         self._read_on()
         self._watch_pace()
 
