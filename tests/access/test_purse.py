@@ -116,6 +116,24 @@ async def test_a_lease_that_is_large_enough_is_spent_without_waiting(purse: Purs
     release(reservations)
 
 
+async def test_whoever_spends_much_asks_seldom_and_whoever_pauses_gets_little_again(
+    purse: Purse, store: Store, clock: Clock
+) -> None:
+    budgets = held("key", "busy", Budget(1_000_000 * DOLLAR, "month"))
+
+    async def spend(count: int) -> int:
+        store.asked.clear()
+        for _ in range(count):
+            (await purse.reserve(budgets, DOLLAR)).settle(DOLLAR)
+        return store.asked.count("take")
+
+    assert await spend(64) == 1
+    assert await spend(256 + 1024 + 4096) == 3
+    clock.now += 30
+    assert await spend(1) == 1
+    assert purse.held()[0] == 1023 * DOLLAR
+
+
 async def test_many_that_need_more_at_once_ask_once(purse: Purse, store: Store) -> None:
     async def attempt() -> Reservation | BudgetSpentError:
         try:

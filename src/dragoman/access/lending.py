@@ -17,7 +17,12 @@ IDLE_TIME = 1.0
 """Seconds after which what nobody has used goes back."""
 
 _SLICE = 64
-"""Requests for which a slice should last."""
+"""Requests for which a slice should last at first."""
+_LARGEST_SLICE = 64 * 256
+_SOON = 10.0
+"""Seconds for which a slice should last: where it does not, the next is four times as large. Whoever asks
+waits for the store, and so do all that come meanwhile.
+"""
 _ANSWER_LIMIT = 10.0
 """Seconds after which a store that has not answered counts as away."""
 _PAUSE = 1.0
@@ -144,10 +149,13 @@ class Lending:
         if enough <= 0 or least <= 0:
             return
         moment = self._now()
+        soon = moment - pocket.refilled < _SOON
+        pocket.slice = min(4 * pocket.slice, _LARGEST_SLICE) if soon else max(pocket.slice // 4, _SLICE)
+        pocket.refilled = moment
         answer = await self._store.take(
             pocket.account,
             pocket.limit,
-            Wish(least, enough, _SLICE * max(question.needs)),
+            Wish(least, enough, pocket.slice * max(question.needs)),
             self._worker,
             pocket.lease,
             moment + self._lease_time,

@@ -46,7 +46,9 @@ class Pocket:
         "limit",
         "lowered",
         "question",
+        "refilled",
         "reserved",
+        "slice",
         "unsure",
         "used",
     )
@@ -72,6 +74,10 @@ class Pocket:
         self.debt_ends = 0.0
         self.left: int | None = None
         """What the account could still lend when it was last asked, as far as it was."""
+        self.slice = 0
+        """For how many requests the last slice was to last."""
+        self.refilled = 0.0
+        """When it was asked for."""
         self.used = 0.0
         """When something was last set aside."""
         self.unsure = False
