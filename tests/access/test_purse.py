@@ -134,6 +134,33 @@ async def test_whoever_spends_much_asks_seldom_and_whoever_pauses_gets_little_ag
     assert purse.held()[0] == 1023 * DOLLAR
 
 
+async def test_more_is_asked_for_before_it_is_needed_while_there_is_plenty(
+    purse: Purse, store: Store, clock: Clock
+) -> None:
+    rich = held("key", "rich", Budget(1_000_000 * DOLLAR, "month"))
+    poor = held("key", "poor", Budget(80 * DOLLAR, "month"))
+
+    async def spend(budgets: Sequence[tuple[Holder, Budget]], count: int) -> None:
+        for _ in range(count):
+            (await purse.reserve(budgets, DOLLAR)).settle(DOLLAR)
+
+    await spend(rich, 40)
+    await purse.tend()
+    assert store.asked.count("take") == 1
+    await spend(rich, 12)
+    await purse.tend()
+    assert store.asked.count("take") == 2
+    store.asked.clear()
+    await spend(rich, 12 + 250)
+    assert store.asked.count("take") == 0
+    await purse.tend()
+    # of what is little, others may need the rest
+    await spend(poor, 4)
+    store.asked.clear()
+    await purse.tend()
+    assert store.asked.count("take") == 0
+
+
 async def test_many_that_need_more_at_once_ask_once(purse: Purse, store: Store) -> None:
     async def attempt() -> Reservation | BudgetSpentError:
         try:

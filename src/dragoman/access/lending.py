@@ -65,8 +65,9 @@ class Lending:
         """What the leases hold that is not charged, and what is set aside, in nano-dollars."""
         return sum(pocket.amount for pocket in self._live), sum(pocket.reserved for pocket in self._live)
 
-    async def ask(self, pocket: Pocket, need: int) -> tuple[Short, int] | None:
-        """Ask for what one more request needs, together with all others that ask just now.
+    async def ask(self, pocket: Pocket, need: int, *, ahead: bool = False) -> tuple[Short, int] | None:
+        """Ask for what one more request needs, together with all others that ask just now; or `ahead`, for
+        what is going to be needed.
 
         Where that cannot be had, the store's answer, and what was free here when it was asked. None says that
         something has changed: more may be free here, or the store may be away.
@@ -75,6 +76,8 @@ class Lending:
         if question is None:
             question = pocket.question = Question()
             question.task = asyncio.create_task(self._put(pocket, question))
+        if need and not ahead:
+            pocket.need = need
         included = not question.put
         if included:
             question.needs.append(need)
@@ -106,6 +109,9 @@ class Lending:
                 if pocket.idle:
                     self._live.discard(pocket)
             await self._return({pocket for pocket in self._live if self._idle(pocket, moment)})
+            for pocket in [pocket for pocket in self._live if pocket.low and not self._idle(pocket, moment)]:
+                # before somebody has to wait for it
+                await self.ask(pocket, pocket.free + pocket.need, ahead=True)
             if looking:
                 await self._mend(moment)
                 await self._prune(now, moment)
@@ -155,7 +161,7 @@ class Lending:
         answer = await self._store.take(
             pocket.account,
             pocket.limit,
-            Wish(least, enough, pocket.slice * max(question.needs)),
+            Wish(least, enough, max(pocket.slice * pocket.need, enough)),
             self._worker,
             pocket.lease,
             moment + self._lease_time,

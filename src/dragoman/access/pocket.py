@@ -45,7 +45,9 @@ class Pocket:
         "left",
         "limit",
         "lowered",
+        "need",
         "question",
+        "received",
         "refilled",
         "reserved",
         "slice",
@@ -74,6 +76,10 @@ class Pocket:
         self.debt_ends = 0.0
         self.left: int | None = None
         """What the account could still lend when it was last asked, as far as it was."""
+        self.need = 0
+        """How much the last request needed that had to ask."""
+        self.received = 0
+        """How much was lent last."""
         self.slice = 0
         """For how many requests the last slice was to last."""
         self.refilled = 0.0
@@ -88,6 +94,12 @@ class Pocket:
     def free(self) -> int:
         """What may be set aside. Below 0 where more is open than the lease holds."""
         return self.amount - self.reserved - self.debt
+
+    @property
+    def low(self) -> bool:
+        """Whether most of a slice is used up, of an account that has plenty."""
+        plenty = self.received > 8 * self.need > 0
+        return plenty and 0 < self.free < self.received // 4 and not self.question
 
     @property
     def idle(self) -> bool:
@@ -134,6 +146,7 @@ class Pocket:
             self.lose()
             self.lease = lease.id
         self.amount += lease.granted
+        self.received = lease.granted
         self.left = lease.left
         self.renewed(fresh_until)
 
