@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from dragoman.server.http_head import Clock, render_head
 from dragoman.server.http_request import HttpRequest
+from dragoman.sockets.gathering import Gathering, GatheringTransport
 
 MAX_HEAD = 64 * 1024
 """Bytes that a request line and its headers may have: several times what other servers take. The same holds
@@ -54,6 +55,7 @@ class Connections:
         self.app = app
         self.patience = patience
         self.loop = loop
+        self.gathering = Gathering(loop)
         self.clock = Clock()
         self.open: set[HttpProtocol] = set()
         self.tasks: set[asyncio.Task[None]] = set()
@@ -70,7 +72,7 @@ class HttpProtocol(asyncio.Protocol):
     further requests wait unparsed for their turn.
     """
 
-    transport: asyncio.Transport
+    transport: GatheringTransport
 
     def __init__(self, shared: Connections) -> None:
         self._shared = shared
@@ -120,7 +122,7 @@ class HttpProtocol(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has connected."""
-        self.transport = cast("asyncio.Transport", transport)
+        self.transport = GatheringTransport(cast("asyncio.Transport", transport), self._shared.gathering)
         self._shared.open.add(self)
         if self._shared.stopping:
             self.shutdown()

@@ -11,15 +11,13 @@ from starlette.types import ASGIApp, Message, Scope
 
 from dragoman.server.connection import read_body
 from dragoman.server.http_head import Clock, render_head
+from dragoman.sockets.gathering import GatheringTransport
 
 EXTENSION = "dragoman.request"
 """Under this name, a scope's extensions hold the `HttpRequest`."""
 
 MAX_HELD = 64 * 1024
 """Bytes of a body that are kept for an application that does not ask for them; more wait in the network."""
-_LARGE = 64 * 1024
-"""Bytes from which a piece is not copied to stand behind its head in one write."""
-
 _CLOSING = ("connection", "close")
 """The header that makes an answer the last one of its connection."""
 
@@ -30,7 +28,7 @@ class Wire(Protocol):
     """The connection as its requests see it."""
 
     loop: asyncio.AbstractEventLoop
-    transport: asyncio.Transport
+    transport: GatheringTransport
     clock: Clock
     clogged: bool
     """Whether the client does not take what is sent to it."""
@@ -209,25 +207,18 @@ class HttpRequest:
             return
         if self.method == "HEAD":
             self._transport.write(head)
-        elif len(body) < _LARGE:
-            self._transport.write(head + body)
         else:
-            self._transport.writelines((head, body))
+            self._transport.write(head)
+            self._transport.write(body)
         self._finish()
 
     async def start(self, status: int, headers: list[tuple[str, str]]) -> None:
         """Send the head of a streamed answer."""
         if self._wire.clogged:
             await self._wire.cleared()
-        self._unsent = self._streamed_head(status, headers)
         self.started = True
-        # the first piece mostly follows at once, and can go with it
-        self._wire.loop.call_soon(self._send_head)
-
-    def _send_head(self) -> None:
-        if self._unsent and not self.gone:
-            self._transport.write(self._unsent)
-            self._unsent = b""
+        if not self.gone:
+            self._transport.write(self._streamed_head(status, headers))
 
     async def write(self, data: bytes) -> None:
         """Send a piece of a streamed answer; waits while the client reads slowly."""
@@ -239,8 +230,6 @@ class HttpRequest:
             data = b"%x\r\n%b\r\n" % (len(data), data)
         elif self.method == "HEAD":
             data = b""
-        if self._unsent:
-            data, self._unsent = self._unsent + data, b""
         self._transport.write(data)
 
     async def finish(self) -> None:
@@ -248,9 +237,8 @@ class HttpRequest:
         # nothing is waited for: this little adds to what the client has not taken yet
         if self.gone:
             return
-        if self._unsent or self._chunked:
-            self._transport.write(self._unsent + (b"0\r\n\r\n" if self._chunked else b""))
-            self._unsent = b""
+        if self._chunked:
+            self._transport.write(b"0\r\n\r\n")
         self._finish()
 
     def _finish(self) -> None:

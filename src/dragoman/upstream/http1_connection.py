@@ -12,6 +12,7 @@ from typing import cast
 import httptools
 
 from dragoman.conversation.failure import FailureError
+from dragoman.sockets.gathering import GatheringTransport
 from dragoman.upstream import failures
 from dragoman.upstream.http1_pool import Http1Pool
 from dragoman.upstream.http1_response import Http1Response
@@ -76,7 +77,7 @@ class Http1Connection(asyncio.Protocol):
         and when its present request began to go out."""
         self._loop = loop
         self._pool = pool
-        self._transport: asyncio.Transport
+        self._transport: GatheringTransport
         # what goes out
         self._rest: memoryview | None = None
         self._held = False
@@ -154,7 +155,7 @@ class Http1Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:  # pyright: ignore[reportImplicitOverride] - `typing.override` begins with Python 3.12
         """See `asyncio.BaseProtocol`."""
-        self._transport = cast("asyncio.Transport", transport)
+        self._transport = GatheringTransport(cast("asyncio.Transport", transport), self._pool.gathering)
         self._pool.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # pyright: ignore[reportImplicitOverride] - see above

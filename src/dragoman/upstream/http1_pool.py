@@ -4,6 +4,8 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+from dragoman.sockets.gathering import Gathering
+
 if TYPE_CHECKING:
     from dragoman.upstream.http1_connection import Http1Connection
 
@@ -20,6 +22,8 @@ class Http1Pool:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self.gathering = Gathering(loop)
+        """Sends what is written to its connections."""
         self._open: set[Http1Connection] = set()
         self._idle: dict[str, dict[Http1Connection, None]] = {}
         self._idle_count = 0

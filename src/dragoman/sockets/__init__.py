@@ -1,0 +1,1 @@
+"""What both sides of the gateway share about sockets."""
