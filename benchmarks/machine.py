@@ -5,7 +5,6 @@ import platform
 import re
 import subprocess
 import sys
-import sysconfig
 from importlib.metadata import version
 from pathlib import Path
 
@@ -29,15 +28,9 @@ def describe(wrk: str, nginx: str) -> Machine:
         cores=os.cpu_count() or 1,
         memory_gb=round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9, 1),
         system=f"{platform.system()} {platform.release()}",
-        python=f"{platform.python_implementation()} {sys.version.split()[0]}{_build()}",
+        python=f"{platform.python_implementation()} {sys.version.split()[0]}",
         versions=versions,
     )
-
-
-def _build() -> str:
-    """What is unusual about how the interpreter was compiled."""
-    optimised = "--enable-optimizations" in str(sysconfig.get_config_var("CONFIG_ARGS"))
-    return "" if optimised else " (compiled without optimisations)"
 
 
 def revision() -> str:

@@ -1,5 +1,6 @@
 """A route: a public model name, the targets behind it, and how one of them is chosen."""
 
+import functools
 from typing import Literal
 
 import msgspec
@@ -46,7 +47,7 @@ class Hedge(msgspec.Struct, frozen=True):
     share: float
 
 
-class Route(msgspec.Struct, frozen=True):
+class Route(msgspec.Struct, frozen=True, dict=True):
     """A public model name and the targets behind it, in the order of the configuration."""
 
     name: str
@@ -68,12 +69,12 @@ class Route(msgspec.Struct, frozen=True):
     """Whether the name stands in the configuration; else the client has made it up of a provider and a
     model, and there is no end of such names."""
 
-    @property
+    @functools.cached_property
     def conditional(self) -> bool:
         """Whether choosing a target takes a look into the request."""
         return any(target.when is not None for target in self.targets)
 
-    @property
+    @functools.cached_property
     def chooses(self) -> bool:
         """Whether there is more than one place to go to."""
         return len(self.targets) > 1
