@@ -7,8 +7,9 @@ import asyncio
 from typing import cast
 
 import uvloop
-from benchmarks.expectation import Progress
 from typing_extensions import override
+
+from benchmarks.expectation import Progress
 
 
 class Side(asyncio.Protocol):

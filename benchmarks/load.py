@@ -22,8 +22,9 @@ from typing import Literal, cast
 
 import msgspec
 import uvloop
-from benchmarks.expectation import Expectation, Progress
 from typing_extensions import override
+
+from benchmarks.expectation import Expectation, Progress
 
 PATIENCE = 60.0
 """Seconds that the last answers are waited for."""

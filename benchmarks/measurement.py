@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
+
 from benchmarks.load import Job, Result
 from benchmarks.questions import Pair, Question
 from benchmarks.results import Reading

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
+
+from benchmarks import servers
 from benchmarks.load import Result
 from benchmarks.measurement import (
     Bench,
@@ -20,8 +22,6 @@ from benchmarks.measurement import (
 from benchmarks.questions import PAIRS, SAME, TO_ANTHROPIC, Pair, Question, question
 from benchmarks.results import Delay, Large, OpenStreams, Results, Row, Start
 from benchmarks.servers import OWN, Server
-
-from benchmarks import servers
 
 CONNECTIONS = 64
 STEADY = 500.0

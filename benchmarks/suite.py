@@ -17,14 +17,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+
+from benchmarks import flame, installation, machine, report, scaling, scenarios, servers
 from benchmarks.measurement import Bench, job_for, load_command
 from benchmarks.questions import SAME, question
 from benchmarks.results import Memory, Results, Run
 from benchmarks.scenarios import CONNECTIONS, Field
 from benchmarks.servers import OWN, ROOT
 from benchmarks.targets import verdicts
-
-from benchmarks import flame, installation, machine, report, scaling, scenarios, servers
 
 PARTS = ("unary", "streams", "delays", "large", "open_streams", "starts", "scaling", "flames")
 STEADY = PARTS[:3]

@@ -1,6 +1,7 @@
 """What counts as a right answer."""
 
 import pytest
+
 from benchmarks.expectation import Expectation, Progress, dechunked, first_line
 
 WHOLE = b'HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{"text":"hello"}'

@@ -1,6 +1,7 @@
 """The curves that are laid through measured costs."""
 
 import pytest
+
 from benchmarks.growth import fit, last_slope
 
 SIZES = (1, 4, 16, 64, 256, 1024, 4096)

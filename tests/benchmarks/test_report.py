@@ -3,6 +3,7 @@
 import xml.etree.ElementTree as ET
 
 import pytest
+
 from benchmarks.report import files, render, table
 from benchmarks.results import (
     Curve,

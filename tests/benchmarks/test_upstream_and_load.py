@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 import pytest
+
 from benchmarks.expectation import Expectation
 from benchmarks.load import Job, Result, closed, once, opened
 from benchmarks.questions import PAIRS, SAME, Pair, question
