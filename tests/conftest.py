@@ -20,10 +20,23 @@ from dragoman.store.opening import open_database
 from dragoman.store.postgres import Postgres
 from dragoman.testing.provider import FakeProvider
 from dragoman.testing.server import FakeServer, fake_server
+from dragoman.upstream.aiohttp_transport import AiohttpTransport
 
 # Speed is measured by the benchmarks: a busy machine must not fail a property test.
 hypothesis.settings.register_profile("dragoman", deadline=None)
 hypothesis.settings.load_profile("dragoman")
+
+_TRANSPORT = os.environ.get("DRAGOMAN_TRANSPORT", "")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _transport() -> Iterator[None]:
+    """`scripts/test --aiohttp`: gateways reach every upstream as they reach hosts behind proxies."""
+    with pytest.MonkeyPatch.context() as patch:
+        if _TRANSPORT == "aiohttp":
+            patch.setattr("dragoman.server.service.open_transport", AiohttpTransport)
+        yield
+
 
 CLIENT_KEY = "sk-client-0123456789"
 UPSTREAM_KEY = "sk-upstream-9876543210"

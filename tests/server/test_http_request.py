@@ -12,7 +12,8 @@ from starlette.types import Receive, Scope, Send
 
 from dragoman.conversation.failure import FailureError, FailureKind
 from dragoman.server.connection import AsgiConnection, Connection
-from dragoman.server.http_protocol import Connections, HttpProtocol, Patience
+from dragoman.server.connections import Connections, Patience
+from dragoman.server.http_protocol import HttpProtocol
 from dragoman.server.http_request import scope_request
 
 pytestmark = pytest.mark.anyio

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from tests.server.toy import hear, request, rest, serving, settled
 
-from dragoman.server.http_protocol import Patience
+from dragoman.server.connections import Patience
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator
 
 from starlette.types import Receive, Scope, Send
 
-from dragoman.server.http_protocol import Patience
+from dragoman.server.connections import Patience
 from dragoman.server.http_server import HttpServer, listen
 
 PIECE = b"x" * 1000

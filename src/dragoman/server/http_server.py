@@ -10,7 +10,8 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from dragoman.server.http_protocol import Connections, HttpProtocol, Patience
+from dragoman.server.connections import Connections, Patience
+from dragoman.server.http_protocol import HttpProtocol
 
 FAREWELL = 1.0
 """Seconds that answers which are broken off get to say so, and clients to take it."""
