@@ -278,7 +278,13 @@ def test_terminals_and_spreadsheets_get_text_only(scene: Scene) -> None:
     scene.run("ledger", "search", "--limit", "500", "--json")
     for by in ("key", "team", "route", "target"):
         scene.run("ledger", "costs", "--by", by)
-    count = len(scene.run("store", "export", "--format", "jsonl").splitlines())
+
+    def exported() -> int:
+        return len(scene.run("store", "export", "--format", "jsonl").splitlines())
+
+    # rows come in for a moment after their answers
+    assert settled(lambda: exported() == exported())
+    count = exported()
     table = list(csv.reader(io.StringIO(scene.run("store", "export", "--format", "csv"), newline="")))
     assert len(table) == count + 1
     assert {len(row) for row in table} == {len(table[0])}
