@@ -48,7 +48,7 @@ def bars(
     title: str, unit: str, rows: Sequence[Bar], *, logarithmic: bool = False, mark: Mark | None = None
 ) -> str:
     """Horizontal bars. A logarithmic scale begins at a power of ten below the least value."""
-    left, right, top, height = 260, 120, 62, 26
+    left, right, top, height = 260, 150, 62, 26
     values = [row.value for row in rows if row.value is not None and row.value > 0]
     values += [mark.value] if mark else []
     most, least = max(values, default=1.0), min(values, default=1.0)
