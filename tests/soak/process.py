@@ -68,6 +68,7 @@ class _Entry(msgspec.Struct):
     request_id: str = ""
     outcome: str = ""
     first_byte_ms: float | None = None
+    attempts: int = 0
     resent: int = 0
 
 
@@ -90,6 +91,8 @@ class Noted:
     def read(self, stream: IO[bytes]) -> None:
         """Take in all of it, to the end."""
         decoder = msgspec.json.Decoder(_Entry)
+        # of an exchange, those with a line of their own: one attempt that answers has none
+        told: collections.Counter[str] = collections.Counter()
         for line in stream:
             try:
                 entry = decoder.decode(line)
@@ -98,8 +101,11 @@ class Noted:
                 continue
             if entry.event.startswith("exchange"):
                 self.exchanges[entry.request_id] += 1
+                self.attempts += entry.attempts
+                if told[entry.request_id] not in {0, entry.attempts}:
+                    self.problems.append(line.decode("utf-8", "replace"))
             elif entry.event.startswith("attempt"):
-                self.attempts += 1 + entry.resent
+                told[entry.request_id] += 1 + entry.resent
                 self.cut += entry.outcome in {"abandoned", "lost"} and entry.first_byte_ms is None
             else:
                 self.others[f"{entry.event} {entry.error}".strip()] += 1
